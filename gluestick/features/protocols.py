@@ -1,0 +1,42 @@
+"""What a point detector and a line detector have to offer."""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from gluestick.types import Lines, Points
+
+
+@runtime_checkable
+class PointDetector(Protocol):
+    """Finds and describes keypoints, and describes any other position."""
+
+    descriptor_dim: int
+    """The size D of the descriptors."""
+
+    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+        """Find and describe the keypoints of one image.
+
+        Args:
+            image: [3, H, W] float32 in [0, 1], RGB.
+            mask: [H, W] bool; keypoints lie only where it is True.
+
+        Returns:
+            The keypoints in px of ``image``, strongest first; none for a blank image.
+        """
+
+
+@runtime_checkable
+class LineDetector(Protocol):
+    """Finds line segments."""
+
+    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Lines:
+        """Find the line segments of one image.
+
+        Args:
+            image: [3, H, W] float32 in [0, 1], RGB.
+            mask: [H, W] bool; segments lie entirely where it is True.
+
+        Returns:
+            The segments in px of ``image``, best first; none for a blank image.
+        """
