@@ -1,0 +1,1 @@
+"""Match two images by keypoints and line segments."""

@@ -1,0 +1,16 @@
+"""Files that other programs read: hloc's HDF5 layout and numpy archives."""
+
+from gluestick.export.features_h5 import FeaturesWriter, read_features_h5, write_features_h5
+from gluestick.export.matches_h5 import MatchesWriter, read_matches_h5, write_matches_h5
+from gluestick.export.matches_npz import read_matches_npz, write_matches_npz
+
+__all__ = [
+    "FeaturesWriter",
+    "MatchesWriter",
+    "read_features_h5",
+    "read_matches_h5",
+    "read_matches_npz",
+    "write_features_h5",
+    "write_matches_h5",
+    "write_matches_npz",
+]

