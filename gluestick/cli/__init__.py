@@ -1,0 +1,28 @@
+"""The command line: ``gluestick COMMAND``."""
+
+import typer
+
+from gluestick.cli.detect import detect
+from gluestick.cli.export import export
+from gluestick.cli.match import match
+from gluestick.cli.models import models
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="gluestick",
+    help="Match two images by keypoints and line segments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(match)
+app.command()(detect)
+app.command()(export)
+app.command()(models)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,71 @@
+"""``gluestick detect``: the keypoints and line segments of one image."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gluestick.cli import options
+from gluestick.cli.devices import select_device
+from gluestick.cli.errors import one_line_errors
+from gluestick.config import load_config
+from gluestick.export.features_npz import write_features_npz
+from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
+from gluestick.images.load import load_image, load_mask
+from gluestick.timing import StageTimer
+from gluestick.visualization import draw_features, save_picture
+
+
+@one_line_errors
+def detect(
+    image: Annotated[Path, typer.Argument(help="The image.")],
+    overrides: options.FeatureOverrides = None,
+    output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/detect"),
+    detector: Annotated[
+        str | None, typer.Option(help="aliked, disk, xfeat, sift or superpoint.")
+    ] = None,
+    detector_weights: options.DetectorWeights = None,
+    line_detector: options.LineDetector = None,
+    max_num_keypoints: options.MaxNumKeypoints = None,
+    max_num_lines: options.MaxNumLines = None,
+    min_length: options.MinLength = None,
+    detection_threshold: options.DetectionThreshold = None,
+    nms_radius: options.NmsRadius = None,
+    resize: options.Resize = None,
+    mask: Annotated[Path | None, typer.Option(help="Detect only where it is not 0.")] = None,
+    device: options.Device = "auto",
+) -> None:
+    """Detect the keypoints and line segments of one image.
+
+    Writes features.npz and features.png to the output folder.
+
+    Example: gluestick detect a.jpg --detector sift --output output/detect
+    """
+    named = options.feature_overrides(
+        detector=detector,
+        line_detector=line_detector,
+        max_num_keypoints=max_num_keypoints,
+        max_num_lines=max_num_lines,
+        min_length=min_length,
+        detection_threshold=detection_threshold,
+        nms_radius=nms_radius,
+        resize=resize,
+    )
+    config = load_config(None, [*named, *(overrides or ())], defaults=FeatureExtractorConfig())
+    if detector_weights is not None:
+        config = replace(config, points=replace(config.points, weights=detector_weights))
+    pixels = load_image(image)
+    masks = [load_mask(mask)] if mask else None
+    extractor = FeatureExtractor(config).eval().to(select_device(device))
+    timer = StageTimer()
+    with Console(stderr=True).status("Detecting"):
+        features = extractor([pixels], masks=masks, timer=timer)
+    paths = output / "features.npz", output / "features.png"
+    write_features_npz(paths[0], features)
+    save_picture(paths[1], draw_features(pixels, features.keypoints[0], features.lines[0]))
+    seconds = ", ".join(f"{stage} {value:.2f}" for stage, value in timer.seconds.items())
+    typer.echo(f"{features.keypoints.shape[1]} keypoints, {features.lines.shape[1]} lines")
+    typer.echo(f"Seconds: {seconds}")
+    typer.echo("Written: " + ", ".join(str(path) for path in paths))

@@ -1,0 +1,111 @@
+"""Options that several commands share."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gluestick.config import MatchConfig, load_match_config
+from gluestick.pipeline import PointLineMatcher
+
+Model = Annotated[str | None, typer.Option(help="A named model; see `gluestick models`.")]
+Weights = Annotated[
+    str | None, typer.Option(help="Network weights, for models that do not ship them.")
+]
+DetectorWeights = Annotated[
+    str | None, typer.Option(help="Point detector weights, for models that do not ship them.")
+]
+LineDetector = Annotated[str | None, typer.Option(help="lsd, edlines or none.")]
+MaxNumKeypoints = Annotated[int | None, typer.Option(help="Keep the strongest keypoints.")]
+MaxNumLines = Annotated[int | None, typer.Option(help="Keep the best line segments.")]
+MinLength = Annotated[float | None, typer.Option(help="Shortest line segment, px.")]
+DetectionThreshold = Annotated[float | None, typer.Option(help="Lowest keypoint score.")]
+NmsRadius = Annotated[int | None, typer.Option(help="Least distance between keypoints, px.")]
+Resize = Annotated[
+    int | None, typer.Option(help="Detect at this long side, px; 0 for the original size.")
+]
+Config = Annotated[Path | None, typer.Option(help="A YAML file, such as configs/match/fast.yaml.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+FeatureOverrides = Annotated[
+    list[str] | None, typer.Argument(help="Further settings, such as resize.side=short.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Further settings, such as pipeline.wireframe.junction_radius=2."),
+]
+
+
+def feature_overrides(
+    *,
+    detector: str | None = None,
+    line_detector: str | None = None,
+    max_num_keypoints: int | None = None,
+    max_num_lines: int | None = None,
+    min_length: float | None = None,
+    detection_threshold: float | None = None,
+    nms_radius: int | None = None,
+    resize: int | None = None,
+) -> list[str]:
+    """Return the overrides of a feature extractor that the given options stand for."""
+    values = {
+        "points.name": detector,
+        "lines.name": line_detector,
+        "points.max_num_keypoints": max_num_keypoints,
+        "lines.max_num_lines": max_num_lines,
+        "lines.min_length": min_length,
+        "points.detection_threshold": detection_threshold,
+        "points.nms_radius": nms_radius,
+        "resize.size": "null" if resize == 0 else resize,
+    }
+    return [f"{key}={value}" for key, value in values.items() if value is not None]
+
+
+def match_config(
+    path: Path | None,
+    overrides: Sequence[str] | None,
+    *,
+    model: str | None,
+    weights: str | None,
+    detector_weights: str | None,
+    features: Sequence[str] = (),
+    **settings: str | float | None,
+) -> MatchConfig:
+    """Return the configuration that a file, overrides and options stand for.
+
+    Args:
+        path: A YAML file, or None.
+        overrides: Assignments ``key=value``.
+        model: The name of a model, or None.
+        weights: A file of network weights, or None.
+        detector_weights: A file of detector weights, or None.
+        features: Overrides of the feature extractor.
+        **settings: Further fields of :class:`MatchConfig`; None keeps a field.
+
+    Raises:
+        ValueError: If something does not fit the schema.
+    """
+    fields = {"model": model, **settings}
+    named = [f"{key}={value}" for key, value in fields.items() if value is not None]
+    named += [f"pipeline.features.{override}" for override in features]
+    config = load_match_config(path, [*named, *(overrides or ())])
+    return replace(
+        config,
+        weights=weights or config.weights,
+        detector_weights=detector_weights or config.detector_weights,
+    )
+
+
+def load_matcher(config: MatchConfig) -> PointLineMatcher:
+    """Load the matcher that a configuration names.
+
+    Raises:
+        ValueError: If weights are missing or do not fit.
+    """
+    return PointLineMatcher.from_pretrained(
+        config.model,
+        weights=config.weights,
+        detector_weights=config.detector_weights,
+        config=config.pipeline,
+    )

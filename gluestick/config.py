@@ -1,0 +1,101 @@
+"""Configuration files: schema, YAML and overrides become plain dataclasses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig, model_card
+
+Schema = TypeVar("Schema")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchConfig:
+    """What ``gluestick match`` and ``gluestick export`` need.
+
+    Attributes:
+        model: The name of a model; see ``gluestick models``.
+        weights: A file of network weights, for models whose weights are not shipped.
+        detector_weights: A file of point detector weights, for the same.
+        pipeline: The pipeline; what is not set is as in the model.
+        geometry: What is estimated from the matches.
+        max_error: The inlier threshold, px.
+    """
+
+    model: str = DEFAULT_MODEL
+    weights: str | None = None
+    detector_weights: str | None = None
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    geometry: Literal["homography", "fundamental", "none"] = "homography"
+    max_error: float = 3.0
+
+
+def load_config(
+    path: str | Path | None, overrides: Sequence[str] = (), *, defaults: Schema
+) -> Schema:
+    """Merge defaults, a YAML file and overrides, in this order.
+
+    Args:
+        path: A YAML file, or None.
+        overrides: Assignments such as ``pipeline.features.points.max_num_keypoints=512``.
+        defaults: A dataclass, whose values are the defaults and whose types are the schema.
+
+    Returns:
+        A dataclass of the same type.
+
+    Raises:
+        ValueError: If the file cannot be read, or a key or a value does not fit the schema.
+    """
+    try:
+        merged = OmegaConf.merge(
+            OmegaConf.structured(defaults), _read_yaml(path), _from_overrides(overrides)
+        )
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise ValueError(f"configuration {path or ''} {list(overrides)}: {error}") from error
+
+
+def load_match_config(path: str | Path | None, overrides: Sequence[str] = ()) -> MatchConfig:
+    """Load a :class:`MatchConfig` whose defaults are those of the model it names.
+
+    Arguments and errors are those of :func:`load_config`.
+    """
+    named = load_config(path, overrides, defaults=_ModelChoice())
+    card = model_card(named.model)
+    return load_config(path, overrides, defaults=MatchConfig(model=card.name, pipeline=card.config))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ModelChoice:
+    """The part of :class:`MatchConfig` that the rest depends on."""
+
+    model: str = DEFAULT_MODEL
+    weights: Any = None
+    detector_weights: Any = None
+    pipeline: Any = None
+    geometry: Any = None
+    max_error: Any = None
+
+
+def _read_yaml(path: str | Path | None) -> DictConfig:
+    if path is None:
+        return OmegaConf.create({})
+    try:
+        content = OmegaConf.create(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"cannot read the configuration {path}: {error}") from error
+    if not isinstance(content, DictConfig):
+        raise ValueError(f"the configuration {path} needs keys and values, found {content!r}")
+    return content
+
+
+def _from_overrides(overrides: Sequence[str]) -> DictConfig:
+    for override in overrides:
+        if "=" not in override:
+            raise ValueError(f"an override needs the form key=value, found {override!r}")
+    return OmegaConf.from_dotlist(list(overrides))

@@ -1,0 +1,187 @@
+"""Keypoints and lines of images in hloc's feature files.
+
+The layout is that of hloc (``cvg/Hierarchical-Localization``, ``extract_features.py``): one
+group per image name, and in it
+
+==================  ============  =====================================================
+``keypoints``       [P, 2]        float32 px, all nodes of the wireframe, junctions first, so
+                                  that indices agree with the match files; the attribute
+                                  ``uncertainty`` is the detection noise in px
+``scores``          [P]           float32
+``descriptors``     [D, P]        float32, columns of unit norm
+``image_size``      [2]           int64, (width, height) px
+``lines``           [L, 2, 2]     float32 px, the two endpoints as detected
+``line_scores``     [L]           float32
+``line_junctions``  [L, 2]        int64, the nodes in ``keypoints`` at both endpoints
+==================  ============  =====================================================
+
+The group's attribute ``num_junctions`` says how many of the first nodes are junctions. The
+lines' datasets and this attribute are additions, which programs made for hloc pass over.
+Coordinates are hloc's and ours: px of the original image, the centre of the top-left pixel is
+(0, 0). Importers for COLMAP add 0.5.
+"""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+
+import numpy as np
+
+from gluestick.checks import check_shapes
+from gluestick.export.arrays import Arrays, wireframe_arrays
+from gluestick.export.h5_session import H5Session, open_group, read_array
+from gluestick.types import Wireframe
+
+_NEEDED = {"image_size": "2", "keypoints": "P 2"}
+_OPTIONAL = {
+    "scores": "P",
+    "descriptors": "D P",
+    "lines": "L 2 2",
+    "line_scores": "L",
+    "line_junctions": "L 2",
+}
+
+
+class FeaturesWriter:
+    """Writes the features of many images into one file, which is put in place at the end.
+
+    Use it in a ``with`` block. An earlier file is extended, and images of the same name are
+    replaced. An error in the block leaves the file as it was after the last :meth:`flush`.
+
+    Args:
+        path: The HDF5 file. Missing folders are created.
+
+    Raises:
+        ValueError: On entering, if there is a file that is not HDF5.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._session = H5Session(path)
+
+    def __enter__(self) -> "FeaturesWriter":
+        self._session.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._session.__exit__(kind, error, trace)
+
+    def __contains__(self, name: str) -> bool:
+        return self._session.contains(name)
+
+    def add(
+        self,
+        name: str,
+        features: Wireframe | Mapping[str, np.ndarray],
+        *,
+        index: int | None = None,
+        uncertainty: float = 1.0,
+    ) -> None:
+        """Add one image.
+
+        Args:
+            name: The image's name, relative to the folder of images, with ``/``.
+            features: A wireframe, or arrays as :func:`read_features_h5` returns them.
+            index: Which image of the wireframe's batch; may be left out for a batch of one.
+            uncertainty: The detection noise of the keypoints in px of the original image;
+                the arrays' own ``uncertainty`` comes first.
+
+        Raises:
+            ValueError: If a shape or an index does not fit, or the name is empty or nests one
+                image within another.
+            OSError: If the file cannot be written.
+        """
+        if isinstance(features, Wireframe):
+            arrays = wireframe_arrays(features, index=index)
+        else:
+            arrays = {key: np.asarray(array) for key, array in features.items()}
+        _check(arrays)
+        attributes = {key: arrays[key] for key in ("num_junctions",) if key in arrays}
+        noise = arrays.get("uncertainty", np.float32(uncertainty))
+        self._session.replace(
+            name,
+            {key: _stored(arrays[key]) for key in (*_NEEDED, *_OPTIONAL) if key in arrays},
+            attributes=attributes,
+            array_attributes={"keypoints": {"uncertainty": noise}},
+        )
+
+    def flush(self) -> None:
+        """Put what was added so far in place; it then survives a later error."""
+        self._session.flush()
+
+
+def write_features_h5(
+    path: str | os.PathLike[str],
+    name: str,
+    features: Wireframe | Mapping[str, np.ndarray],
+    *,
+    index: int | None = None,
+    uncertainty: float = 1.0,
+) -> None:
+    """Write the features of one image; for many, :class:`FeaturesWriter` is faster.
+
+    Args:
+        path: The HDF5 file, which is extended if it exists.
+        name: The image's name, relative to the folder of images, with ``/``.
+        features: A wireframe, or arrays as :func:`read_features_h5` returns them.
+        index: Which image of the wireframe's batch; may be left out for a batch of one.
+        uncertainty: The detection noise of the keypoints in px of the original image.
+
+    Raises:
+        ValueError: If a shape, an index or the name does not fit, or there is a file that is
+            not HDF5.
+        OSError: If the file cannot be written; an earlier file is left as it was.
+    """
+    with FeaturesWriter(path) as writer:
+        writer.add(name, features, index=index, uncertainty=uncertainty)
+
+
+def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
+    """Read the features of one image, from this package or from hloc.
+
+    Args:
+        path: The HDF5 file.
+        name: The image's name.
+
+    Returns:
+        The datasets listed at the top of this module by name, integers as int64 and the rest
+        as float32, and the attributes ``uncertainty`` and ``num_junctions`` as [] arrays. What
+        the file does not hold (the lines, in files of hloc) is left out.
+
+    Raises:
+        ValueError: If there is no such file or image, the file is not HDF5 or is damaged, or
+            shapes do not fit together.
+    """
+    with open_group(path, name) as group:
+        known = [key for key in (*_NEEDED, *_OPTIONAL) if key in group]
+        arrays = {key: read_array(group, key) for key in known}
+        _check(arrays)
+        arrays["image_size"] = arrays["image_size"].astype(np.int64)
+        if "uncertainty" in group["keypoints"].attrs:
+            noise = group["keypoints"].attrs["uncertainty"]
+            arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
+        if "num_junctions" in group.attrs:
+            arrays["num_junctions"] = np.asarray(group.attrs["num_junctions"], dtype=np.int64)
+    return arrays
+
+
+def _check(arrays: Mapping[str, np.ndarray]) -> None:
+    missing = [key for key in _NEEDED if key not in arrays]
+    if missing:
+        raise ValueError(f"features need {' and '.join(missing)}, found {sorted(arrays)}")
+    specs = _NEEDED | {key: spec for key, spec in _OPTIONAL.items() if key in arrays}
+    check_shapes("features", arrays, specs)
+    nodes, num_nodes = arrays.get("line_junctions"), len(arrays["keypoints"])
+    if nodes is not None and nodes.size and not 0 <= nodes.min() <= nodes.max() < num_nodes:
+        raise ValueError(
+            f"line_junctions needs indices from 0 to {num_nodes - 1}, "
+            f"found {nodes.min()} to {nodes.max()}"
+        )
+
+
+def _stored(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.int64 if array.dtype.kind in "biu" else np.float32)

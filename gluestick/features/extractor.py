@@ -1,0 +1,223 @@
+"""From images to features."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from gluestick.checks import check_shapes
+from gluestick.features.collate import stack_features
+from gluestick.features.line_registry import LineDetectorConfig, build_line_detector
+from gluestick.features.point_registry import PointDetectorConfig, build_point_detector
+from gluestick.geometry.pixels import from_resized, to_resized
+from gluestick.images import ResizeConfig, resize_image, resize_mask
+from gluestick.timing import StageTimer
+from gluestick.types import DescriptorSampler, Features, Lines, Points
+
+_OUTSIDE_TOLERANCE = 2.0  # px
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureExtractorConfig:
+    """What is detected, and at which image size.
+
+    Attributes:
+        points: The point detector.
+        lines: The line detector.
+        resize: How images are resized before anything is detected. Radii and lengths of the
+            detectors count in pixels of the resized image.
+    """
+
+    points: PointDetectorConfig = field(default_factory=PointDetectorConfig)
+    lines: LineDetectorConfig = field(default_factory=LineDetectorConfig)
+    resize: ResizeConfig = field(default_factory=ResizeConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """An image as the detectors see it: [3, H, W], mask [H, W] or None, and scale (x, y)."""
+
+    image: Tensor
+    mask: Tensor | None
+    scale: Tensor
+
+
+class FeatureExtractor(nn.Module):
+    """Detects keypoints and line segments and describes them.
+
+    Images are resized, and everything is mapped back to pixels of the originals. Networks run
+    on the module's device, and images are moved there.
+
+    Attributes:
+        point_detector: Finds and describes keypoints.
+        line_detector: Finds line segments, on the CPU.
+    """
+
+    def __init__(self, config: FeatureExtractorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or FeatureExtractorConfig()
+        self.point_detector = build_point_detector(self.config.points)
+        self.line_detector = build_line_detector(self.config.lines)
+
+    @property
+    def descriptor_dim(self) -> int:
+        """The size D of the descriptors."""
+        return self.point_detector.descriptor_dim
+
+    def detect_points(self, image: Tensor, mask: Tensor | None = None) -> Points:
+        """Find and describe the keypoints of one image.
+
+        Args:
+            image: [3, H, W] float32 in [0, 1], RGB.
+            mask: [H, W] bool; keypoints lie only where it is True.
+
+        Returns:
+            The keypoints in px of ``image``, strongest first, on the module's device.
+
+        Raises:
+            ShapeError: If the image or the mask has another shape.
+        """
+        return self._points(self._view(image, mask))
+
+    def detect_lines(self, image: Tensor, mask: Tensor | None = None) -> Lines:
+        """Find the line segments of one image.
+
+        Args:
+            image: [3, H, W] float32 in [0, 1], RGB.
+            mask: [H, W] bool; segments lie entirely where it is True.
+
+        Returns:
+            The segments in px of ``image``, best first, on the module's device.
+
+        Raises:
+            ShapeError: If the image or the mask has another shape.
+        """
+        return self._lines(self._view(image, mask))
+
+    def forward(
+        self,
+        images: Sequence[Tensor],
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        lines: Sequence[Lines | None] | None = None,
+        timer: StageTimer | None = None,
+    ) -> Features:
+        """Extract the features of several images, which may differ in size.
+
+        Images are processed one by one, so that a batch gives exactly what single images give.
+
+        Args:
+            images: B images [3, H, W] float32 in [0, 1], RGB.
+            masks: For each image [H, W] bool or None; keypoints and detected segments lie only
+                where it is True.
+            lines: For each image the segments to use in px of the image, in place of detected
+                ones, or None. They are used as they are: neither masks nor the limits on the
+                number and the length of segments apply.
+            timer: Where the seconds of the stages "keypoints" and "lines" are added up.
+
+        Returns:
+            The features in px of the images, on the module's device.
+
+        Raises:
+            ValueError: If there is no image, a shape does not fit, the sequences differ in
+                length, or given segments leave their image by more than 2 px.
+        """
+        timer = timer or StageTimer()
+        all_masks = _one_per_image(masks, images, name="masks")
+        all_lines = _one_per_image(lines, images, name="lines")
+        features = []
+        for image, mask, own_lines in zip(images, all_masks, all_lines, strict=True):
+            view = self._view(image, mask)
+            with timer.stage("keypoints"):
+                points = self._points(view)
+            with timer.stage("lines"):
+                if own_lines is None:
+                    found = self._lines(view)
+                else:
+                    found = _inside(own_lines, image).to(view.image.device)
+            features.append(_single(image, points, found))
+        return stack_features(features)
+
+    def _view(self, image: Tensor, mask: Tensor | None) -> _View:
+        specs = {"image": "3 H W"} | ({} if mask is None else {"mask": "H W"})
+        arrays = {"image": image} | ({} if mask is None else {"mask": mask})
+        check_shapes("FeatureExtractor", arrays, specs)
+        first_weight = next(self.parameters(), None)
+        if first_weight is not None:
+            image = image.to(first_weight.device)
+        resized, scale = resize_image(image, config=self.config.resize)
+        if mask is not None:
+            mask = resize_mask(mask.to(image.device, torch.bool), config=self.config.resize)
+        return _View(image=resized, mask=mask, scale=scale)
+
+    @torch.no_grad()
+    def _points(self, view: _View) -> Points:
+        points = self.point_detector.detect(view.image, mask=view.mask)
+        return Points(
+            keypoints=from_resized(points.keypoints, scale=view.scale),
+            scores=points.scores,
+            descriptors=points.descriptors,
+            describe=_describe_originals(points.describe, view.scale),
+        )
+
+    @torch.no_grad()
+    def _lines(self, view: _View) -> Lines:
+        lines = self.line_detector.detect(view.image, mask=view.mask)
+        return Lines(lines=from_resized(lines.lines, scale=view.scale), scores=lines.scores)
+
+
+def _one_per_image(values: Sequence | None, images: Sequence[Tensor], *, name: str) -> Sequence:
+    if values is None:
+        return [None] * len(images)
+    if len(values) != len(images):
+        raise ValueError(
+            f"{name} need one entry per image, {len(images)}, found {len(values)}: "
+            "use None for images without"
+        )
+    return values
+
+
+def _describe_originals(describe: DescriptorSampler, scale: Tensor) -> DescriptorSampler:
+    """Make a sampler for the resized image take positions in the original."""
+
+    def describe_originals(positions: Tensor) -> Tensor:
+        return describe(to_resized(positions, scale=scale))
+
+    return describe_originals
+
+
+def _inside(lines: Lines, image: Tensor) -> Lines:
+    """Return the lines, or raise where they do not belong to the image."""
+    height, width = image.shape[1:]
+    endpoints = lines.lines.reshape(-1, 2)
+    if len(endpoints):
+        low, high = endpoints.amin(dim=0), endpoints.amax(dim=0)
+        limit = endpoints.new_tensor([width - 1, height - 1]) + _OUTSIDE_TOLERANCE
+        if (low < -_OUTSIDE_TOLERANCE).any() or (high > limit).any():
+            raise ValueError(
+                f"lines need to lie in their image of {width} x {height} px, found x from "
+                f"{low[0]:g} to {high[0]:g} and y from {low[1]:g} to {high[1]:g}: give (x, y) in "
+                "pixels of the original image, and clip what leaves it"
+            )
+    return lines
+
+
+def _single(image: Tensor, points: Points, lines: Lines) -> Features:
+    device = points.keypoints.device
+    height, width = image.shape[1:]
+
+    def all_true(values: Tensor) -> Tensor:
+        return torch.ones(1, len(values), dtype=torch.bool, device=device)
+
+    return Features(
+        image_size=torch.tensor([[width, height]], device=device),
+        keypoints=points.keypoints[None],
+        keypoint_scores=points.scores[None],
+        descriptors=points.descriptors[None],
+        keypoint_mask=all_true(points.keypoints),
+        lines=lines.lines[None].to(device),
+        line_scores=lines.scores[None].to(device),
+        line_mask=all_true(lines.lines),
+        describe=(points.describe,),
+    )

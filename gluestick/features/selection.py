@@ -1,0 +1,100 @@
+"""Which candidates become keypoints: masks, non-maximum suppression, the strongest first."""
+
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from gluestick.checks import check_shapes
+
+_BLANK_RANGE = 0.5 / 255
+"""An image whose values differ by less than this shows nothing."""
+
+
+def check_detector_options(owner: str, *, max_num_keypoints: int | None, nms_radius: int) -> None:
+    """Check options that all detectors share.
+
+    Args:
+        owner: The configuration, for the error message.
+        max_num_keypoints: At least 1, or None for no limit.
+        nms_radius: At least 0 px.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+    if max_num_keypoints is not None and max_num_keypoints < 1:
+        raise ValueError(
+            f"{owner}.max_num_keypoints needs to be at least 1, or None for no limit, "
+            f"found {max_num_keypoints}"
+        )
+    if nms_radius < 0:
+        raise ValueError(f"{owner}.nms_radius needs to be at least 0 px, found {nms_radius}")
+
+
+def allowed_pixels(image: Tensor, mask: Tensor | None) -> Tensor:
+    """Return where keypoints may lie: inside the mask, and nowhere in a blank image.
+
+    Zero padding inside a network draws edges around an image without content; keypoints on
+    them would mean nothing.
+
+    Args:
+        image: [3, H, W] in [0, 1].
+        mask: [H, W] bool, or None to allow every pixel.
+
+    Returns:
+        [H, W] bool.
+
+    Raises:
+        ShapeError: If the image is not [3, H, W] or the mask does not have its size.
+    """
+    if mask is None:
+        mask = torch.ones(image.shape[-2:], dtype=torch.bool, device=image.device)
+    check_shapes("detect", {"image": image, "mask": mask}, {"image": "3 H W", "mask": "H W"})
+    low, high = image.aminmax()
+    return mask.to(image.device, torch.bool) & (high - low > _BLANK_RANGE)
+
+
+def lies_in(keypoints: Tensor, allowed: Tensor) -> Tensor:
+    """Return which keypoints lie on a pixel that is allowed.
+
+    Args:
+        keypoints: [N, 2] px.
+        allowed: [H, W] bool.
+
+    Returns:
+        [N] bool; False also outside the image.
+    """
+    height, width = allowed.shape
+    x, y = keypoints.round().long().unbind(-1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return inside & allowed[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+
+
+def strongest(scores: Tensor, *, max_num_keypoints: int | None) -> Tensor:
+    """Return the indices of the best scores, best first; of equal ones the earlier first.
+
+    Args:
+        scores: [N].
+        max_num_keypoints: How many at most, or None for all.
+
+    Returns:
+        [min(N, max_num_keypoints)] int64.
+    """
+    return scores.argsort(descending=True, stable=True)[:max_num_keypoints]
+
+
+def suppress_neighbours(keypoints: Tensor, *, radius: float) -> Tensor:
+    """Return which keypoints have no stronger kept one within a radius.
+
+    Args:
+        keypoints: [N, 2] px, strongest first.
+        radius: px; with 0 only repeated positions are dropped.
+
+    Returns:
+        [N] bool.
+    """
+    keep = torch.ones(len(keypoints), dtype=torch.bool)
+    pairs = cKDTree(keypoints.cpu().double().numpy()).query_pairs(radius, output_type="ndarray")
+    for stronger, weaker in sorted(pairs.tolist()):
+        if keep[stronger]:
+            keep[weaker] = False
+    return keep.to(keypoints.device)

@@ -1,0 +1,1 @@
+"""Pure functions on points, lines, homographies and pixel coordinates."""

@@ -1,0 +1,201 @@
+"""From scores to log-probabilities of matches, and from these to matches.
+
+An assignment [B, M+1, N+1] holds one cell per pair; its last column says how likely a row is
+to stay unmatched, its last row the same for the columns, and its corner is 0. Where masks
+are given, a pair with padding has -inf and padding is unmatched with certainty, log 1 = 0.
+So a loss must select cells rather than multiply all of them by weights.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from gluestick.types import Matches
+
+
+class MutualMatches(NamedTuple):
+    """Matches between the rows and the columns of an assignment.
+
+    Attributes:
+        matches0: [B, M] int64, the column matched to each row, or -1.
+        matches1: [B, N] int64, the row matched to each column, or -1.
+        scores0: [B, M] in [0, 1], the probability of the mutual partner, also where it is
+            too low for a match; 0 without a mutual partner.
+        scores1: [B, N], the same for the columns.
+    """
+
+    matches0: Tensor
+    matches1: Tensor
+    scores0: Tensor
+    scores1: Tensor
+
+
+def log_double_softmax(
+    scores: Tensor, bin_score: Tensor, mask0: Tensor | None = None, mask1: Tensor | None = None
+) -> Tensor:
+    """Average the log-softmaxes over rows and columns, each with a dustbin (GlueStick).
+
+    Args:
+        scores: [B, M, N].
+        bin_score: [], the score of the dustbin.
+        mask0: [B, M] bool, the real rows; None for all.
+        mask1: [B, N] bool, the real columns; None for all.
+
+    Returns:
+        The assignment [B, M+1, N+1].
+    """
+    batch_size, num_rows, num_columns = scores.shape
+    impossible = _impossible(mask0, mask1)
+    if impossible is not None:
+        scores = scores.masked_fill(impossible, float("-inf"))
+    dustbin = bin_score.to(scores.dtype)
+    rows = torch.cat([scores, dustbin.expand(batch_size, num_rows, 1)], dim=2).log_softmax(2)
+    columns = torch.cat([scores, dustbin.expand(batch_size, 1, num_columns)], dim=1).log_softmax(1)
+    pairs = (rows[:, :, :-1] + columns[:, :-1]) / 2
+    return _assemble(pairs, rows[:, :, -1], columns[:, -1])
+
+
+def sigmoid_log_double_softmax(
+    scores: Tensor,
+    matchability0: Tensor,
+    matchability1: Tensor,
+    mask0: Tensor | None = None,
+    mask1: Tensor | None = None,
+) -> Tensor:
+    """Add log-softmaxes over rows and columns and log-matchabilities (LightGlue, equation 8).
+
+    Args:
+        scores: [B, M, N].
+        matchability0: [B, M], logits.
+        matchability1: [B, N], logits.
+        mask0: [B, M] bool, the real rows; None for all.
+        mask1: [B, N] bool, the real columns; None for all.
+
+    Returns:
+        The assignment [B, M+1, N+1].
+    """
+    rows = scores if mask1 is None else scores.masked_fill(~mask1[:, None], float("-inf"))
+    columns = scores if mask0 is None else scores.masked_fill(~mask0[:, :, None], float("-inf"))
+    certainty = F.logsigmoid(matchability0)[:, :, None] + F.logsigmoid(matchability1)[:, None]
+    pairs = rows.log_softmax(2) + columns.log_softmax(1) + certainty
+    impossible = _impossible(mask0, mask1)
+    if impossible is not None:
+        pairs = pairs.masked_fill(impossible, float("-inf"))
+    unmatched0, unmatched1 = F.logsigmoid(-matchability0), F.logsigmoid(-matchability1)
+    return _assemble(
+        pairs,
+        unmatched0 if mask0 is None else unmatched0.masked_fill(~mask0, 0),
+        unmatched1 if mask1 is None else unmatched1.masked_fill(~mask1, 0),
+    )
+
+
+def _impossible(mask0: Tensor | None, mask1: Tensor | None) -> Tensor | None:
+    if mask0 is None:
+        return None if mask1 is None else ~mask1[:, None]
+    return ~mask0[:, :, None] if mask1 is None else ~(mask0[:, :, None] & mask1[:, None])
+
+
+def _assemble(pairs: Tensor, unmatched0: Tensor, unmatched1: Tensor) -> Tensor:
+    assignment = F.pad(pairs, (0, 1, 0, 1))
+    assignment[:, :-1, -1] = unmatched0
+    assignment[:, -1, :-1] = unmatched1
+    return assignment
+
+
+def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches:
+    """Match rows and columns that are each other's most likely partner.
+
+    Args:
+        log_assignment: [B, M+1, N+1].
+        threshold: The probability in [0, 1] that a match must exceed.
+
+    Returns:
+        The matches; none where there is no row or no column.
+    """
+    pairs = log_assignment[:, :-1, :-1]
+    batch_size, num_rows, num_columns = pairs.shape
+    if num_rows == 0 or num_columns == 0:
+        none0 = torch.full((batch_size, num_rows), -1, device=pairs.device)
+        none1 = torch.full((batch_size, num_columns), -1, device=pairs.device)
+        return MutualMatches(none0, none1, none0.to(pairs) * 0, none1.to(pairs) * 0)
+    best0, best1 = pairs.max(2), pairs.max(1)
+    row = torch.arange(num_rows, device=pairs.device)
+    column = torch.arange(num_columns, device=pairs.device)
+    possible = best0.values > float("-inf")
+    mutual0 = (best1.indices.gather(1, best0.indices) == row) & possible
+    mutual1 = (best0.indices.gather(1, best1.indices) == column) & mutual0.gather(1, best1.indices)
+    scores0 = torch.where(mutual0, best0.values.exp(), 0)
+    scores1 = torch.where(mutual1, scores0.gather(1, best1.indices), 0)
+    return MutualMatches(
+        matches0=torch.where(scores0 > threshold, best0.indices, -1),
+        matches1=torch.where(scores1 > threshold, best1.indices, -1),
+        scores0=scores0,
+        scores1=scores1,
+    )
+
+
+def to_matches(
+    log_assignment: Tensor,
+    line_log_assignment: Tensor,
+    *,
+    threshold: float,
+    line_threshold: float,
+) -> Matches:
+    """Match nodes and lines, with all nodes in one list.
+
+    Args:
+        log_assignment: [B, P0+1, P1+1], between the nodes.
+        line_log_assignment: [B, L0+1, L1+1], between the lines.
+        threshold: The probability that a match of nodes must exceed.
+        line_threshold: The probability that a match of lines must exceed.
+
+    Returns:
+        The matches.
+    """
+    nodes = mutual_matches(log_assignment, threshold=threshold)
+    lines = mutual_matches(line_log_assignment, threshold=line_threshold)
+    return Matches(
+        matches0=nodes.matches0,
+        matches1=nodes.matches1,
+        matching_scores0=nodes.scores0,
+        matching_scores1=nodes.scores1,
+        line_matches0=lines.matches0,
+        line_matches1=lines.matches1,
+        line_matching_scores0=lines.scores0,
+        line_matching_scores1=lines.scores1,
+        log_assignment=log_assignment,
+        line_log_assignment=line_log_assignment,
+    )
+
+
+class MatchAssignment(nn.Module):
+    """The heads of LightGlueStick at one layer: similarities and matchabilities.
+
+    Args:
+        descriptor_dim: The number of channels C.
+    """
+
+    def __init__(self, descriptor_dim: int) -> None:
+        super().__init__()
+        self.matchability = nn.Linear(descriptor_dim, 1)
+        self.endp_matchability = nn.Linear(descriptor_dim, 1)
+        self.final_proj = nn.Linear(descriptor_dim, descriptor_dim)
+        self.final_proj_line = nn.Linear(descriptor_dim, descriptor_dim)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Project nodes for matching.
+
+        Args:
+            x: [B, S, C].
+
+        Returns:
+            The vectors [B, S, C], whose products are the similarities, and the logits [B, S]
+            of having a match.
+        """
+        return self.final_proj(x) / x.shape[-1] ** 0.25, self.matchability(x).squeeze(-1)
+
+    def project_endpoints(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Project junctions for matching them as endpoints of lines, as :meth:`project`."""
+        return self.final_proj_line(x) / x.shape[-1] ** 0.25, self.endp_matchability(x).squeeze(-1)

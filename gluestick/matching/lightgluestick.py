@@ -1,0 +1,395 @@
+"""LightGlueStick: LightGlue's layers with messages along the lines (arXiv 2510.16438)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from gluestick.matching.assignment import (
+    MatchAssignment,
+    sigmoid_log_double_softmax,
+    to_matches,
+)
+from gluestick.matching.attention import CrossBlock, SelfBlock
+from gluestick.matching.early_exit import (
+    TokenConfidence,
+    confidence_threshold,
+    deciding_slots,
+    keypoints_to_keep,
+    pairs_to_stop,
+    restore_order,
+)
+from gluestick.matching.encoders import RotaryEncoding
+from gluestick.matching.inputs import check_pair, normalize_keypoints
+from gluestick.matching.line_head import LINE_HEADS, NodeAssignment
+from gluestick.matching.line_message import AttentionalLineMessagePassing
+from gluestick.matching.tokens import Tokens, to_nodes, tokenize
+from gluestick.types import Matches, Wireframe
+
+POSITION_SCALE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightGlueStickConfig:
+    """Sizes and options of LightGlueStick.
+
+    Attributes:
+        input_dim: The size of the descriptors: 128 for ALIKED, 256 for SuperPoint.
+        descriptor_dim: The number of channels inside, a multiple of ``2 * num_heads``.
+        num_layers: The number of layers.
+        num_heads: Attention heads.
+        attention: ``one_way``: keypoints attend to keypoints only, junctions to both, and
+            keypoints and junctions are matched apart, so lines change nothing for the
+            keypoints. ``full``: as published, all nodes attend to and match all nodes.
+        line_layers: The layers that pass messages along the lines; None for all.
+        line_head: How lines are matched; ``endpoints`` compares their endpoints.
+        depth_confidence: A pair stops once a larger share of its nodes is confident; -1 runs
+            all layers.
+        width_confidence: A keypoint that is unmatchable with this confidence is dropped; -1
+            keeps all.
+        filter_threshold: The probability that a match of nodes must exceed.
+        line_filter_threshold: The probability that a match of lines must exceed.
+    """
+
+    input_dim: int = 256
+    descriptor_dim: int = 256
+    num_layers: int = 9
+    num_heads: int = 4
+    attention: Literal["one_way", "full"] = "one_way"
+    line_layers: tuple[int, ...] | None = None
+    line_head: Literal["endpoints"] = "endpoints"
+    depth_confidence: float = -1
+    width_confidence: float = -1
+    filter_threshold: float = 0.1
+    line_filter_threshold: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.descriptor_dim % (2 * self.num_heads):
+            raise ValueError(
+                f"descriptor_dim must be a multiple of 2 * num_heads, found "
+                f"{self.descriptor_dim} and num_heads={self.num_heads}"
+            )
+        for name, allowed in (("attention", ("one_way", "full")), ("line_head", (*LINE_HEADS,))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, found {getattr(self, name)!r}")
+        if any(not 0 <= layer < self.num_layers for layer in self.line_layers or ()):
+            raise ValueError(
+                f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
+                f"{self.line_layers}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOutput:
+    """What training supervises at one layer.
+
+    Attributes:
+        log_assignment: [B, P0+1, P1+1], between the nodes.
+        line_log_assignment: [B, L0+1, L1+1], between the lines.
+        confidence_logits0: [B, P0], of the match of a node being final; None at the last
+            layer.
+        confidence_logits1: [B, P1].
+    """
+
+    log_assignment: Tensor
+    line_log_assignment: Tensor
+    confidence_logits0: Tensor | None
+    confidence_logits1: Tensor | None
+
+
+class TransformerLayer(nn.Module):
+    """Self attention, messages along the lines if asked for, and cross attention.
+
+    Args:
+        config: Sizes and options.
+        with_lines: Whether to pass messages along the lines.
+    """
+
+    def __init__(self, config: LightGlueStickConfig, *, with_lines: bool) -> None:
+        super().__init__()
+        sizes = config.descriptor_dim, config.num_heads
+        self.one_way = config.attention == "one_way"
+        self.self_attn = SelfBlock(*sizes)
+        self.line_layer = AttentionalLineMessagePassing(*sizes) if with_lines else None
+        self.cross_attn = CrossBlock(*sizes)
+
+    def forward(self, tokens0: Tokens, tokens1: Tokens) -> tuple[Tokens, Tokens]:
+        """Return the tokens of both images with new descriptors."""
+        x0, x1 = self.cross_attn(
+            self._within(tokens0),
+            self._within(tokens1),
+            tokens0.mask,
+            tokens1.mask,
+            num_junctions0=self._num_one_way(tokens0),
+            num_junctions1=self._num_one_way(tokens1),
+        )
+        return replace(tokens0, x=x0), replace(tokens1, x=x1)
+
+    def _num_one_way(self, tokens: Tokens) -> int:
+        return tokens.num_junctions if self.one_way else 0
+
+    def _within(self, tokens: Tokens) -> Tensor:
+        x = self.self_attn(
+            tokens.x, tokens.rotary, tokens.mask, num_junctions=self._num_one_way(tokens)
+        )
+        if self.line_layer is None or tokens.num_junctions == 0:
+            return x
+        junctions, keypoints = x.tensor_split((tokens.num_junctions,), dim=1)
+        rotary = tokens.rotary[:, :, : tokens.num_junctions]
+        return torch.cat([self.line_layer(junctions, rotary, tokens.edge_index), keypoints], dim=1)
+
+
+class LightGlueStick(nn.Module):
+    """Matches keypoints, junctions and lines of two wireframes.
+
+    Its parameters have the names and shapes of the published checkpoints of LightGlueStick
+    and, apart from the line layers and heads, LightGlue.
+
+    Args:
+        config: Sizes and options.
+    """
+
+    def __init__(self, config: LightGlueStickConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or LightGlueStickConfig()
+        dim, num_layers = config.descriptor_dim, config.num_layers
+        with_lines = range(num_layers) if config.line_layers is None else config.line_layers
+        self.input_proj = (
+            nn.Linear(config.input_dim, dim) if config.input_dim != dim else nn.Identity()
+        )
+        self.posenc = RotaryEncoding(dim // config.num_heads)
+        self.transformers = nn.ModuleList(
+            TransformerLayer(config, with_lines=layer in with_lines) for layer in range(num_layers)
+        )
+        self.log_assignment = nn.ModuleList(MatchAssignment(dim) for _ in range(num_layers))
+        self.token_confidence = nn.ModuleList(TokenConfidence(dim) for _ in range(num_layers - 1))
+        self.line_head = LINE_HEADS[config.line_head]()
+
+    def forward(self, wireframe0: Wireframe, wireframe1: Wireframe) -> Matches:
+        """Match two batches of wireframes, pair by pair.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1, as many.
+
+        Returns:
+            The matches; with ``attention="one_way"`` those of junctions are reported apart,
+            and a keypoint and a junction have -inf in ``log_assignment``.
+
+        Raises:
+            ValueError: If the batches or descriptors do not fit, or are not finite.
+        """
+        tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
+        shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        nodes = self._run_layers(tokens0, tokens1, shape)
+        line_log_assignment = self.line_head(wireframe0, wireframe1, nodes)
+        return self._matches(wireframe0, wireframe1, nodes.log_assignment, line_log_assignment)
+
+    def forward_all(
+        self, wireframe0: Wireframe, wireframe1: Wireframe
+    ) -> tuple[Matches, tuple[LayerOutput, ...]]:
+        """Match with all layers, and return what training supervises at each.
+
+        Early exit and pruning are off. Arguments and errors are those of :meth:`forward`.
+
+        Returns:
+            The matches, and the outputs of all layers.
+        """
+        tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
+        shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        outputs = []
+        for layer, transformer in enumerate(self.transformers):
+            tokens0, tokens1 = transformer(tokens0, tokens1)
+            nodes = self._assign(layer, tokens0, tokens1, shape)
+            outputs.append(
+                LayerOutput(
+                    log_assignment=nodes.log_assignment,
+                    line_log_assignment=self.line_head(wireframe0, wireframe1, nodes),
+                    confidence_logits0=self._confidence_logits(layer, tokens0, shape[0]),
+                    confidence_logits1=self._confidence_logits(layer, tokens1, shape[1]),
+                )
+            )
+        last = outputs[-1]
+        matches = self._matches(
+            wireframe0, wireframe1, last.log_assignment, last.line_log_assignment
+        )
+        return matches, tuple(outputs)
+
+    def _tokenize(self, wireframe0: Wireframe, wireframe1: Wireframe) -> tuple[Tokens, Tokens]:
+        check_pair(wireframe0, wireframe1, descriptor_dim=self.config.input_dim)
+        tokens0, tokens1 = (
+            tokenize(
+                wireframe,
+                self.input_proj(wireframe.descriptors),
+                self.posenc(
+                    normalize_keypoints(
+                        wireframe.keypoints, wireframe.image_size, scale=POSITION_SCALE
+                    )
+                ),
+            )
+            for wireframe in (wireframe0, wireframe1)
+        )
+        return tokens0, tokens1
+
+    def _run_layers(
+        self, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
+    ) -> NodeAssignment:
+        """Run as many layers as each pair needs and match the nodes with the last one's heads."""
+        depth_confidence = self.config.depth_confidence
+        pairs = torch.arange(len(tokens0.x), device=tokens0.x.device)
+        num_deciding = self._deciding(tokens0).sum(1) + self._deciding(tokens1).sum(1)
+        finished: list[tuple[Tensor, NodeAssignment]] = []
+        for layer, transformer in enumerate(self.transformers[:-1]):
+            tokens0, tokens1 = transformer(tokens0, tokens1)
+            if depth_confidence > 0:
+                unsure = (self._unsure(layer, tokens0), self._unsure(layer, tokens1))
+                stop = pairs_to_stop(*unsure, num_deciding, depth_confidence=depth_confidence)
+                if stop.any():
+                    stopped = tokens0.take_pairs(stop), tokens1.take_pairs(stop)
+                    finished.append((pairs[stop], self._assign(layer, *stopped, shape)))
+                    pairs, num_deciding = pairs[~stop], num_deciding[~stop]
+                    tokens0, tokens1 = tokens0.take_pairs(~stop), tokens1.take_pairs(~stop)
+                if len(pairs) == 0:
+                    break
+            if self.config.width_confidence > 0:
+                tokens0, tokens1 = self._prune(layer, tokens0), self._prune(layer, tokens1)
+        else:
+            tokens0, tokens1 = self.transformers[-1](tokens0, tokens1)
+            last = len(self.transformers) - 1
+            finished.append((pairs, self._assign(last, tokens0, tokens1, shape)))
+        return finished[0][1] if len(finished) == 1 else NodeAssignment(*restore_order(finished))
+
+    def _head(self, layer: int) -> MatchAssignment:
+        return cast(MatchAssignment, self.log_assignment[layer])
+
+    def _deciding(self, tokens: Tokens) -> Tensor:
+        """Return the real entries among the slots that decide on early exit."""
+        return tokens.real[:, deciding_slots(tokens, one_way=self.config.attention == "one_way")]
+
+    def _unsure(self, layer: int, tokens: Tokens) -> Tensor:
+        """Return which deciding nodes are not confident yet."""
+        slots = deciding_slots(tokens, one_way=self.config.attention == "one_way")
+        confidence = self.token_confidence[layer](tokens.x[:, slots]).sigmoid()
+        threshold = confidence_threshold(layer, self.config.num_layers)
+        return (confidence < threshold) & tokens.real[:, slots]
+
+    def _prune(self, layer: int, tokens: Tokens) -> Tokens:
+        """Drop the keypoints that are unmatchable."""
+        confidence = None
+        if self.config.depth_confidence > 0:
+            confidence = self.token_confidence[layer](tokens.x).sigmoid()
+        keep = keypoints_to_keep(
+            self._head(layer).matchability(tokens.x).squeeze(-1).sigmoid(),
+            confidence,
+            width_confidence=self.config.width_confidence,
+            threshold=confidence_threshold(layer, self.config.num_layers),
+        )
+        return tokens.keep_keypoints(keep)
+
+    def _assign(
+        self, layer: int, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
+    ) -> NodeAssignment:
+        """Match the nodes with the heads of one layer."""
+        head = self._head(layer)
+        junctions0, junctions1 = tokens0.num_junctions, tokens1.num_junctions
+        (x0, matchability0), (x1, matchability1) = head.project(tokens0.x), head.project(tokens1.x)
+
+        def between(slots0: slice, slots1: slice) -> Tensor:
+            return sigmoid_log_double_softmax(
+                x0[:, slots0] @ x1[:, slots1].mT,
+                matchability0[:, slots0],
+                matchability1[:, slots1],
+                None if tokens0.mask is None else tokens0.mask[:, slots0],
+                None if tokens1.mask is None else tokens1.mask[:, slots1],
+            )
+
+        if self.config.attention == "full":
+            assignment = between(slice(None), slice(None))
+        else:
+            assignment = _block_diagonal(
+                between(slice(junctions0), slice(junctions1)),
+                between(slice(junctions0, None), slice(junctions1, None)),
+            )
+        endpoints0, endpoint_matchability0 = head.project_endpoints(tokens0.x[:, :junctions0])
+        endpoints1, endpoint_matchability1 = head.project_endpoints(tokens1.x[:, :junctions1])
+        return NodeAssignment(
+            log_assignment=to_nodes(assignment, tokens0, tokens1, shape=shape),
+            endpoint_similarity=endpoints0 @ endpoints1.mT,
+            endpoint_matchability0=endpoint_matchability0,
+            endpoint_matchability1=endpoint_matchability1,
+        )
+
+    def _confidence_logits(self, layer: int, tokens: Tokens, num_nodes: int) -> Tensor | None:
+        """Return the confidence of all nodes [B, P], None at the last layer."""
+        if layer == len(self.token_confidence):
+            return None
+        logits = F.pad(self.token_confidence[layer](tokens.x), (0, 2))
+        return logits.gather(1, tokens.slot_of_node(num_nodes)[:, :-1])
+
+    def _matches(
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        log_assignment: Tensor,
+        line_log_assignment: Tensor,
+    ) -> Matches:
+        config = self.config
+        matches = to_matches(
+            log_assignment,
+            line_log_assignment,
+            threshold=config.filter_threshold,
+            line_threshold=config.line_filter_threshold,
+        )
+        if config.attention == "full":
+            return matches
+        junction0, junction1 = wireframe0.junction_mask, wireframe1.junction_mask
+        return replace(
+            matches,
+            matches0=matches.matches0.masked_fill(junction0, -1),
+            matches1=matches.matches1.masked_fill(junction1, -1),
+            matching_scores0=matches.matching_scores0.masked_fill(junction0, 0),
+            matching_scores1=matches.matching_scores1.masked_fill(junction1, 0),
+            junction_matches0=matches.matches0.masked_fill(~junction0, -1),
+            junction_matches1=matches.matches1.masked_fill(~junction1, -1),
+            junction_matching_scores0=matches.matching_scores0.masked_fill(~junction0, 0),
+            junction_matching_scores1=matches.matching_scores1.masked_fill(~junction1, 0),
+        )
+
+
+def _block_diagonal(junctions: Tensor, keypoints: Tensor) -> Tensor:
+    """Join two assignments into one in which no pair mixes them."""
+    rows, columns = junctions.shape[1] - 1, junctions.shape[2] - 1
+    joined = F.pad(keypoints, (columns, 0, rows, 0), value=float("-inf"))
+    joined[:, :rows, :columns] = junctions[:, :-1, :-1]
+    joined[:, :rows, -1] = junctions[:, :-1, -1]
+    joined[:, -1, :columns] = junctions[:, -1, :-1]
+    return joined
+
+
+def add_line_layers(network: LightGlueStick, layers: Sequence[int]) -> LightGlueStick:
+    """Return a network with more line layers and the same outputs.
+
+    Args:
+        network: The network to extend; it is not changed.
+        layers: The layers that get a line layer, which starts as the identity; those that
+            have one keep it.
+
+    Returns:
+        A new network on the same device, in the same mode.
+
+    Raises:
+        ValueError: If there is no such layer.
+    """
+    present = {
+        layer
+        for layer, transformer in enumerate(network.transformers)
+        if transformer.line_layer is not None
+    }
+    config = replace(network.config, line_layers=tuple(sorted(present | set(layers))))
+    extended = LightGlueStick(config)
+    extended.load_state_dict(extended.state_dict() | network.state_dict())
+    parameter = next(network.parameters())
+    return extended.to(parameter.device, parameter.dtype).train(network.training)

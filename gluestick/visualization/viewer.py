@@ -1,0 +1,162 @@
+"""A page with both images in which one can look through the matches."""
+
+import base64
+import html
+import io
+import json
+import os
+import re
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from gluestick.files import atomic_path
+from gluestick.visualization.colors import neighbor_colors, position_colors
+from gluestick.visualization.inputs import (
+    to_coordinates,
+    to_inliers,
+    to_pairs,
+    to_rgb,
+    to_scores,
+)
+
+_MAX_IMAGE_SIDE = 2048  # px; larger images are embedded smaller, coordinates stay as they are
+_JPEG_QUALITY = 88
+
+
+def write_viewer(
+    path: str | os.PathLike[str],
+    image0: np.ndarray | Tensor,
+    image1: np.ndarray | Tensor,
+    keypoints0: Any,
+    keypoints1: Any,
+    matches0: Any,
+    matching_scores0: Any,
+    lines0: Any,
+    lines1: Any,
+    line_matches0: Any,
+    line_matching_scores0: Any,
+    *,
+    point_inliers: Any = None,
+    line_inliers: Any = None,
+    title: str = "Matches",
+) -> None:
+    """Write one HTML page that needs nothing else, neither other files nor a network.
+
+    In it, a person hovers or taps a match to see both its ends, its score and its coordinates,
+    switches points, lines, unmatched features and outliers on and off, sets the least score,
+    zooms and moves both images together, and steps through the matches by keys. Coordinates
+    are stored to 0.01 px and scores to 0.0001; images longer than 2048 px are embedded smaller.
+
+    Args:
+        path: The file.
+        image0: A tensor [3, H, W] in [0, 1], or an array [H, W, 3] or [H, W], RGB or grey.
+        image1: The other image, of any size.
+        keypoints0: [N0, 2] px of image 0, an array or a tensor like everything below.
+        keypoints1: [N1, 2] px of image 1.
+        matches0: [N0] integers, the index in ``keypoints1`` or -1.
+        matching_scores0: [N0], in [0, 1].
+        lines0: [L0, 2, 2] px of image 0.
+        lines1: [L1, 2, 2] px of image 1.
+        line_matches0: [L0] integers, the index in ``lines1`` or -1.
+        line_matching_scores0: [L0], in [0, 1].
+        point_inliers: [S] bool, one for each entry of ``matches0`` above -1, in that order;
+            ``None`` where nothing is known.
+        line_inliers: [T] bool, the same for ``line_matches0``.
+        title: What stands at the top, any text.
+
+    Raises:
+        ValueError: If a shape, a type or an index does not fit, or ``path`` is a folder.
+        OSError: If the file cannot be written; an earlier file is left as it was.
+    """
+    pictures = [to_rgb(image0), to_rgb(image1)]
+    sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
+    data = {
+        "images": sizes,
+        "points": _point_data(
+            (keypoints0, keypoints1), matches0, matching_scores0, point_inliers, sizes[0]
+        ),
+        "lines": _line_data((lines0, lines1), line_matches0, line_matching_scores0, line_inliers),
+    }
+    parts = {
+        "TITLE": html.escape(title),
+        "IMAGE0": _data_uri(pictures[0]),
+        "IMAGE1": _data_uri(pictures[1]),
+        "DATA": _script_json(data),
+        "SCRIPT": _resource("viewer.js"),
+    }
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _resource("viewer.html"))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(page.encode("utf-8", errors="replace"))
+
+
+def _point_data(
+    keypoints: tuple[Any, Any],
+    matches0: Any,
+    matching_scores0: Any,
+    inliers: Any,
+    image_size0: tuple[int, int],
+) -> dict[str, Any]:
+    points = [to_coordinates(f"keypoints{side}", values) for side, values in enumerate(keypoints)]
+    count0, count1 = map(len, points)
+    pairs = to_pairs("matches0", matches0, count0=count0, count1=count1)
+    scores = to_scores("matching_scores0", matching_scores0, count=count0)
+    known = to_inliers("point_inliers", inliers, count=len(pairs))
+    colors = position_colors(points[0][pairs[:, 0]], image_size0)
+    return {
+        "coordinates": [np.round(values, 2).tolist() for values in points],
+        "matches": _match_rows(pairs, scores, known, colors),
+    }
+
+
+def _line_data(
+    lines: tuple[Any, Any], line_matches0: Any, line_matching_scores0: Any, inliers: Any
+) -> dict[str, Any]:
+    segments = [
+        to_coordinates(f"lines{side}", values, lines=True) for side, values in enumerate(lines)
+    ]
+    count0, count1 = map(len, segments)
+    pairs = to_pairs("line_matches0", line_matches0, count0=count0, count1=count1)
+    scores = to_scores("line_matching_scores0", line_matching_scores0, count=count0)
+    known = to_inliers("line_inliers", inliers, count=len(pairs))
+    colors = neighbor_colors(segments[0][pairs[:, 0]].mean(axis=1))
+    return {
+        "coordinates": [np.round(values, 2).tolist() for values in segments],
+        "matches": _match_rows(pairs, scores, known, colors),
+    }
+
+
+def _match_rows(
+    pairs: np.ndarray, scores: np.ndarray, inliers: np.ndarray | None, colors: np.ndarray
+) -> list[list[Any]]:
+    """Return [index in image 0, index in image 1, score, inlier or None, colour] per match."""
+    known = [None] * len(pairs) if inliers is None else inliers.tolist()
+    rounded = np.round(scores[pairs[:, 0]], 4).tolist()
+    names = [f"#{bytes(color).hex()}" for color in colors]
+    return [
+        [*pair, score, inlier, name]
+        for pair, score, inlier, name in zip(pairs.tolist(), rounded, known, names, strict=True)
+    ]
+
+
+def _resource(name: str) -> str:
+    return resources.files("gluestick.visualization").joinpath(name).read_text(encoding="utf-8")
+
+
+def _data_uri(picture: np.ndarray) -> str:
+    image = Image.fromarray(picture)
+    image.thumbnail((_MAX_IMAGE_SIDE, _MAX_IMAGE_SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _script_json(data: Any) -> str:
+    """Return JSON that no HTML parser can take for the end of a script."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
