@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gluestick.features.extractor import FeatureExtractorConfig
+from gluestick.features.line_registry import LineDetectorConfig
 from gluestick.features.point_registry import PointDetectorConfig
 from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStickConfig
@@ -58,8 +59,8 @@ class ModelCard:
         return self.weights is not None
 
 
-def _superpoint() -> FeatureExtractorConfig:
-    return FeatureExtractorConfig(points=PointDetectorConfig(name="superpoint"))
+_SUPERPOINT = PointDetectorConfig(name="superpoint")
+_PUBLISHED_LINES = LineDetectorConfig(saliency="nfa")
 
 
 _CARDS = (
@@ -87,7 +88,7 @@ _CARDS = (
         licence="SuperPoint by Magic Leap: non-commercial; the open re-training: MIT",
         origin="superpoint_lightglue.pth of LightGlue v0.1_arxiv",
         config=PipelineConfig(
-            features=_superpoint(),
+            features=FeatureExtractorConfig(points=_SUPERPOINT),
             lightgluestick=LightGlueStickConfig(line_layers=()),
         ),
     ),
@@ -97,7 +98,7 @@ _CARDS = (
         licence="SuperPoint by Magic Leap: non-commercial; LightGlueStick: see its repository",
         origin="github.com/aubingazhib/LightGlueStick",
         config=PipelineConfig(
-            features=_superpoint(),
+            features=FeatureExtractorConfig(points=_SUPERPOINT, lines=_PUBLISHED_LINES),
             wireframe=WireframeConfig(keypoint_radius=3.0),
             lightgluestick=LightGlueStickConfig(attention="full"),
         ),
@@ -108,7 +109,7 @@ _CARDS = (
         licence="SuperPoint by Magic Leap: non-commercial; GlueStick: MIT",
         origin="checkpoint_GlueStick_MD.tar of github.com/cvg/GlueStick, release v0.1_arxiv",
         config=PipelineConfig(
-            features=_superpoint(),
+            features=FeatureExtractorConfig(points=_SUPERPOINT, lines=_PUBLISHED_LINES),
             wireframe=WireframeConfig(keypoint_radius=4.0),
             network="gluestick",
         ),

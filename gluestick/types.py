@@ -308,6 +308,38 @@ def _pairs(matches0: Tensor, values0: Tensor, values1: Tensor, row: int) -> tupl
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroundTruth(_Value):
+    """The true matches between the nodes and between the lines of two wireframes.
+
+    Besides indices there are two labels: -1 for a feature that certainly has no partner, and
+    -2 for one that is to be ignored, because its partner is not known or it is padding.
+
+    Attributes:
+        gt_matches0: [B, P0] int64, the node of image 1 that is the same as each node of image
+            0, -1 or -2.
+        gt_matches1: [B, P1] int64, the other way round.
+        gt_line_matches0: [B, L0] int64, as ``gt_matches0`` for lines.
+        gt_line_matches1: [B, L1] int64.
+    """
+
+    gt_matches0: Tensor
+    gt_matches1: Tensor
+    gt_line_matches0: Tensor
+    gt_line_matches1: Tensor
+
+    def __post_init__(self) -> None:
+        _check(
+            self,
+            {
+                "gt_matches0": "B P0",
+                "gt_matches1": "B P1",
+                "gt_line_matches0": "B L0",
+                "gt_line_matches1": "B L1",
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Camera:
     """A pinhole camera.
 

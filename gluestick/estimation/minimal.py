@@ -68,7 +68,7 @@ def solve_samples(
         H = adjugate(H).swapaxes(-1, -2)
     H /= np.linalg.norm(H, axis=(1, 2), keepdims=True)
 
-    endpoints = data.lines0[lines].reshape(len(lines), -1, 2)
+    endpoints = data.lines0[lines].reshape(len(lines), 2 * lines.shape[1], 2)
     anchors = to_homogeneous(np.concatenate([data.points0[points], endpoints], axis=1))
     depth = (anchors @ H[:, 2, :, None])[..., 0]
     H *= np.sign(depth[:, :1, None])

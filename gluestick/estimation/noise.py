@@ -69,6 +69,10 @@ class NoiseMixture:
 def refine_with_noise(H: np.ndarray, data: Correspondences, *, threshold: float) -> np.ndarray:
     """Refine a homography and the noise of points and of lines in turns.
 
+    It starts from noise as large as the threshold allows, so that every match nearby has a
+    say before the noise is learnt: starting small, a first estimate from too few matches
+    would confirm itself.
+
     Args:
         H: [3, 3], close to the solution.
         data: The correspondences, centred and scaled to order 1.
@@ -78,19 +82,17 @@ def refine_with_noise(H: np.ndarray, data: Correspondences, *, threshold: float)
         [3, 3] of unit norm.
     """
     # At equal scales the whitened squared error is half the symmetric one.
+    mean, reach = threshold / 2, _REACH**2 * threshold / 2
     mixture = NoiseMixture(
-        mean=np.full(2, threshold / 8),
-        inlier_share=np.full(2, 0.9),
-        reach=_REACH**2 * threshold / 2,
-        kind=np.zeros(0, dtype=np.int64),
+        mean=np.full(2, mean), inlier_share=np.full(2, 0.9), reach=reach, kind=np.zeros(0, int)
     )
     for _ in range(_ROUNDS):
         near = symmetric_errors(H[None], data)[0] < _REACH**2 * threshold
         nearby = data.select(near[: data.num_points], near[data.num_points :])
         kind = np.repeat([0, 1], [nearby.num_points, nearby.num_lines])
         mixture = replace(mixture, kind=kind)
+        H = refine(H[None], nearby, loss=mixture, max_iterations=_REFINE_ITERATIONS)[0]
         squared = linearize(H[None], nearby).squared[0]
         for _ in range(_FIT_STEPS):
             mixture = mixture.fit(squared)
-        H = refine(H[None], nearby, loss=mixture, max_iterations=_REFINE_ITERATIONS)[0]
     return H

@@ -173,30 +173,16 @@ def refine(
     return H
 
 
-def normal_matrix(H: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the weighted J^T J [K, 9, 9], made regular along the free scale of H.
-
-    Args:
-        H: [K, 3, 3] of unit norm.
-        jacobian: [K, N, 2, 9].
-        weights: [K, N].
-    """
-    num = len(H)
-    weighted = jacobian * weights[..., None, None]
-    normal = weighted.reshape(num, -1, 9).swapaxes(-1, -2) @ jacobian.reshape(num, -1, 9)
-    h = H.reshape(num, 9, 1)
-    scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / 9
-    return normal + (scale + 1e-12) * (h @ h.swapaxes(-1, -2))
-
-
 def _step(
     H: np.ndarray, current: Linearization, weights: np.ndarray, damping: np.ndarray
 ) -> np.ndarray:
-    """Solve the damped normal equations."""
+    """Solve the damped normal equations, without a step along H: its scale is free."""
     num = len(H)
-    normal = normal_matrix(H, current.jacobian, weights)
-    weighted = current.residuals * weights[..., None]
-    gradient = current.jacobian.reshape(num, -1, 9).swapaxes(-1, -2) @ weighted.reshape(num, -1, 1)
-    scale = np.trace(normal, axis1=1, axis2=2) / 9
-    normal += (scale * damping)[:, None, None] * np.eye(9)
+    jacobian = current.jacobian.reshape(num, -1, 9)
+    weighted = jacobian * weights.repeat(2, axis=1)[..., None]
+    normal = weighted.swapaxes(-1, -2) @ jacobian
+    gradient = weighted.swapaxes(-1, -2) @ current.residuals.reshape(num, -1, 1)
+    h = H.reshape(num, 9, 1)
+    scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / 9 + 1e-12
+    normal += scale * (h @ h.swapaxes(-1, -2) + damping[:, None, None] * np.eye(9))
     return -np.linalg.solve(normal, gradient).reshape(num, 3, 3)

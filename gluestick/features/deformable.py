@@ -8,17 +8,19 @@ from torch import Tensor, nn
 class DeformableConvolution(nn.Module):
     """A convolution of stride 1 whose taps are moved by offsets predicted from its input.
 
-    Outside the map values are zero.
+    Outside the map values are zero. An offset is at most a quarter of the map's longer side.
 
     Args:
-        offset_conv: Predicts (dy, dx) in px for each tap, tap by tap and row by row.
-        regular_conv: The convolution whose taps are moved.
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        kernel: Taps along a side, odd.
     """
 
-    def __init__(self, *, offset_conv: nn.Conv2d, regular_conv: nn.Conv2d) -> None:
+    def __init__(self, inputs: int, outputs: int, *, kernel: int) -> None:
         super().__init__()
-        self.offset_conv = offset_conv
-        self.regular_conv = regular_conv
+        padding = kernel // 2
+        self.offset_conv = nn.Conv2d(inputs, 2 * kernel**2, kernel, padding=padding)
+        self.regular_conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False)
 
     def forward(self, dense: Tensor) -> Tensor:
         """Convolve.
@@ -33,7 +35,7 @@ class DeformableConvolution(nn.Module):
         kernel = self.regular_conv.kernel_size[0]
         furthest = max(height, width) / 4
         offsets = self.offset_conv(dense)[0].clamp(-furthest, furthest)
-        dy, dx = offsets.unflatten(0, (-1, 2)).unbind(1)  # [K, h, w] each
+        dy, dx = offsets.unflatten(0, (-1, 2)).unbind(1)  # [K, h, w] each, taps row by row
         tap = torch.arange(kernel, device=dense.device) - kernel // 2
         row = torch.arange(height, device=dense.device)[:, None]
         column = torch.arange(width, device=dense.device)
@@ -43,8 +45,5 @@ class DeformableConvolution(nn.Module):
         taps = F.grid_sample(
             dense, grid.flatten(1, 2)[None], mode="bilinear", align_corners=False
         )  # [1, C, K, h * w]
-        weight = self.regular_conv.weight.flatten(1)  # [D, C * K]
-        convolved = weight @ taps[0].flatten(0, 1)
-        if self.regular_conv.bias is not None:
-            convolved = convolved + self.regular_conv.bias[:, None]
+        convolved = self.regular_conv.weight.flatten(1) @ taps[0].flatten(0, 1)
         return convolved.unflatten(1, (height, width))[None]

@@ -40,10 +40,11 @@ class DiskConfig:
 
     def __post_init__(self) -> None:
         check_detector_options(
-            "DiskConfig", max_num_keypoints=self.max_num_keypoints, nms_radius=self.nms_radius
+            "DiskConfig",
+            max_num_keypoints=self.max_num_keypoints,
+            nms_radius=self.nms_radius,
+            least_radius=1,
         )
-        if self.nms_radius < 1:
-            raise ValueError("DiskConfig.nms_radius needs to be at least 1 px, found 0")
 
 
 class Disk(nn.Module):

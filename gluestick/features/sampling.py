@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from kornia.geometry.subpix import nms2d
 from torch import Tensor
 
 from gluestick.checks import check_shapes
@@ -73,7 +72,32 @@ def strict_maxima(scores: Tensor, *, radius: int) -> Tensor:
     Returns:
         [H, W] bool; False within ``radius`` of the border, where the window is incomplete.
     """
+    peaks = torch.zeros_like(scores, dtype=torch.bool)
     window = 2 * radius + 1
     if min(scores.shape) < window:
-        return torch.zeros_like(scores, dtype=torch.bool)
-    return nms2d(scores[None, None], (window, window), mask_only=True)[0, 0]
+        return peaks
+    inner = (slice(radius, -radius),) * 2
+    peaks[inner] = scores[inner] == F.max_pool2d(scores[None], window, stride=1)[0]
+    y, x = peaks.nonzero(as_tuple=True)
+    windows, _ = windows_around(scores, x, y, radius=radius)
+    peaks[y, x] = (windows == scores[y, x, None]).sum(dim=1) == 1
+    return peaks
+
+
+def windows_around(values: Tensor, x: Tensor, y: Tensor, *, radius: int) -> tuple[Tensor, Tensor]:
+    """Cut out the windows around pixels.
+
+    Args:
+        values: [H, W].
+        x: [N] int64, columns, at least ``radius`` away from the border.
+        y: [N] int64, rows, likewise.
+        radius: px; a window has K = (2 * radius + 1) ** 2 pixels.
+
+    Returns:
+        The values [N, K], and the offsets [K, 2] int64, (x, y) px, of a window's pixels from
+        its centre.
+    """
+    step = torch.arange(-radius, radius + 1, device=values.device)
+    offsets = torch.cartesian_prod(step, step).flip(1)
+    dx, dy = offsets.unbind(1)
+    return values[y[:, None] + dy, x[:, None] + dx], offsets

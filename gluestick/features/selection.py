@@ -10,13 +10,16 @@ _BLANK_RANGE = 0.5 / 255
 """An image whose values differ by less than this shows nothing."""
 
 
-def check_detector_options(owner: str, *, max_num_keypoints: int | None, nms_radius: int) -> None:
+def check_detector_options(
+    owner: str, *, max_num_keypoints: int | None, nms_radius: int, least_radius: int = 0
+) -> None:
     """Check options that all detectors share.
 
     Args:
         owner: The configuration, for the error message.
         max_num_keypoints: At least 1, or None for no limit.
-        nms_radius: At least 0 px.
+        nms_radius: At least ``least_radius`` px.
+        least_radius: 1 where a detector needs local maxima.
 
     Raises:
         ValueError: If an option is out of range.
@@ -26,8 +29,10 @@ def check_detector_options(owner: str, *, max_num_keypoints: int | None, nms_rad
             f"{owner}.max_num_keypoints needs to be at least 1, or None for no limit, "
             f"found {max_num_keypoints}"
         )
-    if nms_radius < 0:
-        raise ValueError(f"{owner}.nms_radius needs to be at least 0 px, found {nms_radius}")
+    if nms_radius < least_radius:
+        raise ValueError(
+            f"{owner}.nms_radius needs to be at least {least_radius} px, found {nms_radius}"
+        )
 
 
 def allowed_pixels(image: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,16 +1,16 @@
 """XFeat keypoints and descriptors.
 
 Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024. The
-network is kornia's.
+network is kornia's, which has it from version 0.9 on (Python 3.11 or later).
 """
 
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from kornia.feature.xfeat import XFeat as KorniaXFeat
-from kornia.feature.xfeat import XFeatModel
 from torch import Tensor, nn
 
 from gluestick.features.checkpoints import DOWNLOAD, fetch_weights, load_weights, read_weights
@@ -44,10 +44,11 @@ class XFeatConfig:
 
     def __post_init__(self) -> None:
         check_detector_options(
-            "XFeatConfig", max_num_keypoints=self.max_num_keypoints, nms_radius=self.nms_radius
+            "XFeatConfig",
+            max_num_keypoints=self.max_num_keypoints,
+            nms_radius=self.nms_radius,
+            least_radius=1,
         )
-        if self.nms_radius < 1:
-            raise ValueError("XFeatConfig.nms_radius needs to be at least 1 px, found 0")
 
 
 class XFeat(nn.Module):
@@ -57,6 +58,9 @@ class XFeat(nn.Module):
 
     Args:
         config: The options.
+
+    Raises:
+        ValueError: If the installed kornia is older than 0.9.
     """
 
     descriptor_dim: int = 64
@@ -64,7 +68,7 @@ class XFeat(nn.Module):
     def __init__(self, config: XFeatConfig | None = None) -> None:
         super().__init__()
         self.config = config or XFeatConfig()
-        self.network = XFeatModel()
+        self.network = _kornia_class("XFeatModel")()
         self.eval()
 
     @classmethod
@@ -82,7 +86,8 @@ class XFeat(nn.Module):
         """
         detector = cls(config)
         if weights == DOWNLOAD:
-            state = fetch_weights("XFeat", lambda: KorniaXFeat.from_pretrained().net)
+            published = _kornia_class("XFeat")
+            state = fetch_weights("XFeat", lambda: published.from_pretrained().net)
         else:
             state = read_weights(weights)
         load_weights(detector.network, state, source=weights)
@@ -127,6 +132,17 @@ class XFeat(nn.Module):
             descriptors=_describe(dense, scale, keypoints[order]),
             describe=partial(_describe, dense, scale),
         )
+
+
+def _kornia_class(name: str) -> Any:
+    try:
+        module = import_module("kornia.feature.xfeat")
+    except ImportError as error:
+        raise ValueError(
+            "xfeat needs kornia 0.9 or later, which needs Python 3.11 or later: upgrade, or choose "
+            "another point detector"
+        ) from error
+    return getattr(module, name)
 
 
 def _describe(dense: Tensor, scale: Tensor, positions: Tensor) -> Tensor:

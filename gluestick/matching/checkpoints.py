@@ -97,7 +97,7 @@ def _read(path: Path) -> tuple[Any, dict[str, str]]:
             with _numpy_numbers_allowed():
                 return torch.load(path, map_location="cpu", weights_only=True), {}
     except Exception as error:
-        if "Unsupported" in str(error):
+        if "unsupported" in str(error).lower():
             raise CheckpointError(
                 f"{path} holds pickled objects, which could run code and are not loaded: save "
                 "its tensors alone, best as .safetensors"

@@ -1,28 +1,25 @@
-"""True matches of line segments, by the rule of GlueStick (arXiv 2304.02008, section 4.1).
+"""True matches of line segments, by the rule of GlueStick (arXiv 2304.02008).
 
-Each segment is sampled into points, which are carried into the other image. Two segments are
-the same where enough of the visible samples of each lie beside the other; among those, the
+Each segment is sampled into points, which are carried into the other image. Two segments may
+be the same where enough of the visible samples of each lie beside the other; among these, the
 one-to-one assignment with the most such samples is the truth.
 """
 
-import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from gluestick.checks import check_shapes
-from gluestick.geometry.lines import points_on_lines
 from gluestick.supervision.line_neighbours import count_samples_beside
-from gluestick.supervision.reprojection import (
-    DepthPair,
-    Reprojection,
-    clip_to_pixels,
-    reproject_by_depth,
-    reproject_by_homography,
+from gluestick.supervision.line_samples import (
+    LineSamples,
+    carry_lines_by_depth,
+    carry_lines_by_homography,
+    is_absent,
 )
+from gluestick.supervision.reprojection import DepthPair, Reprojection
 from gluestick.supervision.rules import IGNORED, UNMATCHED, GroundTruthConfig, TrueMatches
 
-FORBIDDEN_COST = 10**6
+FORBIDDEN = 10**6
 
 
 @torch.no_grad()
@@ -47,7 +44,7 @@ def line_truth_from_homography(
         image_size1: [B, 2], (width, height) px.
         mask0: [B, L0] bool, the lines to match; the others are ignored. None for all.
         mask1: [B, L1] bool.
-        config: The thresholds.
+        config: The rule.
 
     Returns:
         The true matches.
@@ -56,13 +53,10 @@ def line_truth_from_homography(
         ShapeError: If a shape does not fit.
     """
     config = config or GroundTruthConfig()
-    samples0, samples1 = carry_lines_by_homography(
+    samples = carry_lines_by_homography(
         lines0, lines1, H_0to1, image_size0=image_size0, image_size1=image_size1, config=config
     )
-    samples0, samples1 = (_without_absent_lines(s, config) for s in (samples0, samples1))
-    lines0 = clip_to_pixels(lines0, image_size0, config=config)
-    lines1 = clip_to_pixels(lines1, image_size1, config=config)
-    return _match(lines0, lines1, samples0, samples1, mask0, mask1, config)
+    return _match(samples, mask0, mask1, config)
 
 
 @torch.no_grad()
@@ -81,10 +75,10 @@ def line_truth_from_depth(
         lines0: [B, L0, 2, 2] px, in any order of the endpoints.
         lines1: [B, L1, 2, 2] px.
         pair: The two images.
-        mask0: [B, L0] bool, the lines to match; the others are ignored, and so are lines of
+        mask0: [B, L0] bool, the lines to match; the others are ignored, and so are those of
             which too little depth is known. None for all.
         mask1: [B, L1] bool.
-        config: The thresholds.
+        config: The rule.
 
     Returns:
         The true matches.
@@ -93,7 +87,52 @@ def line_truth_from_depth(
         ShapeError: If a shape does not fit.
     """
     config = config or GroundTruthConfig()
-    samples0, samples1 = carry_lines_by_depth(lines0, lines1, pair, config=config)
-    lines0 = clip_to_pixels(lines0, pair.image_size0, config=config)
-    lines1 = clip_to_pixels(lines1, pair.image_size1, config=config)
-    return _match(lines0, lines1, samples0, samples1, mask0, mask1, config)
+    samples = carry_lines_by_depth(lines0, lines1, pair, config=config)
+    return _match(samples, mask0, mask1, config)
+
+
+def _match(
+    samples: LineSamples, mask0: Tensor | None, mask1: Tensor | None, config: GroundTruthConfig
+) -> TrueMatches:
+    lines0, lines1, from0, from1 = samples
+    beside0 = count_samples_beside(lines0, from1.positions, from1.visible, config=config)
+    beside1 = count_samples_beside(lines1, from0.positions, from0.visible, config=config).mT
+    same = (beside1 > _needed(from0, config)[:, :, None]) & (
+        beside0 > _needed(from1, config)[:, None]
+    )  # [B, L0, L1]
+    ignored0, ignored1 = _ignored(from0, mask0, config), _ignored(from1, mask1, config)
+    eligible0 = same.any(2) & ~is_absent(from0, config=config) & ~ignored0
+    eligible1 = same.any(1) & ~is_absent(from1, config=config) & ~ignored1
+    eligible = eligible0[:, :, None] & eligible1[:, None]
+    assigned = _assign((-beside0 * beside1).masked_fill(~eligible, FORBIDDEN))
+    matches0 = _labels(assigned & same & eligible)
+    matches1 = _labels((assigned & same & eligible).mT)
+    return TrueMatches(
+        matches0.masked_fill(ignored0, IGNORED), matches1.masked_fill(ignored1, IGNORED)
+    )
+
+
+def _needed(samples: Reprojection, config: GroundTruthConfig) -> Tensor:
+    """[B, L], the number of samples beside the partner that a match must exceed."""
+    return samples.visible.float().sum(-1) * config.min_overlap
+
+
+def _ignored(samples: Reprojection, mask: Tensor | None, config: GroundTruthConfig) -> Tensor:
+    unknown = samples.known.float().mean(-1) < config.min_visibility
+    return unknown if mask is None else unknown | ~mask
+
+
+def _assign(costs: Tensor) -> Tensor:
+    """[B, L0, L1] bool, for each pair of images the one-to-one assignment of the least cost."""
+    assigned = torch.zeros_like(costs, dtype=torch.bool)
+    for index, cost in enumerate(costs.cpu().numpy()):
+        rows, columns = linear_sum_assignment(cost)
+        assigned[index, rows, columns] = True
+    return assigned
+
+
+def _labels(matches: Tensor) -> Tensor:
+    """[B, L] int64, the matched column of each row of [B, L, M] bool."""
+    if matches.shape[2] == 0:
+        return matches.new_full(matches.shape[:2], UNMATCHED, dtype=torch.int64)
+    return torch.where(matches.any(2), matches.int().argmax(2), UNMATCHED)

@@ -8,7 +8,12 @@ from torch import Tensor
 
 from gluestick.types import Features, Wireframe
 from gluestick.wireframe.collate import stack_wireframes
-from gluestick.wireframe.junctions import cluster_means, line_edges, merge_endpoints
+from gluestick.wireframe.junctions import (
+    cluster_means,
+    line_edges,
+    merge_endpoints,
+    nearest_distances,
+)
 
 _SCORE_EPSILON = 1e-8
 
@@ -43,7 +48,7 @@ def build_wireframe(features: Features, config: WireframeConfig | None = None) -
     The nodes are the junctions, described by ``features.describe``, and then the keypoints in
     their order. The score of a line is divided by the best of its image (plus 1e-8); the score
     of a junction is the mean over the endpoints that meet there of their lines' scores. See
-    GlueStick (arXiv 2304.02008, section 3.1). Images do not influence each other: a batch gives
+    GlueStick (arXiv 2304.02008). Images do not influence each other: a batch gives
     what its images give one by one.
 
     Args:
@@ -68,36 +73,35 @@ def _build_one(features: Features, index: int, config: WireframeConfig) -> Wiref
         line_scores = line_scores / (line_scores.max() + _SCORE_EPSILON)
     endpoints = detected.reshape(-1, 2)
 
-    if config.merge:
-        means, line_junctions = merge_endpoints(
-            detected.detach().cpu().numpy(), radius=config.junction_radius
-        )
-        junctions = torch.from_numpy(means).to(detected)
-    else:
-        line_junctions = np.arange(len(endpoints)).reshape(-1, 2)
-        junctions = endpoints
-    endpoint_scores = np.repeat(line_scores.detach().cpu().numpy(), 2)
-    junction_scores = torch.from_numpy(cluster_means(endpoint_scores, line_junctions.reshape(-1)))
-
-    kept = features.keypoint_mask[index]
-    if config.keypoint_radius is not None:
-        keypoints = features.keypoints[index]
-        kept = kept & ~_near_any(keypoints, endpoints, radius=config.keypoint_radius)
-    descriptors = features.descriptors[index][kept]
-    if len(junctions):
-        descriptors = torch.cat([features.describe[index](junctions).to(descriptors), descriptors])
+    def to_array(tensor: Tensor) -> np.ndarray:
+        return tensor.detach().cpu().numpy()
 
     def to_device(array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(detected.device)
+
+    if config.merge:
+        means, line_junctions = merge_endpoints(to_array(detected), radius=config.junction_radius)
+        junctions = to_device(means)
+    else:
+        line_junctions = np.arange(len(endpoints)).reshape(-1, 2)
+        junctions = endpoints
+    endpoint_scores = np.repeat(to_array(line_scores), 2)
+    junction_scores = to_device(cluster_means(endpoint_scores, line_junctions.reshape(-1)))
+
+    kept = features.keypoint_mask[index]
+    if config.keypoint_radius is not None:
+        distances = nearest_distances(to_array(features.keypoints[index]), to_array(endpoints))
+        kept = kept & to_device(distances >= config.keypoint_radius)
+    descriptors = features.descriptors[index][kept]
+    if len(junctions):
+        descriptors = torch.cat([features.describe[index](junctions).to(descriptors), descriptors])
 
     junction_of = to_device(line_junctions)
     nodes = torch.cat([junctions, features.keypoints[index][kept]])  # [P, 2]
     return Wireframe(
         image_size=features.image_size[index : index + 1],
         keypoints=nodes[None],
-        keypoint_scores=torch.cat(
-            [junction_scores.to(line_scores), features.keypoint_scores[index][kept]]
-        )[None],
+        keypoint_scores=torch.cat([junction_scores, features.keypoint_scores[index][kept]])[None],
         descriptors=descriptors[None],
         keypoint_mask=torch.ones(1, len(nodes), dtype=torch.bool, device=nodes.device),
         num_junctions=to_device(np.array([len(junctions)])),
@@ -108,11 +112,3 @@ def _build_one(features: Features, index: int, config: WireframeConfig) -> Wiref
         line_junctions=junction_of[None],
         edge_index=to_device(line_edges(line_junctions)),
     )
-
-
-def _near_any(points: Tensor, others: Tensor, *, radius: float) -> Tensor:
-    """Tell which points [N, 2] are nearer than the radius to any of the others [M, 2]: [N]."""
-    if len(others) == 0:
-        return torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    distances = torch.cdist(points, others, compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.amin(dim=1) < radius

@@ -11,7 +11,7 @@ def merge_endpoints(lines: np.ndarray, *, radius: float) -> tuple[np.ndarray, np
 
     Endpoints at a distance of at most ``radius`` belong together, and so do endpoints that are
     joined by a chain of such neighbours. These are the clusters of DBSCAN (Ester et al., KDD
-    1996) with one sample as the minimum, which GlueStick (arXiv 2304.02008, section 3.1) uses.
+    1996) with one sample as the minimum, which GlueStick (arXiv 2304.02008) uses.
     A segment of which both endpoints belong together is kept: it has the same junction twice.
 
     Args:
@@ -19,10 +19,10 @@ def merge_endpoints(lines: np.ndarray, *, radius: float) -> tuple[np.ndarray, np
         radius: px; 0 merges equal endpoints only.
 
     Returns:
-        The junctions [J, 2] float64 px, each the mean of its endpoints, in the order in which
-        their first endpoints occur; and the junctions of each line [L, 2] int64.
+        The junctions [J, 2] px, each the mean of its endpoints, in the order in which their
+        first endpoints occur; and the junctions of each line [L, 2] int64.
     """
-    endpoints = lines.reshape(-1, 2).astype(np.float64)  # [2L, 2]
+    endpoints = lines.reshape(-1, 2)  # [2L, 2]
     labels = cluster_points(endpoints, radius=radius)  # [2L]
     return cluster_means(endpoints, labels), labels.reshape(-1, 2)
 
@@ -58,12 +58,29 @@ def cluster_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: [M] int64, of which each number up to the largest occurs.
 
     Returns:
-        [J] or [J, C] float64.
+        [J] or [J, C], of the same type; sums are taken in float64.
     """
     counts = np.bincount(labels)
     sums = np.zeros((len(counts), *values.shape[1:]))
     np.add.at(sums, labels, values)
-    return sums / counts.reshape(-1, *[1] * (values.ndim - 1))
+    means = sums / counts.reshape(-1, *[1] * (values.ndim - 1))
+    return means.astype(values.dtype)
+
+
+def nearest_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the distance of each point to the nearest of other points.
+
+    Args:
+        points: [N, 2].
+        others: [M, 2].
+
+    Returns:
+        [N] float64, infinite where there are no others.
+    """
+    if len(others) == 0:
+        return np.full(len(points), np.inf)
+    distances, _ = KDTree(others).query(points)
+    return distances
 
 
 def line_edges(line_junctions: np.ndarray) -> np.ndarray:

@@ -13,14 +13,15 @@ def test_equals_the_plain_network(height, width):
     image = patchwork(height, width)
     points = detector.detect(image)
     with torch.no_grad():
-        expected = detector.network(image[None], score_threshold=-10.0, pad_if_not_divisible=True)
-    order = expected[0].detection_scores.argsort(descending=True, stable=True)
+        found = detector.network(image[None], score_threshold=-10.0, pad_if_not_divisible=True)[0]
+    # Versions of kornia differ in the strip where the window leaves the image.
+    low, high = torch.tensor([2, 2]), torch.tensor([width - 2, height - 2])
+    inner = ((found.keypoints >= low) & (found.keypoints < high)).all(dim=1).nonzero()[:, 0]
+    order = inner[found.detection_scores[inner].argsort(descending=True, stable=True)]
     assert len(order) > 10
-    torch.testing.assert_close(points.keypoints, expected[0].keypoints[order])
-    torch.testing.assert_close(points.scores, expected[0].detection_scores[order])
-    torch.testing.assert_close(
-        points.descriptors, expected[0].descriptors[order], atol=1e-5, rtol=0
-    )
+    torch.testing.assert_close(points.keypoints, found.keypoints[order].float())
+    torch.testing.assert_close(points.scores, found.detection_scores[order])
+    torch.testing.assert_close(points.descriptors, found.descriptors[order], atol=1e-5, rtol=0)
 
 
 def test_loads_the_published_layout(tmp_path):

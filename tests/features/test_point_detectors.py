@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from rendered_scenes import patchwork
+from rendered_scenes import needs_kornia_xfeat, patchwork
 
 from gluestick.checks import ShapeError
 from gluestick.features.aliked import Aliked, AlikedConfig
@@ -40,7 +40,11 @@ def assert_valid(points, detector, image):
     torch.testing.assert_close(points.descriptors.norm(dim=1), torch.ones(count))
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(
+    params=[
+        pytest.param(kind, marks=needs_kornia_xfeat) if kind == "xfeat" else kind for kind in KINDS
+    ]
+)
 def kind(request):
     return request.param
 
@@ -122,7 +126,10 @@ def test_describing_tells_positions_apart_along_both_axes(kind):
     torch.testing.assert_close(points.describe(positions.flip(0)), descriptors.flip(0))
 
 
-@pytest.mark.parametrize("kind", ["aliked", "disk", "xfeat", "superpoint"])
+@pytest.mark.parametrize(
+    "kind",
+    ["aliked", "disk", pytest.param("xfeat", marks=needs_kornia_xfeat), "superpoint"],
+)
 def test_descriptors_are_those_at_the_keypoints(kind):
     points = build(kind).detect(patchwork(90, 117))
     torch.testing.assert_close(points.describe(points.keypoints), points.descriptors)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from rendered_scenes import needs_kornia_xfeat
 
 from gluestick.features.aliked import Aliked
 from gluestick.features.disk import Disk
@@ -18,7 +19,7 @@ def test_the_default_is_aliked_with_its_weights():
     detector = build_point_detector(PointDetectorConfig())
     assert isinstance(detector, Aliked)
     assert detector.config.variant == "n16"
-    assert not torch.equal(detector.conv1.weight, Aliked().conv1.weight)
+    assert not torch.equal(detector.network.conv1.weight, Aliked().network.conv1.weight)
 
 
 def test_options_reach_the_detector():
@@ -31,7 +32,12 @@ def test_options_reach_the_detector():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("disk", Disk), ("xfeat", XFeat), ("superpoint", SuperPoint)]
+    ("name", "kind"),
+    [
+        ("disk", Disk),
+        pytest.param("xfeat", XFeat, marks=needs_kornia_xfeat),
+        ("superpoint", SuperPoint),
+    ],
 )
 def test_weights_are_loaded_from_the_named_file(name, kind, tmp_path):
     torch.save(kind().network.state_dict(), tmp_path / "weights.pth")

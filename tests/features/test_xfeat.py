@@ -1,13 +1,16 @@
+import sys
+
 import pytest
 import torch
-from kornia.feature.xfeat import XFeat as KorniaXFeat
 from rendered_scenes import patchwork
 
 from gluestick.features.xfeat import XFeat, XFeatConfig
 from gluestick.geometry.pixels import from_resized
 
+KorniaXFeat = pytest.importorskip("kornia.feature.xfeat", reason="needs kornia >= 0.9").XFeat
 
-def pair(threshold: float = 0.0) -> tuple[XFeat, KorniaXFeat]:
+
+def pair(threshold: float = 0.0) -> tuple[XFeat, torch.nn.Module]:
     torch.manual_seed(0)
     reference = KorniaXFeat(top_k=10_000, detection_threshold=threshold).eval()
     detector = XFeat(XFeatConfig(max_num_keypoints=None, detection_threshold=threshold))
@@ -54,3 +57,9 @@ def test_failed_download_says_what_to_do(monkeypatch):
     monkeypatch.setattr(KorniaXFeat, "from_pretrained", no_network)
     with pytest.raises(ValueError, match=r"no route to host.*pass its path"):
         XFeat.from_pretrained(weights="download")
+
+
+def test_an_old_kornia_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kornia.feature.xfeat", None)
+    with pytest.raises(ValueError, match=r"kornia 0\.9"):
+        XFeat()

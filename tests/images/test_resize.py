@@ -41,7 +41,7 @@ def test_an_image_that_fits_is_returned_as_it_is():
 def test_content_moves_as_the_half_pixel_rule_says(size):
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(128.0), indexing="ij")
     centre = torch.tensor([70.3, 31.8])
-    image = torch.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / 200).expand(3, -1, -1)
+    image = torch.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / 100).expand(3, -1, -1)
     resized, scale = resize_image(image, config=ResizeConfig(size=size, upscale=True))
     weights = resized[0] / resized[0].sum()
     y, x = torch.meshgrid(*(torch.arange(float(side)) for side in weights.shape), indexing="ij")

@@ -63,13 +63,13 @@ def matching_pair(
     lines = torch.randperm(num_lines, generator=generator)
     second = Wireframe(
         image_size=first.image_size,
-        keypoints=first.keypoints[:, nodes] + 3,
+        keypoints=0.98 * first.keypoints[:, nodes] + 3,
         keypoint_scores=first.keypoint_scores[:, nodes],
         descriptors=F.normalize(first.descriptors + noise * other, dim=-1)[:, nodes],
         keypoint_mask=first.keypoint_mask,
         num_junctions=first.num_junctions,
-        lines=first.lines[:, lines] + 3,
-        detected_lines=first.lines[:, lines] + 3,
+        lines=0.98 * first.lines[:, lines] + 3,
+        detected_lines=0.98 * first.lines[:, lines] + 3,
         line_scores=first.line_scores[:, lines],
         line_mask=first.line_mask,
         line_junctions=first.line_junctions[:, lines],

@@ -6,6 +6,7 @@ from gluestick.wireframe.junctions import (
     cluster_points,
     line_edges,
     merge_endpoints,
+    nearest_distances,
 )
 
 
@@ -76,3 +77,11 @@ def test_edges_go_both_ways_once_without_loops() -> None:
     edges = line_edges(np.array([[0, 1], [1, 0], [0, 1], [2, 2], [3, 1]]))
     assert edges.dtype == np.int64
     assert edges.T.tolist() == [[0, 1], [1, 0], [1, 3], [3, 1]]
+
+
+def test_nearest_distances() -> None:
+    points = np.array([[0.0, 0], [10, 0]], np.float32)
+    others = np.array([[3.0, 4], [10, 1], [90, 90]], np.float32)
+    assert nearest_distances(points, others).tolist() == [5, 1]
+    assert nearest_distances(points, others[:0]).tolist() == [np.inf, np.inf]
+    assert nearest_distances(points[:0], others).shape == (0,)

@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+
+@pytest.mark.parametrize("detector", ["aliked", "sift"])
+def test_writes_features_and_a_picture(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path, detector: str
+) -> None:
+    result = invoke(
+        "detect",
+        photographs / "a.jpg",
+        *("--output", tmp_path, "--detector", detector, "--max-num-keypoints", "100"),
+    )
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "features.png").stat().st_size > 10_000
+    with np.load(tmp_path / "features.npz") as arrays:
+        assert arrays["keypoints"].shape == (100, 2)
+        assert arrays["descriptors"].shape == (100, 128)
+        np.testing.assert_allclose(np.linalg.norm(arrays["descriptors"], axis=1), 1, atol=1e-4)
+        assert len(arrays["lines"]) == len(arrays["line_scores"]) > 20
+        assert arrays["image_size"].tolist() == [375, 281]
+
+
+def test_a_blank_image_has_no_features(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    result = invoke("detect", photographs / "blank.png", "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "features.npz") as arrays:
+        assert arrays["keypoints"].shape == (0, 2)
+        assert arrays["lines"].shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--detector", "orb"), "orb"),
+        (("--detector", "superpoint"), "needs a file of weights"),
+        (("--detector", "sift", "--detector-weights", "a.pth"), "no option weights"),
+        (("--line-detector", "hough"), "hough"),
+        (("resize.side=middle",), "middle"),
+    ],
+)
+def test_bad_options_are_one_line(
+    refused: Callable[..., str], photographs: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in refused("detect", photographs / "a.jpg", *arguments)

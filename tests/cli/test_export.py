@@ -1,0 +1,65 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from gluestick.export import read_features_h5, read_matches_h5
+
+QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40")
+
+
+def test_writes_hloc_files_and_resumes(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("a.jpg b.jpg\n")
+    arguments = ("export", "hloc", photographs, "--output", tmp_path, *QUICK)
+    first = invoke(*arguments, "--pairs", pairs)
+    assert first.exit_code == 0, first.output
+    assert "1 pairs, 1 of them new" in first.output
+    features = [read_features_h5(tmp_path / "features.h5", name) for name in ("a.jpg", "b.jpg")]
+    matches = read_matches_h5(tmp_path / "matches.h5", "a.jpg", "b.jpg")
+    assert len(matches["matches0"]) == len(features[0]["keypoints"])
+    assert matches["matches0"].max() < len(features[1]["keypoints"])
+    assert (matches["matches0"] > -1).sum() > 20
+
+    every_pair = invoke(*arguments)
+    assert every_pair.exit_code == 0, every_pair.output
+    assert "3 pairs, 2 of them new" in every_pair.output
+    again = read_matches_h5(tmp_path / "matches.h5", "a.jpg", "b.jpg")
+    np.testing.assert_array_equal(again["matches0"], matches["matches0"])
+    blank = read_matches_h5(tmp_path / "matches.h5", "a.jpg", "blank.png")
+    assert not (blank["matches0"] > -1).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("colmap3", "."), "colmap3"),
+        (("hloc", "nowhere"), "nowhere"),
+        (("hloc", ".", "--pairs", "nowhere.txt"), "nowhere.txt"),
+    ],
+)
+def test_bad_input_is_one_line(
+    refused: Callable[..., str], tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in refused("export", *arguments, "--output", tmp_path)
+
+
+def test_pairs_need_two_names(
+    refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("a.jpg b.jpg\na.jpg\n")
+    assert "line 2" in refused("export", "hloc", photographs, "--pairs", pairs)
+
+
+def test_a_damaged_file_is_refused_and_kept(
+    refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "features.h5"
+    path.write_bytes(b"not HDF5")
+    assert "features.h5" in refused("export", "hloc", photographs, "--output", tmp_path)
+    assert path.read_bytes() == b"not HDF5"

@@ -1,0 +1,224 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from line_truth import lines_agree
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gluestick.estimation import estimate_homography
+from gluestick.geometry.homography import homography_corner_error, transform_points
+from gluestick.images.load import load_image
+from gluestick.matching.gluestick import GlueStick
+from gluestick.pipeline import PointLineMatcher
+from gluestick.pretrained import MODELS
+from gluestick.timing import StageTimer
+from gluestick.types import Matches
+from gluestick.wireframe.collate import split_wireframe
+
+WALL_HEIGHT = 470
+"""In graffiti_a.jpg, the painted wall ends here and the ground begins, px."""
+
+
+def unpadded(matches: Matches, index: int, sizes: tuple[int, int, int, int]) -> dict[str, Tensor]:
+    """Return the scores and matches of one pair of a batch without padding."""
+    nodes0, nodes1, lines0, lines1 = sizes
+    lengths = {"0": nodes0, "1": nodes1, "line0": lines0, "line1": lines1}
+    return {
+        field.name: getattr(matches, field.name)[
+            index, : lengths[("line" if field.name.startswith("line") else "") + field.name[-1]]
+        ]
+        for field in dataclasses.fields(matches)
+        if not field.name.endswith("assignment")
+    }
+
+
+def test_quality_on_a_plane(assets: Path) -> None:
+    """The painted wall is a plane with a known homography."""
+    image0, image1 = load_image(assets / "graffiti_a.jpg"), load_image(assets / "graffiti_b.jpg")
+    H_0to1 = np.loadtxt(assets / "graffiti_H_a_to_b.txt")
+    wall = torch.zeros(image0.shape[1:], dtype=torch.bool)
+    wall[:WALL_HEIGHT] = True
+    matcher = PointLineMatcher.from_pretrained()
+    wireframe0, wireframe1, matches = matcher(image0, image1, mask0=wall)
+
+    points0, points1 = (
+        points.double().numpy() for points in matches.matched_keypoints(wireframe0, wireframe1)
+    )
+    error = np.linalg.norm(transform_points(H_0to1, points0) - points1, axis=1)
+    assert len(points0) >= 200
+    assert np.mean(error < 3) > 0.8
+
+    lines0, lines1 = (
+        lines.double().numpy() for lines in matches.matched_lines(wireframe0, wireframe1)
+    )
+    assert len(lines0) >= 30
+    assert np.mean(lines_agree(H_0to1, lines0, lines1)) > 0.7
+
+    estimate = estimate_homography(points0, points1, lines0, lines1, max_error=3.0)
+    assert estimate is not None
+    corner_error = homography_corner_error(estimate.H_0to1, H_0to1, image_size=(800, 640))
+    assert corner_error < 10
+
+
+def test_a_batch_gives_what_the_pairs_give(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    """Pairs of different image sizes, one of them without any feature."""
+    image0, image1 = (image[:, ::2, ::2] for image in leuven)
+    pairs = [
+        (image0, image1),
+        (image1[:, :200], image0[:, :, 30:]),
+        (torch.full((3, 64, 80), 0.5), image1),
+    ]
+    batch = small_matcher([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    for index, pair in enumerate(pairs):
+        wireframe0, wireframe1, alone = small_matcher(*pair)
+        sizes = (
+            wireframe0.keypoints.shape[1],
+            wireframe1.keypoints.shape[1],
+            wireframe0.lines.shape[1],
+            wireframe1.lines.shape[1],
+        )
+        expected, found = unpadded(alone, 0, sizes), unpadded(batch[2], index, sizes)
+        for name, value in expected.items():
+            if value.is_floating_point():
+                assert torch.allclose(found[name], value, atol=1e-4), name
+            else:
+                assert torch.equal(found[name], value), name
+        together = batch[2].matched_keypoints(batch[0], batch[1], index=index)
+        for points, own in zip(
+            together, alone.matched_keypoints(wireframe0, wireframe1), strict=True
+        ):
+            assert torch.equal(points, own)
+
+
+def test_lines_do_not_change_the_points(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    images = [image[:, ::2, ::2] for image in leuven]
+    no_lines = torch.zeros(0, 2, 2)
+    *without, matches = small_matcher(*images, lines0=no_lines, lines1=no_lines)
+    points = matches.matched_keypoints(*without)
+    *with_lines, matches = small_matcher(*images)
+    assert with_lines[0].lines.shape[1] > 10
+    assert len(points[0]) > 10
+    for expected, found in zip(points, matches.matched_keypoints(*with_lines), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_features_computed_once_serve_many_pairs(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    timer = StageTimer()
+    both = small_matcher.extract([image[:, ::2, ::2] for image in leuven], timer=timer)
+    wireframe0, wireframe1 = split_wireframe(both)
+    matches = small_matcher.match(wireframe0, wireframe1, timer=timer)
+    direct = small_matcher(*(image[:, ::2, ::2] for image in leuven))[2]
+    assert torch.equal(matches.matches0, direct.matches0)
+    assert torch.equal(matches.line_matches0, direct.line_matches0)
+    assert list(timer.seconds) == ["keypoints", "lines", "wireframe", "matching"]
+
+
+def test_lines_of_your_own_are_used(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    lines = np.array([[[10.0, 20.0], [100.0, 25.0]], [[50.0, 60.0], [52.0, 160.0]]])
+    wireframe0, wireframe1, matches = small_matcher(*leuven, lines0=lines, lines1=lines[:1])
+    assert torch.equal(wireframe0.detected_lines[0], torch.from_numpy(lines).float())
+    assert wireframe1.detected_lines.shape == (1, 1, 2, 2)
+    assert matches.line_matches0.shape == (1, 2)
+
+
+def test_arrays_and_grey_images_are_images(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    grey = leuven[0].mean(0)[::2, ::2]
+    as_tensor = small_matcher.extract(grey[None])
+    as_array = small_matcher.extract(grey.numpy())
+    assert torch.equal(as_tensor.keypoints, as_array.keypoints)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (64, 64)])
+def test_nothing_to_see_gives_nothing_of_the_same_rank(
+    small_matcher: PointLineMatcher, size: tuple[int, int]
+) -> None:
+    blank = torch.full((3, *size), 0.5)
+    wireframe0, wireframe1, matches = small_matcher(blank, blank)
+    assert wireframe0.keypoints.shape == (1, 0, 2)
+    assert wireframe0.lines.shape == (1, 0, 2, 2)
+    assert matches.matches0.shape == (1, 0)
+    assert matches.log_assignment.shape == (1, 1, 1)
+    assert matches.line_log_assignment.shape == (1, 1, 1)
+    assert matches.matched_lines(wireframe0, wireframe1)[0].shape == (0, 2, 2)
+
+
+def test_a_mask_limits_points_and_lines(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    mask = torch.zeros(leuven[0].shape[1:], dtype=torch.bool)
+    mask[100:300, 200:500] = True
+    wireframe = small_matcher.extract(leuven[0], masks=mask)
+    assert wireframe.keypoints.shape[1] > 20
+    assert wireframe.lines.shape[1] > 3
+    for positions in (wireframe.keypoints[0], wireframe.detected_lines[0].flatten(0, 1)):
+        column, row = positions.round().long().T
+        assert mask[row, column].all()
+
+
+def test_a_model_without_shipped_weights_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match="weights="):
+        PointLineMatcher.from_pretrained("superpoint-lsd-gluestick")
+
+
+def test_the_published_training_checkpoint_loads(
+    tmp_path: Path, leuven: tuple[Tensor, Tensor]
+) -> None:
+    network = GlueStick(MODELS["superpoint-lsd-gluestick"].config.gluestick)
+    path = tmp_path / "checkpoint_GlueStick_MD.tar"
+    model = {f"matcher.module.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"model": {**model, "extractor.conv.weight": torch.zeros(1)}, "epoch": 3}, path)
+    matcher = PointLineMatcher.from_pretrained("superpoint-lsd-gluestick", weights=path)
+    loaded = matcher.network.state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in network.state_dict().items())
+    with pytest.raises(ValueError, match="detector_weights"):
+        matcher(*leuven)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"kenc.encoder.0.weight": torch.zeros(32, 3, 1)}, path)
+    with pytest.raises(ValueError, match="missing"):
+        PointLineMatcher.from_pretrained(weights=path)
+
+
+def test_another_detector_needs_other_weights() -> None:
+    config = MODELS["aliked-lsd"].config
+    points = dataclasses.replace(config.features.points, name="sift")
+    features = dataclasses.replace(config.features, points=points)
+    with pytest.raises(ValueError, match="trained for aliked"):
+        PointLineMatcher.from_pretrained(config=dataclasses.replace(config, features=features))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [torch.full((3, 4, 4), float("nan")), torch.zeros(2, 4, 4), np.zeros((0, 4, 3), np.uint8)],
+    ids=["nan", "two channels", "empty"],
+)
+def test_what_is_no_image_is_refused(
+    small_matcher: PointLineMatcher, image: Tensor | np.ndarray
+) -> None:
+    with pytest.raises(ValueError, match="needs"):
+        small_matcher.extract(image)
+
+
+def test_unequal_batches_are_refused(
+    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+) -> None:
+    small = [image[:, ::4, ::4] for image in leuven]
+    with pytest.raises(ValueError, match="same number"):
+        small_matcher(small, small[:1])
+    with pytest.raises(ValueError, match="masks"):
+        small_matcher.extract(small, masks=[None])
