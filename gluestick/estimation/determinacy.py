@@ -10,25 +10,28 @@ from gluestick.geometry.lines import line_normals
 from gluestick.geometry.points import spread
 
 
-def is_determined(H: np.ndarray, inliers: Correspondences, *, noise: float) -> bool:
+def is_determined(H: np.ndarray, inliers: Correspondences) -> bool:
     """Tell whether the inliers fix their homography to better than their own extent.
 
     Points on one line, or lines through one (vanishing) point, leave a family of homographies
     open. Noise hides that: it moves the points off their line, and the fit follows the noise.
     So the information that noise alone would feign is subtracted from that of the inliers,
-    before the uncertainty is predicted at four places, one spread away from their mean.
+    before the uncertainty is predicted at four places, one spread away from their mean. The
+    noise is taken as sqrt(2) times what the residuals tell, to be on the safe side; four
+    features have no residuals, and pass unless they are exactly degenerate.
 
     Args:
         H: [3, 3] of unit norm and positive determinant.
         inliers: The inliers, centred and scaled to order 1.
-        noise: The standard deviation of a coordinate, in the same unit.
 
     Returns:
         Whether the predicted standard deviation there is less than that spread.
     """
     features = np.concatenate([inliers.points0, inliers.lines0.reshape(-1, 2)])
     extent = spread(features)
-    rows = linearize(H[None], inliers).jacobian.reshape(-1, 9)
+    fit = linearize(H[None], inliers)
+    rows = fit.jacobian.reshape(-1, 9)
+    noise = np.sqrt(2 * fit.squared.sum() / max(len(rows) - 8, 1))
     information = rows.T @ rows
     for displaced in _displaced(inliers, noise):
         change = linearize(H[None], displaced).jacobian.reshape(-1, 9) - rows

@@ -10,7 +10,7 @@ from gluestick.estimation.correspondences import (
     transfer_errors,
 )
 from gluestick.estimation.determinacy import is_determined
-from gluestick.estimation.inputs import ArrayLike, as_arrays, check_confidence, check_positive
+from gluestick.estimation.inputs import ArrayLike, as_arrays, check_options
 from gluestick.estimation.minimal import SAMPLE_KINDS, draw_samples, solve_samples
 from gluestick.estimation.noise import refine_with_noise
 from gluestick.estimation.refinement import TruncatedLoss, refine
@@ -30,6 +30,9 @@ _CANDIDATES = 4
 """Homographies of a chunk that are refined."""
 
 _CANDIDATE_ITERATIONS = 6
+
+_MIN_VOLUME = 0.1
+"""The smallest height of a sample's triangles, relative to the largest error."""
 
 _SAFETY = 3.0
 """Samples drawn per sample needed if inliers had no noise."""
@@ -59,7 +62,7 @@ def estimate_homography(
     *,
     max_error: float = 3.0,
     confidence: float = 0.9999,
-    max_iterations: int = 50_000,
+    max_iterations: int = 100_000,
     seed: int = 0,
 ) -> HomographyEstimate | None:
     """Estimate the homography between two images from matched points and lines.
@@ -97,28 +100,21 @@ def estimate_homography(
         ValueError: If shapes or counts do not fit, a coordinate is NaN or infinite, only one
             of ``lines0`` and ``lines1`` is given, or an option is out of range.
     """
-    owner = "estimate_homography"
-    check_positive(owner, max_error=max_error, max_iterations=max_iterations)
-    check_confidence(owner, confidence)
-    if (lines0 is None) != (lines1 is None):
-        raise ValueError(f"{owner} needs both lines0 and lines1, or neither")
-    no_lines = np.zeros((0, 2, 2))
-    values = {
-        "points0": points0,
-        "points1": points1,
-        "lines0": no_lines if lines0 is None else lines0,
-        "lines1": no_lines if lines1 is None else lines1,
-    }
-    specs = {"points0": "S 2", "points1": "S 2", "lines0": "M 2 2", "lines1": "M 2 2"}
-    arrays = as_arrays(owner, values, specs)
+    check_options(
+        "estimate_homography",
+        max_error=max_error,
+        confidence=confidence,
+        max_iterations=max_iterations,
+        seed=seed,
+    )
+    arrays = _read_matches(points0, points1, lines0, lines1)
     usable = np.minimum(line_lengths(arrays[2]), line_lengths(arrays[3])) > 1e-6 * max_error
     arrays[2:] = [lines[usable] for lines in arrays[2:]]
-    if len(arrays[0]) + len(arrays[2]) < 4:
+    if len(arrays[0]) + usable.sum() < 4:
         return None
-
     features = [np.concatenate([arrays[i], arrays[i + 2].reshape(-1, 2)]) for i in (0, 1)]
     scale = (spread(features[0]) + spread(features[1])) / 2
-    if scale <= 1e-6 * max_error:
+    if scale < 1e-6 * max_error:
         return None
     T0, T1 = (normalizing_transform(points, scale=scale) for points in features)
     scaled = [array / scale + T[:2, 2] for array, T in zip(arrays, (T0, T1) * 2, strict=True)]
@@ -133,14 +129,32 @@ def estimate_homography(
     if H is None:
         return None
     inliers = symmetric_errors(H[None], data)[0] <= (max_error / scale) ** 2
-    H = np.linalg.inv(T1) @ H @ T0
     line_inliers = np.zeros(len(usable), dtype=bool)
     line_inliers[usable] = inliers[data.num_points :]
+    H = np.linalg.inv(T1) @ H @ T0
     return HomographyEstimate(
         H_0to1=H / np.linalg.norm(H),
         point_inliers=inliers[: data.num_points],
         line_inliers=line_inliers,
     )
+
+
+def _read_matches(
+    points0: ArrayLike, points1: ArrayLike, lines0: ArrayLike | None, lines1: ArrayLike | None
+) -> list[np.ndarray]:
+    """Return both [S, 2] points and both [M, 2, 2] lines, checked."""
+    owner = "estimate_homography"
+    if (lines0 is None) != (lines1 is None):
+        raise ValueError(f"{owner} needs both lines0 and lines1, or neither")
+    no_lines = np.zeros((0, 2, 2))
+    values = {
+        "points0": points0,
+        "points1": points1,
+        "lines0": no_lines if lines0 is None else lines0,
+        "lines1": no_lines if lines1 is None else lines1,
+    }
+    specs = {"points0": "S 2", "points1": "S 2", "lines0": "M 2 2", "lines1": "M 2 2"}
+    return as_arrays(owner, values, specs)
 
 
 def _consensus(
@@ -162,15 +176,12 @@ def _consensus(
     if H is None:
         return None
     threshold = max_error**2
-    for candidate in (refine_with_noise(H, data, threshold=threshold), H):
+    refined = refine_with_noise(H, data, threshold=threshold)
+    for candidate in (refined, H):
         inliers = symmetric_errors(candidate[None], data)[0] <= threshold
-        agreeing = data.select(inliers[: data.num_points], inliers[data.num_points :])
-        if (
-            inliers.sum() >= 4
-            and np.linalg.det(candidate) > 0
-            and is_determined(candidate, agreeing, noise=max_error / 3)
-        ):
-            return candidate
+        if inliers.sum() >= 4 and np.linalg.det(candidate) > 0:
+            agreeing = data.select(inliers[: data.num_points], inliers[data.num_points :])
+            return candidate if is_determined(candidate, agreeing) else None
     return None
 
 
@@ -192,7 +203,7 @@ def _search(
     best, best_cost, best_sample_cost = None, np.inf, np.inf
     drawn, needed = 0, float(max_iterations) if kinds else 0.0
     while drawn < min(needed, max_iterations):
-        H = _solve_chunk(data, kinds, min_volume=max_error, rng=rng)
+        H = _solve_chunk(data, kinds, min_volume=_MIN_VOLUME * max_error, rng=rng)
         drawn += _CHUNK
         if len(H) == 0:
             continue

@@ -1,5 +1,6 @@
 """Checking and converting what the estimators are given."""
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,11 @@ def as_arrays(owner: str, values: dict[str, Any], specs: dict[str, str]) -> list
 
     Args:
         owner: The function, for error messages.
-        values: Arrays, tensors or nested sequences of numbers by name.
+        values: Arrays, tensors or nested sequences of numbers, by name.
         specs: The shape of each, as for :func:`~gluestick.checks.check_shapes`.
 
     Returns:
-        The arrays in the order of ``values``; empty ones get the specified rank.
+        The arrays in the order of ``values``.
 
     Raises:
         ValueError: If a shape does not fit, or a value is NaN or infinite.
@@ -29,26 +30,31 @@ def as_arrays(owner: str, values: dict[str, Any], specs: dict[str, str]) -> list
     arrays = {name: _as_array(value) for name, value in values.items()}
     check_shapes(owner, arrays, specs)
     for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            count = int((~np.isfinite(array)).reshape(len(array), -1).any(1).sum())
+        bad = ~np.isfinite(array.reshape(len(array), array[:1].size)).all(1)
+        if bad.any():
             raise ValueError(
-                f"{owner}.{name} needs finite coordinates, found NaN or infinity in {count} of "
-                f"{len(array)} rows: remove these matches"
+                f"{owner}.{name} needs finite coordinates, found NaN or infinity in {bad.sum()} "
+                f"of {len(array)} rows: remove these matches"
             )
     return list(arrays.values())
 
 
-def check_positive(owner: str, **options: float) -> None:
-    """Raise ValueError unless every option is a finite number above 0."""
-    for name, value in options.items():
+def check_options(
+    owner: str, *, max_error: float, confidence: float, max_iterations: int, seed: int
+) -> None:
+    """Check the options that all estimators share.
+
+    Raises:
+        ValueError: If the error or the iterations are not positive and finite, the confidence
+            is not strictly between 0 and 1, or the seed is not a whole number from 0 on.
+    """
+    for name, value in (("max_error", max_error), ("max_iterations", max_iterations)):
         if not 0 < value < np.inf:
             raise ValueError(f"{owner} needs a positive {name}, found {value}")
-
-
-def check_confidence(owner: str, confidence: float) -> None:
-    """Raise ValueError unless the confidence lies strictly between 0 and 1."""
     if not 0 < confidence < 1:
         raise ValueError(f"{owner} needs a confidence between 0 and 1, found {confidence}")
+    if not hasattr(seed, "__index__") or operator.index(seed) < 0:
+        raise ValueError(f"{owner} needs a whole number from 0 on as seed, found {seed}")
 
 
 def poselib_camera(owner: str, camera: Camera) -> dict[str, Any]:
@@ -62,17 +68,38 @@ def poselib_camera(owner: str, camera: Camera) -> dict[str, Any]:
         PoseLib's dictionary of a PINHOLE camera.
 
     Raises:
-        ValueError: If K is not finite, not upper triangular with last row (0, 0, 1) and
-            positive focal lengths, or has a skew.
+        ValueError: If K is not of the form [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with finite
+            entries and positive focal lengths.
     """
-    K = np.asarray(camera.K, dtype=np.float64)
+    K = _as_array(camera.K)
     expected = np.array([[K[0, 0], 0, K[0, 2]], [0, K[1, 1], K[1, 2]], [0, 0, 1]])
-    if not np.isfinite(K).all() or not np.array_equal(K, expected) or min(K[0, 0], K[1, 1]) <= 0:
+    if not np.isfinite(K).all() or (expected != K).any() or min(K[0, 0], K[1, 1]) <= 0:
         raise ValueError(
             f"{owner} needs a K of the form [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with positive "
             f"focal lengths in px, found {K.tolist()}"
         )
     return {"model": "PINHOLE", "params": [K[0, 0], K[1, 1], K[0, 2], K[1, 2]]}
+
+
+def poselib_options(
+    owner: str, *, max_error: float, confidence: float, max_iterations: int, seed: int
+) -> dict[str, Any]:
+    """Check the shared options and return them as PoseLib's RANSAC options.
+
+    PoseLib applies ``max_epipolar_error`` to pairs of images and to lines, and
+    ``max_reproj_error`` to points in space.
+    """
+    check_options(
+        owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
+    )
+    return {
+        "max_reproj_error": float(max_error),
+        "max_epipolar_error": float(max_error),
+        "success_prob": float(confidence),
+        "max_iterations": int(max_iterations),
+        "min_iterations": min(1000, int(max_iterations)),
+        "seed": int(seed),
+    }
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -50,17 +50,19 @@ def solve_samples(
         data: Correspondences, centred and scaled to order 1.
         points: [K, P] indices of points.
         lines: [K, 4 - P] indices of lines, where (P, 4 - P) is one of ``SAMPLE_KINDS``.
-        min_volume: A sample is degenerate if three of its four points (or lines, as vectors
-            of length about 1) span a smaller volume in either image; for points that is
-            twice the area of their triangle.
+        min_volume: A sample is degenerate if three of its points (as (x, y, 1)) or of its
+            lines (as coefficients with unit normals) span a smaller volume in either image,
+            or if a point and a line of a mixed sample are closer than this.
 
     Returns:
         [K', 3, 3] of unit norm and positive determinant, K' <= K.
     """
-    quadruple0 = _as_quadruple(to_homogeneous(data.points0[points]), data.frames0.across[lines])
-    quadruple1 = _as_quadruple(to_homogeneous(data.points1[points]), data.frames1.across[lines])
-    basis0, volume0 = _projective_basis(quadruple0)
-    basis1, volume1 = _projective_basis(quadruple1)
+    basis0, volume0 = _projective_basis(
+        to_homogeneous(data.points0[points]), data.frames0.across[lines]
+    )
+    basis1, volume1 = _projective_basis(
+        to_homogeneous(data.points1[points]), data.frames1.across[lines]
+    )
     regular = np.minimum(volume0, volume1) > min_volume
     points, lines = points[regular], lines[regular]
     H = basis1[regular] @ adjugate(basis0[regular])
@@ -76,26 +78,34 @@ def solve_samples(
     return H[(depth * depth[:, :1] > 0).all(1) & (determinant > 1e-9)]
 
 
-def _as_quadruple(points: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """Turn samples [K, P, 3], [K, 4 - P, 3] into four points (P = 4, 1) or lines [K, 4, 3]."""
-    if points.shape[1] == 4:
-        return points
-    if lines.shape[1] == 4:
-        return lines
-    three, one = (points, lines) if points.shape[1] == 3 else (lines, points)
-    joins = cross(three, three[:, [1, 2, 0]])
-    joins /= np.maximum(np.linalg.norm(joins, axis=-1, keepdims=True), 1e-12)
-    return np.concatenate([joins, one], axis=1)
+def _projective_basis(points: np.ndarray, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the maps of the canonical projective basis to samples, and how regular they are.
 
+    Args:
+        points: [K, P, 3], homogeneous.
+        lines: [K, 4 - P, 3], coefficients.
 
-def _projective_basis(quadruple: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return matrices [K, 3, 3] that map the canonical projective basis to [K, 4, 3].
-
-    The second result [K] is the smallest volume that three of the four vectors span.
+    Returns:
+        Matrices [K, 3, 3], on points for P = 4 and 1 and on lines for P = 3 and 0; and [K], 0
+        for degenerate samples: the smallest absolute volume that three points, or three
+        lines, of the sample span, or distance of a point from a line.
     """
-    columns = quadruple[:, :3].swapaxes(-1, -2)
-    cofactors = adjugate(columns)
-    weights = (cofactors @ quadruple[:, 3, :, None])[..., 0]
-    volume = (cofactors[:, 0] * columns[:, :, 0]).sum(1)
-    smallest = np.minimum(np.abs(weights).min(1), np.abs(volume))
-    return columns * weights[:, None], smallest
+    if points.shape[1] in (0, 4):
+        quadruple = points if points.shape[1] == 4 else lines
+        columns, fourth = quadruple[:, :3].swapaxes(-1, -2), quadruple[:, 3]
+        weights = _coordinates(columns, fourth)
+        smallest = np.abs(weights).min(1)
+    else:
+        three, one = (points, lines) if points.shape[1] == 3 else (lines, points)
+        columns = cross(three, three[:, [1, 2, 0]]).swapaxes(-1, -2)
+        fourth = one[:, 0]
+        weights = _coordinates(columns, fourth)
+        smallest = np.abs(three @ fourth[..., None])[..., 0].min(1)
+        quadruple = three
+    volume = (quadruple[:, 0] * cross(quadruple[:, 1], quadruple[:, 2])).sum(1)
+    return columns * weights[:, None], np.minimum(smallest, np.abs(volume))
+
+
+def _coordinates(columns: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Solve columns [K, 3, 3] times x = vector [K, 3], up to the scale of x."""
+    return (adjugate(columns) @ vector[..., None])[..., 0]

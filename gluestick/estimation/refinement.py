@@ -135,9 +135,7 @@ def _line_covariance(
     return np.stack([variance[..., 0], covariance, variance[..., 1]])
 
 
-def refine(
-    H: np.ndarray, data: Correspondences, *, loss: Loss, max_iterations: int
-) -> np.ndarray:
+def refine(H: np.ndarray, data: Correspondences, *, loss: Loss, max_iterations: int) -> np.ndarray:
     """Minimise a robust loss over the entries of homographies by Levenberg-Marquardt.
 
     Args:

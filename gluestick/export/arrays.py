@@ -81,7 +81,7 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
         raise ValueError(f"line_junctions needs indices from 0 to {len(keypoints) - 1}")
 
     def single(array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[None]
+        return torch.as_tensor(np.array(array))[None]
 
     return Wireframe(
         image_size=single(arrays["image_size"]),

@@ -7,8 +7,8 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
+from gluestick.checkpoints import load_strict, read_parameters
 from gluestick.features.aliked_network import AlikedMaps, AlikedNetwork, Variant
-from gluestick.features.checkpoints import load_weights, read_weights
 from gluestick.features.sampling import sample_map, strict_maxima, windows_around
 from gluestick.features.selection import (
     allowed_pixels,
@@ -85,7 +85,8 @@ class Aliked(nn.Module):
         """
         detector = cls(config)
         source = weights or shipped_path(f"aliked-{detector.config.variant}.safetensors")
-        load_weights(detector.network, read_weights(source), source=source)
+        state_dict, _ = read_parameters(source)
+        load_strict(detector.network, state_dict, source=source)
         return detector
 
     @torch.no_grad()

@@ -12,7 +12,8 @@ import torch.nn.functional as F  # noqa: N812
 from kornia.feature import DISK
 from torch import Tensor, nn
 
-from gluestick.features.checkpoints import DOWNLOAD, fetch_weights, load_weights, read_weights
+from gluestick.checkpoints import load_strict, read_parameters
+from gluestick.features.download import DOWNLOAD, fetch_weights
 from gluestick.features.sampling import sample_descriptors, strict_maxima
 from gluestick.features.selection import (
     allowed_pixels,
@@ -80,8 +81,8 @@ class Disk(nn.Module):
         if weights == DOWNLOAD:
             state = fetch_weights("DISK", DISK.from_pretrained)
         else:
-            state = read_weights(weights)
-        load_weights(detector.network, state, source=weights)
+            state, _ = read_parameters(weights)
+        load_strict(detector.network, state, source=weights)
         return detector
 
     @torch.no_grad()

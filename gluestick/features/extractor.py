@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from gluestick.checks import check_shapes
 from gluestick.features.collate import stack_features
 from gluestick.features.line_registry import LineDetectorConfig, build_line_detector
 from gluestick.features.point_registry import PointDetectorConfig, build_point_detector
-from gluestick.geometry.pixels import from_resized, to_resized
-from gluestick.images import ResizeConfig, resize_image, resize_mask
+from gluestick.features.protocols import PointDetector
+from gluestick.features.views import View, nearest_quarter_turn, upright_view
+from gluestick.images import ResizeConfig
 from gluestick.timing import StageTimer
-from gluestick.types import DescriptorSampler, Features, Lines, Points
+from gluestick.types import Features, Lines, Points
 
 _OUTSIDE_TOLERANCE = 2.0  # px
 
@@ -34,30 +34,30 @@ class FeatureExtractorConfig:
     resize: ResizeConfig = field(default_factory=ResizeConfig)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _View:
-    """An image as the detectors see it: [3, H, W], mask [H, W] or None, and scale (x, y)."""
-
-    image: Tensor
-    mask: Tensor | None
-    scale: Tensor
-
-
 class FeatureExtractor(nn.Module):
     """Detects keypoints and line segments and describes them.
 
     Images are resized, and everything is mapped back to pixels of the originals. Networks run
     on the module's device, and images are moved there.
 
+    Args:
+        config: The options.
+        point_detector: A detector of your own, in place of the one that the options name.
+
     Attributes:
         point_detector: Finds and describes keypoints.
         line_detector: Finds line segments, on the CPU.
     """
 
-    def __init__(self, config: FeatureExtractorConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: FeatureExtractorConfig | None = None,
+        *,
+        point_detector: PointDetector | None = None,
+    ) -> None:
         super().__init__()
         self.config = config or FeatureExtractorConfig()
-        self.point_detector = build_point_detector(self.config.points)
+        self.point_detector = point_detector or build_point_detector(self.config.points)
         self.line_detector = build_line_detector(self.config.lines)
 
     @property
@@ -101,6 +101,7 @@ class FeatureExtractor(nn.Module):
         *,
         masks: Sequence[Tensor | None] | None = None,
         lines: Sequence[Lines | None] | None = None,
+        turns: Sequence[float] | None = None,
         timer: StageTimer | None = None,
     ) -> Features:
         """Extract the features of several images, which may differ in size.
@@ -114,6 +115,10 @@ class FeatureExtractor(nn.Module):
             lines: For each image the segments to use in px of the image, in place of detected
                 ones, or None. They are used as they are: neither masks nor the limits on the
                 number and the length of segments apply.
+            turns: For each image how far it is turned before anything is detected, degrees from
+                the x towards the y axis; what is found is mapped back. Line segments, which
+                need no upright image, are detected after the nearest multiple of 90 degrees,
+                where no pixel is interpolated.
             timer: Where the seconds of the stages "keypoints" and "lines" are added up.
 
         Returns:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.features.checkpoints import load_weights, read_weights
+from gluestick.checkpoints import load_strict, read_parameters
 from gluestick.features.sampling import sample_descriptors
 from gluestick.features.selection import (
     allowed_pixels,
@@ -104,11 +104,11 @@ class SuperPoint(nn.Module):
             ValueError: If the file is missing, damaged or belongs to another network.
         """
         config = config or SuperPointConfig()
-        state = read_weights(weights)
+        state, _ = read_parameters(weights)
         if config.variant is None:
             config = replace(config, variant=_variant_of(state))
         detector = cls(config)
-        load_weights(detector.network, state, source=weights)
+        load_strict(detector.network, state, source=weights)
         return detector
 
     @torch.no_grad()

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.features.checkpoints import DOWNLOAD, fetch_weights, load_weights, read_weights
+from gluestick.checkpoints import load_strict, read_parameters
+from gluestick.features.download import DOWNLOAD, fetch_weights
 from gluestick.features.sampling import strict_maxima, unit_rows
 from gluestick.features.selection import (
     allowed_pixels,
@@ -89,8 +90,8 @@ class XFeat(nn.Module):
             published = _kornia_class("XFeat")
             state = fetch_weights("XFeat", lambda: published.from_pretrained().net)
         else:
-            state = read_weights(weights)
-        load_weights(detector.network, state, source=weights)
+            state, _ = read_parameters(weights)
+        load_strict(detector.network, state, source=weights)
         return detector
 
     @torch.no_grad()

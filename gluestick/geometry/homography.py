@@ -19,8 +19,6 @@ def transform_points(H: Array, points: Array) -> Array:
         beyond it a finite position without meaning.
     """
     mapped = to_homogeneous(points) @ H.swapaxes(-1, -2)
-    if isinstance(mapped, Tensor):
-        return mapped[..., :2] / mapped[..., 2:]
     with np.errstate(divide="ignore", invalid="ignore"):
         return mapped[..., :2] / mapped[..., 2:]
 

@@ -24,11 +24,25 @@ def to_homogeneous(points: Array) -> Array:
     return np.concatenate([points, np.ones_like(points[..., :1])], axis=-1)
 
 
-def normalizing_transform(points: np.ndarray, *, scale: float) -> np.ndarray:
-    """Return the similarity that moves the mean of the points to 0 and divides by ``scale``.
+def spread(points: np.ndarray) -> float:
+    """Return the size of a set of points: the median distance from its median.
 
-    With ``scale`` the mean distance from the mean over sqrt(2), this is the normalisation of
-    Hartley, "In defense of the eight-point algorithm" (PAMI 1997).
+    Args:
+        points: [N, 2] with N > 0.
+
+    Returns:
+        A length in the unit of the points; where more than half of the points coincide, the
+        mean distance, and 0 if all do.
+    """
+    distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    return float(np.median(distances) or distances.mean())
+
+
+def normalizing_transform(points: np.ndarray, *, scale: float) -> np.ndarray:
+    """Return the similarity that moves the median of points to 0 and divides by a scale.
+
+    It conditions linear systems as in Hartley, "In defense of the eight-point algorithm"
+    (PAMI 1997); the median keeps single outliers from spoiling that.
 
     Args:
         points: [N, 2] with N > 0.
@@ -37,10 +51,20 @@ def normalizing_transform(points: np.ndarray, *, scale: float) -> np.ndarray:
     Returns:
         [3, 3] float64, to be applied to homogeneous column vectors.
     """
-    x, y = points.mean(axis=0)
+    x, y = np.median(points, axis=0)
     return np.array([[1 / scale, 0, -x / scale], [0, 1 / scale, -y / scale], [0, 0, 1]])
 
 
-def spread(points: np.ndarray) -> float:
-    """Return the mean distance of [N, 2] points from their mean, divided by sqrt(2)."""
-    return float(np.linalg.norm(points - points.mean(axis=0), axis=1).mean() / np.sqrt(2))
+def line_deviation(points: np.ndarray) -> float:
+    """Return the root mean square distance of points from the line that fits them best.
+
+    Args:
+        points: [N, 2].
+
+    Returns:
+        A length in the unit of the points; 0 for fewer than three points.
+    """
+    if len(points) < 3:
+        return 0.0
+    centred = points - points.mean(axis=0)
+    return float(np.linalg.svd(centred, compute_uv=False)[-1] / np.sqrt(len(points)))

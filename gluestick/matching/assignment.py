@@ -3,7 +3,8 @@
 An assignment [B, M+1, N+1] holds one cell per pair; its last column says how likely a row is
 to stay unmatched, its last row the same for the columns, and its corner is 0. Where masks
 are given, a pair with padding has -inf and padding is unmatched with certainty, log 1 = 0.
-So a loss must select cells rather than multiply all of them by weights.
+So a loss must select cells rather than multiply all of them by weights. Half-precision scores
+give single-precision assignments.
 """
 
 from typing import NamedTuple
@@ -46,6 +47,7 @@ def log_double_softmax(
     Returns:
         The assignment [B, M+1, N+1].
     """
+    scores = _at_least_single(scores)
     batch_size, num_rows, num_columns = scores.shape
     impossible = _impossible(mask0, mask1)
     if impossible is not None:
@@ -76,6 +78,9 @@ def sigmoid_log_double_softmax(
     Returns:
         The assignment [B, M+1, N+1].
     """
+    scores, matchability0, matchability1 = map(
+        _at_least_single, (scores, matchability0, matchability1)
+    )
     rows = scores if mask1 is None else scores.masked_fill(~mask1[:, None], float("-inf"))
     columns = scores if mask0 is None else scores.masked_fill(~mask0[:, :, None], float("-inf"))
     certainty = F.logsigmoid(matchability0)[:, :, None] + F.logsigmoid(matchability1)[:, None]
@@ -89,6 +94,11 @@ def sigmoid_log_double_softmax(
         unmatched0 if mask0 is None else unmatched0.masked_fill(~mask0, 0),
         unmatched1 if mask1 is None else unmatched1.masked_fill(~mask1, 0),
     )
+
+
+def _at_least_single(scores: Tensor) -> Tensor:
+    """Convert half precision, which is too coarse for log-probabilities, to single."""
+    return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
 
 def _impossible(mask0: Tensor | None, mask1: Tensor | None) -> Tensor | None:
@@ -123,9 +133,8 @@ def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches
     best0, best1 = pairs.max(2), pairs.max(1)
     row = torch.arange(num_rows, device=pairs.device)
     column = torch.arange(num_columns, device=pairs.device)
-    possible = best0.values > float("-inf")
-    mutual0 = (best1.indices.gather(1, best0.indices) == row) & possible
-    mutual1 = (best0.indices.gather(1, best1.indices) == column) & mutual0.gather(1, best1.indices)
+    mutual0 = best1.indices.gather(1, best0.indices) == row
+    mutual1 = best0.indices.gather(1, best1.indices) == column
     scores0 = torch.where(mutual0, best0.values.exp(), 0)
     scores1 = torch.where(mutual1, scores0.gather(1, best1.indices), 0)
     return MutualMatches(

@@ -134,7 +134,7 @@ class AttentionalLineMessagePassing(RotaryBlock):
         query, key, value = (projected.flatten(0, 1) for projected in self.project(x, rotary))
         sender, receiver = edge_index
         logits = (query[receiver] * key[sender]).sum(-1) / query.shape[-1] ** 0.5  # [E, H]
-        weights = _edge_softmax(logits, receiver, num_nodes=len(query))
+        weights = _edge_softmax(logits, receiver, num_nodes=len(query)).to(value.dtype)
         context = torch.zeros_like(value).index_add(
             0, receiver, weights[..., None] * value[sender]
         )  # [B * J, H, D]
@@ -147,5 +147,5 @@ def _edge_softmax(logits: Tensor, receiver: Tensor, *, num_nodes: int) -> Tensor
     largest = logits.new_full((num_nodes, logits.shape[1]), float("-inf"))
     largest = largest.scatter_reduce(0, index, logits.detach(), "amax")
     weights = torch.exp(logits - largest[receiver])
-    total = torch.zeros_like(largest).index_add(0, receiver, weights)
+    total = weights.new_zeros(largest.shape).index_add(0, receiver, weights)
     return weights / total[receiver]

@@ -52,7 +52,7 @@ def test_the_layout_is_inferred_from_the_weights(variant, tmp_path):
 
 def test_weights_of_the_other_layout_are_an_error(tmp_path):
     torch.save(random_detector("open").network.state_dict(), tmp_path / "open.pth")
-    with pytest.raises(ValueError, match=r"missing \(conv1a\.bias.*unexpected \(backbone"):
+    with pytest.raises(ValueError, match=r"missing: conv1a\.weight.*unexpected: backbone"):
         SuperPoint.from_pretrained(
             SuperPointConfig(variant="magicleap"), weights=str(tmp_path / "open.pth")
         )

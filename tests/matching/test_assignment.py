@@ -75,6 +75,16 @@ def test_masks(flavour):
 
 
 @pytest.mark.parametrize("flavour", [double_softmax, sigmoid])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("bfloat16", "float32"), ("float16", "float32"), ("float64", "float64")],
+)
+def test_precision(flavour, given, expected):
+    assignment = flavour(torch.zeros(1, 4, 3, dtype=getattr(torch, given)))
+    assert assignment.dtype == getattr(torch, expected)
+
+
+@pytest.mark.parametrize("flavour", [double_softmax, sigmoid])
 @pytest.mark.parametrize("shape", [(2, 0, 3), (2, 4, 0), (2, 0, 0)])
 def test_empty_sides(flavour, shape):
     assignment = flavour(torch.zeros(shape))
@@ -106,8 +116,8 @@ def test_mutual_matches():
 
 def test_impossible_pairs_never_match():
     assignment = torch.full((1, 3, 4), float("-inf"))
-    matches = mutual_matches(assignment, threshold=-1.0)
-    assert (matches.scores0 == 0).all()
     matches = mutual_matches(assignment, threshold=0.0)
+    assert (matches.scores0 == 0).all()
+    assert (matches.scores1 == 0).all()
     assert (matches.matches0 == -1).all()
     assert (matches.matches1 == -1).all()

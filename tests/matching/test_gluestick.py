@@ -110,6 +110,14 @@ def test_empty_and_single(network, counts0, counts1):
 
 
 @torch.no_grad()
+def test_no_messages_unless_both_images_have_lines(network):
+    wireframe, other = make_wireframe(6, 4, 3, seed=1), make_wireframe(6, 0, 0, seed=2)
+    silent = replace(wireframe, line_mask=torch.zeros_like(wireframe.line_mask))
+    actual, expected = network(wireframe, other), network(silent, other)
+    assert torch.equal(actual.log_assignment, expected.log_assignment)
+
+
+@torch.no_grad()
 def test_permuted_keypoints_permute_matches(network):
     wireframe0, wireframe1 = matching_pair(14, 8, 6)
     order = torch.cat([torch.arange(8), 8 + torch.randperm(14, generator=torch.manual_seed(0))])
@@ -173,6 +181,15 @@ def first_image(wireframe: Wireframe) -> Wireframe:
     """Return the first image of a batch with its padding."""
     no_edges = {"edge_index": wireframe.edge_index[:, :0]}
     return Wireframe(**{name: value[:1] for name, value in vars(wireframe).items()} | no_edges)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast(dtype):
+    with torch.autocast("cpu", dtype=dtype):
+        matches = small(line_attention=True)(*matching_pair(14, 8, 6))
+    assert matches.log_assignment.dtype == torch.float32
+    assert (matches.line_matches0 > -1).any()
 
 
 def test_errors(network):

@@ -265,6 +265,15 @@ def test_outputs_of_all_layers():
     torch.testing.assert_close(network(*batch).log_assignment, matches.log_assignment)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast(dtype):
+    with torch.autocast("cpu", dtype=dtype):
+        matches = small(**ADAPTIVE)(*matching_pair(14, 8, 6))
+    assert matches.log_assignment.dtype == torch.float32
+    assert (matches.line_matches0 > -1).any()
+
+
 def test_errors():
     wireframe = make_wireframe(6, 4, 3)
     with pytest.raises(ValueError, match="size 32, found 16 in wireframe 1"):

@@ -11,7 +11,8 @@ from parity.networks import (
     wireframe_of,
 )
 
-from gluestick.matching.checkpoints import load_strict, rename_published
+from gluestick.checkpoints import load_strict
+from gluestick.matching.checkpoints import rename_published
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 
 OPTIONS = (

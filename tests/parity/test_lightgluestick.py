@@ -11,11 +11,8 @@ from parity.networks import (
     wireframe_of,
 )
 
-from gluestick.matching.checkpoints import (
-    lightgluestick_from_lightglue,
-    load_strict,
-    rename_published,
-)
+from gluestick.checkpoints import load_strict
+from gluestick.matching.checkpoints import lightgluestick_from_lightglue, rename_published
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 
 OPTIONS = {

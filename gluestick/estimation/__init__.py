@@ -1,0 +1,17 @@
+"""Matches -> geometry: robust estimators that take arrays and return a model with inliers."""
+
+from gluestick.estimation.absolute_pose import AbsolutePoseEstimate, estimate_absolute_pose
+from gluestick.estimation.fundamental import FundamentalEstimate, estimate_fundamental
+from gluestick.estimation.homography import HomographyEstimate, estimate_homography
+from gluestick.estimation.relative_pose import RelativePoseEstimate, estimate_relative_pose
+
+__all__ = [
+    "AbsolutePoseEstimate",
+    "FundamentalEstimate",
+    "HomographyEstimate",
+    "RelativePoseEstimate",
+    "estimate_absolute_pose",
+    "estimate_fundamental",
+    "estimate_homography",
+    "estimate_relative_pose",
+]

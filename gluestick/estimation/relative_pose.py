@@ -1,0 +1,89 @@
+"""The relative pose of two calibrated cameras from matched points."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import poselib
+
+from gluestick.estimation.inputs import (
+    ArrayLike,
+    as_arrays,
+    poselib_camera,
+    poselib_options,
+)
+from gluestick.geometry.points import line_deviation
+from gluestick.types import Camera, Pose
+
+_MIN_INLIERS = 6
+"""Five points leave up to ten poses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelativePoseEstimate:
+    """The motion between two cameras and the matches that agree with it.
+
+    Attributes:
+        pose_0to1: X1 = R X0 + t between the camera frames, t of unit length.
+        point_inliers: [S] bool.
+    """
+
+    pose_0to1: Pose
+    point_inliers: np.ndarray
+
+
+def estimate_relative_pose(
+    points0: ArrayLike,
+    points1: ArrayLike,
+    camera0: Camera,
+    camera1: Camera,
+    *,
+    max_error: float = 1.0,
+    confidence: float = 0.9999,
+    max_iterations: int = 100_000,
+    seed: int = 0,
+) -> RelativePoseEstimate | None:
+    """Estimate the relative pose of two images from matched points, with PoseLib.
+
+    LO-RANSAC on five-point samples and a non-linear refinement. The camera matrices are in
+    the convention of the points: the principal point is measured from the centre of the
+    top-left pixel.
+
+    Args:
+        points0: [S, 2] px in image 0.
+        points1: [S, 2] px in image 1, in the same order.
+        camera0: The calibration of image 0, without skew.
+        camera1: The calibration of image 1.
+        max_error: The largest Sampson distance of an inlier in px (at the mean focal length);
+            inliers also lie in front of both cameras. They are counted before the last
+            refinement.
+        confidence: The wanted probability of having drawn a sample without outliers.
+        max_iterations: At most this many samples are drawn.
+        seed: Decides which; equal input and seed give equal output.
+
+    Returns:
+        The pose and its inliers, or None if fewer than six matches agree, or if all that do
+        lie on a line.
+
+    Raises:
+        ValueError: If shapes or counts do not fit, a coordinate is NaN or infinite, a K is
+            not that of a camera without skew, or an option is out of range.
+    """
+    owner = "estimate_relative_pose"
+    options = poselib_options(
+        owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
+    )
+    cameras = [poselib_camera(owner, camera) for camera in (camera0, camera1)]
+    arrays = as_arrays(
+        owner, {"points0": points0, "points1": points1}, {"points0": "S 2", "points1": "S 2"}
+    )
+    if len(arrays[0]) < _MIN_INLIERS:
+        return None
+    motion, info = poselib.estimate_relative_pose(*arrays, *cameras, options, {})
+    inliers = np.array(info["inliers"], dtype=bool)
+    if (
+        inliers.sum() < _MIN_INLIERS
+        or not np.isfinite(motion.Rt).all()
+        or min(line_deviation(points[inliers]) for points in arrays) < 1e-6 * max_error
+    ):
+        return None
+    return RelativePoseEstimate(pose_0to1=Pose(R=motion.R, t=motion.t), point_inliers=inliers)

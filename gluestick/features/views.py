@@ -1,0 +1,99 @@
+"""How a detector sees an image: resized, masked and turned."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from gluestick.checks import check_shapes
+from gluestick.geometry.pixels import from_resized, to_resized
+from gluestick.images.resize import ResizeConfig, resize_image, resize_mask
+from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
+from gluestick.types import DescriptorSampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A copy of an image that was first resized and then turned.
+
+    Attributes:
+        image: [3, H, W] float32 in [0, 1], RGB.
+        mask: [H, W] bool, or None where every pixel is allowed.
+        scale: [2], (x, y), the size of the resized image over that of the original.
+        resized_size: (width, height) px of the resized image before it was turned.
+        turn: How far it was turned, degrees from the x towards the y axis.
+    """
+
+    image: Tensor
+    mask: Tensor | None
+    scale: Tensor
+    resized_size: tuple[int, int]
+    turn: float = 0.0
+
+    def turned(self, turn: float) -> "View":
+        """Return a copy of an upright view that is turned.
+
+        Args:
+            turn: Degrees from the x towards the y axis.
+
+        Raises:
+            ValueError: If the turn is not finite.
+        """
+        if turn % 360 == 0:
+            return self
+        mask = self.mask
+        if mask is None and turn % 90:
+            mask = torch.ones(self.image.shape[1:], dtype=torch.bool, device=self.image.device)
+        return replace(
+            self,
+            image=turn_image(self.image, angle=turn),
+            mask=None if mask is None else turn_mask(mask, angle=turn),
+            turn=turn,
+        )
+
+    def to_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the view to the original image."""
+        upright = turn_points_back(points, image_size=self.resized_size, angle=self.turn)
+        return from_resized(upright, scale=self.scale)
+
+    def from_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the original image to the view."""
+        resized = to_resized(points, scale=self.scale)
+        return turn_points(resized, image_size=self.resized_size, angle=self.turn)
+
+    def describe_originals(self, describe: DescriptorSampler) -> DescriptorSampler:
+        """Make a sampler for the view take positions in the original image."""
+
+        def describe_originals(positions: Tensor) -> Tensor:
+            return describe(self.from_original(positions))
+
+        return describe_originals
+
+
+def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) -> View:
+    """Resize an image and its mask.
+
+    Args:
+        image: [3, H, W] float32 in [0, 1], RGB.
+        mask: [H, W] bool, or None.
+        resize: The rule.
+
+    Returns:
+        The view, which is not turned, on the device of ``image``.
+
+    Raises:
+        ShapeError: If the image or the mask has another shape.
+    """
+    specs = {"image": "3 H W"} | ({} if mask is None else {"mask": "H W"})
+    arrays = {"image": image} | ({} if mask is None else {"mask": mask})
+    check_shapes("FeatureExtractor", arrays, specs)
+    resized, scale = resize_image(image, config=resize)
+    if mask is not None:
+        mask = resize_mask(mask.to(image.device, torch.bool), config=resize)
+    height, width = resized.shape[1:]
+    return View(image=resized, mask=mask, scale=scale, resized_size=(width, height))
+
+
+def nearest_quarter_turn(turn: float) -> float:
+    """Return the multiple of 90 degrees that is nearest to a turn in degrees."""
+    return 90.0 * round(turn / 90)

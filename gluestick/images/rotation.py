@@ -1,0 +1,204 @@
+"""Turning images and masks, and mapping positions between an image and its turned copy.
+
+Angles are in degrees, from the x towards the y axis: a turn by 90 is clockwise as seen. The copy
+is as large as the turned image needs. Multiples of 90 degrees move pixels exactly; other angles
+interpolate.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from gluestick.checks import ShapeError, check_shapes
+from gluestick.geometry.points import Array
+
+_MARGIN = 2
+"""How far, px, a pixel of a copy turned by no multiple of 90 degrees keeps from what is masked."""
+
+_ROUNDING = 1e-6
+
+
+def quarter_turns(angle: float) -> int | None:
+    """Return how often an angle turns by 90 degrees: 0 to 3, or None for other angles.
+
+    Args:
+        angle: Degrees.
+
+    Raises:
+        ValueError: If the angle is not finite.
+    """
+    if not math.isfinite(angle):
+        raise ValueError(f"a turn needs a finite angle in degrees, found {angle}")
+    return None if angle % 90 else int(angle % 360) // 90
+
+
+def turned_size(image_size: Sequence[int], *, angle: float) -> tuple[int, int]:
+    """Return the size of the turned copy of an image.
+
+    Args:
+        image_size: (width, height) px.
+        angle: Degrees from the x towards the y axis.
+
+    Returns:
+        (width, height) px of the smallest upright rectangle around the turned image.
+    """
+    width, height = (int(length) for length in image_size)
+    quarters = quarter_turns(angle)
+    if quarters is not None:
+        return (height, width) if quarters % 2 else (width, height)
+    cosine, sine = (abs(value) for value in _cosine_and_sine(angle))
+    across, down = cosine * width + sine * height, sine * width + cosine * height
+    return math.ceil(across - _ROUNDING), math.ceil(down - _ROUNDING)
+
+
+def turn_image(image: Tensor, *, angle: float) -> Tensor:
+    """Turn an image.
+
+    Args:
+        image: [..., H, W], of floats unless the angle is a multiple of 90 degrees.
+        angle: Degrees from the x towards the y axis.
+
+    Returns:
+        [..., H', W'], of the size that :func:`turned_size` returns. Multiples of 90 degrees
+        reorder the pixels; other angles interpolate bilinearly, and what lies outside the image
+        continues its border.
+
+    Raises:
+        ShapeError: If the image has less than two dimensions.
+    """
+    if image.ndim < 2:
+        raise ShapeError(f"an image needs the shape [..., H, W], found {list(image.shape)}")
+    quarters = quarter_turns(angle)
+    if quarters is not None:
+        return torch.rot90(image, -quarters, dims=(-2, -1))
+    height, width = image.shape[-2:]
+    origins = _origins((width, height), angle=angle)  # [H', W', 2]
+    grid = ((2 * origins + 1) / origins.new_tensor([width, height]) - 1).to(image)
+    turned = F.grid_sample(
+        image.reshape(1, -1, height, width),
+        grid[None],
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )  # [1, C, H', W']
+    return turned.reshape(*image.shape[:-2], *turned.shape[-2:])
+
+
+def turn_mask(mask: Tensor, *, angle: float) -> Tensor:
+    """Turn a mask as :func:`turn_image` turns its image.
+
+    Args:
+        mask: [H, W] bool.
+        angle: Degrees from the x towards the y axis.
+
+    Returns:
+        [H', W'] bool. Unless the angle is a multiple of 90 degrees, a pixel is allowed if the
+        image allows all pixels within 2 px of its origin, so that what is found inside the
+        result also lies inside the mask when it is mapped back, and away from the image's border.
+
+    Raises:
+        ShapeError: If the mask does not have the shape [H, W].
+    """
+    sizes = check_shapes("turn_mask", {"mask": mask}, {"mask": "H W"})
+    quarters = quarter_turns(angle)
+    if quarters is not None:
+        return torch.rot90(mask, -quarters, dims=(-2, -1))
+    forbidden = F.pad((~mask).float()[None], [_MARGIN] * 4, value=1.0)
+    allowed = F.max_pool2d(forbidden, 2 * _MARGIN + 1, stride=1)[0] == 0  # [H, W]
+    origins = _origins((sizes["W"], sizes["H"]), angle=angle).round().long().to(mask.device)
+    x, y = origins.unbind(-1)  # [H', W']
+    inside = (x >= 0) & (x < sizes["W"]) & (y >= 0) & (y < sizes["H"])
+    return inside & allowed[y.clamp(0, sizes["H"] - 1), x.clamp(0, sizes["W"] - 1)]
+
+
+def turn_points(points: Array, *, image_size: Sequence[int], angle: float) -> Array:
+    """Map positions in an image to its turned copy.
+
+    Args:
+        points: [..., 2] px of the image.
+        image_size: (width, height) px of the image.
+        angle: Degrees from the x towards the y axis.
+
+    Returns:
+        [..., 2] px of the copy; by 90 degrees (x, y) -> (height - 1 - y, x).
+
+    Raises:
+        ShapeError: If the last dimension is not 2.
+    """
+    _check_points(points)
+    width, height = (int(length) for length in image_size)
+    x, y = points[..., 0], points[..., 1]
+    quarters = quarter_turns(angle)
+    if quarters is None:
+        return _about_centres(points, (width, height), turned_size(image_size, angle=angle), angle)
+    turned = (
+        (x, y),
+        (height - 1 - y, x),
+        (width - 1 - x, height - 1 - y),
+        (y, width - 1 - x),
+    )[quarters]
+    return _stack(points, turned)
+
+
+def turn_points_back(points: Array, *, image_size: Sequence[int], angle: float) -> Array:
+    """Map positions in a turned copy back to the image.
+
+    The inverse of :func:`turn_points`, with the same arguments and errors.
+
+    Args:
+        points: [..., 2] px of the copy.
+        image_size: (width, height) px of the image, not of the copy.
+        angle: Degrees by which the copy was turned.
+
+    Returns:
+        [..., 2] px of the image.
+    """
+    _check_points(points)
+    copy_size = turned_size(image_size, angle=angle)
+    if quarter_turns(angle) is not None:
+        return turn_points(points, image_size=copy_size, angle=-angle)
+    return _about_centres(points, copy_size, image_size, -angle)
+
+
+def _origins(image_size: tuple[int, int], *, angle: float) -> Tensor:
+    """Return where the pixels of the copy come from, [H', W', 2] float64 px of the image."""
+    width, height = turned_size(image_size, angle=angle)
+    x, y = torch.meshgrid(
+        torch.arange(width, dtype=torch.float64),
+        torch.arange(height, dtype=torch.float64),
+        indexing="xy",
+    )
+    return turn_points_back(torch.stack([x, y], dim=-1), image_size=image_size, angle=angle)
+
+
+def _about_centres(
+    points: Array, from_size: Sequence[int], to_size: Sequence[int], angle: float
+) -> Array:
+    """Turn positions about the centre of one image, which becomes that of the other."""
+    cosine, sine = _cosine_and_sine(angle)
+    x = points[..., 0] - (from_size[0] - 1) / 2
+    y = points[..., 1] - (from_size[1] - 1) / 2
+    turned = (
+        cosine * x - sine * y + (to_size[0] - 1) / 2,
+        sine * x + cosine * y + (to_size[1] - 1) / 2,
+    )
+    return _stack(points, turned)
+
+
+def _cosine_and_sine(angle: float) -> tuple[float, float]:
+    return math.cos(math.radians(angle)), math.sin(math.radians(angle))
+
+
+def _stack(points: Array, coordinates: tuple[Array, Array]) -> Array:
+    if isinstance(points, Tensor):
+        return torch.stack(coordinates, dim=-1)
+    return np.stack(coordinates, axis=-1)
+
+
+def _check_points(points: Array) -> None:
+    if points.ndim == 0 or points.shape[-1] != 2:
+        raise ShapeError(f"points need the shape [..., 2], found {list(points.shape)}")
