@@ -29,9 +29,11 @@ from gluestick.pretrained import (
     with_detector_weights,
 )
 from gluestick.timing import StageTimer
+from gluestick.turning import ImageBatch, Rotation, check_rotation, extract_turned
 from gluestick.types import Lines, Matches, Wireframe
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
+from gluestick.wireframe.turn import turn_wireframe
 
 Image = Tensor | np.ndarray
 OneOrMoreImages = Image | Sequence[Image]
@@ -46,6 +48,8 @@ class PointLineMatcher(nn.Module):
         extractor: Detects and describes; None for a matcher that is only given wireframes.
         wireframe: How features become a graph.
         network: Maps two wireframes to matches.
+        rotation: How the turn of the second image against the first is found; see
+            :data:`gluestick.turning.Rotation`.
     """
 
     def __init__(
@@ -54,11 +58,14 @@ class PointLineMatcher(nn.Module):
         extractor: FeatureExtractor | None,
         wireframe: WireframeConfig,
         network: MatchingNetwork,
+        rotation: Rotation = "none",
     ) -> None:
+        check_rotation(rotation)
         super().__init__()
         self.extractor = extractor
         self.wireframe = wireframe
         self.network = network
+        self.rotation = rotation
 
     @classmethod
     def from_pretrained(
@@ -104,7 +111,12 @@ class PointLineMatcher(nn.Module):
         _load_weights(network, _weights_path(card, weights))
         incomplete = lacks_weights(config.features.points)
         extractor = None if incomplete else FeatureExtractor(config.features)
-        return cls(extractor=extractor, wireframe=config.wireframe, network=network).eval()
+        return cls(
+            extractor=extractor,
+            wireframe=config.wireframe,
+            network=network,
+            rotation=config.rotation,
+        ).eval()
 
     @property
     def device(self) -> torch.device:
@@ -119,6 +131,7 @@ class PointLineMatcher(nn.Module):
         *,
         masks: OneOrMoreMasks | None = None,
         lines: OneOrMoreLines | None = None,
+        turns: Sequence[float] | None = None,
         timer: StageTimer | None = None,
     ) -> Wireframe:
         """Detect and describe, once per image, what :meth:`match` needs.
@@ -131,6 +144,9 @@ class PointLineMatcher(nn.Module):
                 only where it is True.
             lines: For each image segments of your own, an array [L, 2, 2] or [L, 4] px, or
                 None to detect them.
+            turns: For each image how far it is turned before anything is detected, degrees from
+                the x towards the y axis (clockwise as seen); what is found is mapped back. Give
+                the same turns to :meth:`match`.
             timer: Where the seconds of the stages are added up.
 
         Returns:
@@ -146,31 +162,41 @@ class PointLineMatcher(nn.Module):
                 "with detector_weights= (--detector-weights)"
             )
         timer = timer or StageTimer()
+        batch = _as_batch(images, masks, lines)
         features = self.extractor(
-            [as_image(image) for image in _as_list(images)],
-            masks=None if masks is None else [_as_mask(mask) for mask in _as_list(masks)],
-            lines=None if lines is None else [_as_lines(own) for own in _as_list(lines)],
-            timer=timer,
+            batch.images, masks=batch.masks, lines=batch.lines, turns=turns, timer=timer
         )
         with timer.stage("wireframe"):
             return build_wireframe(features, config=self.wireframe)
 
     def match(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, *, timer: StageTimer | None = None
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        *,
+        turns0: Sequence[float] | None = None,
+        turns1: Sequence[float] | None = None,
+        timer: StageTimer | None = None,
     ) -> Matches:
         """Match two batches of wireframes, pair by pair.
 
         Args:
             wireframe0: The wireframes of the images 0.
             wireframe1: The wireframes of the images 1, as many.
+            turns0: The turns with which the wireframes 0 were extracted, if there were any.
+            turns1: The same for the wireframes 1.
             timer: Where the seconds of the stage "matching" are added up.
 
         Returns:
             The matches.
 
         Raises:
-            ValueError: If the batches or the descriptors do not fit.
+            ValueError: If the batches, the turns or the descriptors do not fit.
         """
+        if turns0 is not None:
+            wireframe0 = turn_wireframe(wireframe0, turns=turns0)
+        if turns1 is not None:
+            wireframe1 = turn_wireframe(wireframe1, turns=turns1)
         with torch.no_grad(), (timer or StageTimer()).stage("matching"):
             return self.network(wireframe0, wireframe1)
 
@@ -194,8 +220,8 @@ class PointLineMatcher(nn.Module):
             mask1: Masks for the images 1.
             lines0: Segments of your own for the images 0.
             lines1: Segments of your own for the images 1.
-            timer: Where the seconds of the stages "keypoints", "lines", "wireframe" and
-                "matching" are added up.
+            timer: Where the seconds of the stages "keypoints", "lines", "wireframe",
+                "rotation" and "matching" are added up.
 
         Returns:
             The wireframes of both sides and the matches between them.
@@ -204,8 +230,19 @@ class PointLineMatcher(nn.Module):
             ValueError: See :meth:`extract` and :meth:`match`.
         """
         wireframe0 = self.extract(image0, masks=mask0, lines=lines0, timer=timer)
-        wireframe1 = self.extract(image1, masks=mask1, lines=lines1, timer=timer)
-        return wireframe0, wireframe1, self.match(wireframe0, wireframe1, timer=timer)
+        if self.rotation == "none":
+            wireframe1 = self.extract(image1, masks=mask1, lines=lines1, timer=timer)
+            return wireframe0, wireframe1, self.match(wireframe0, wireframe1, timer=timer)
+        wireframe1, turns1 = extract_turned(
+            self,
+            wireframe0,
+            _as_batch(image0, mask0, None),
+            _as_batch(image1, mask1, lines1),
+            exhaustive=self.rotation == "exhaustive",
+            timer=timer or StageTimer(),
+        )
+        matches = self.match(wireframe0, wireframe1, turns1=turns1, timer=timer)
+        return wireframe0, wireframe1, matches
 
 
 def build_network(config: PipelineConfig) -> GlueStick | LightGlueStick:
@@ -240,6 +277,16 @@ def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:
             f"weights= (--weights); they come from {card.origin}"
         )
     return shipped_path(card.weights)
+
+
+def _as_batch(
+    images: OneOrMoreImages, masks: OneOrMoreMasks | None, lines: OneOrMoreLines | None
+) -> ImageBatch:
+    return ImageBatch(
+        images=[as_image(image) for image in _as_list(images)],
+        masks=None if masks is None else [_as_mask(mask) for mask in _as_list(masks)],
+        lines=None if lines is None else [_as_lines(own) for own in _as_list(lines)],
+    )
 
 
 def _as_list(values: OneOrMoreImages | OneOrMoreMasks | OneOrMoreLines) -> list:

@@ -9,6 +9,7 @@ from gluestick.features.line_registry import LineDetectorConfig
 from gluestick.features.point_registry import PointDetectorConfig
 from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStickConfig
+from gluestick.turning import Rotation
 from gluestick.wireframe.build import WireframeConfig
 
 DEFAULT_MODEL = "aliked-lsd"
@@ -24,6 +25,8 @@ class PipelineConfig:
         network: Which of the two networks matches.
         lightgluestick: Its configuration, used if it is chosen.
         gluestick: Its configuration, used if it is chosen.
+        rotation: How the turn of the second image against the first is found: not at all, by a
+            vote, or, where the vote is not confident, by trying the four upright turns.
     """
 
     features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
@@ -31,6 +34,7 @@ class PipelineConfig:
     network: Literal["lightgluestick", "gluestick"] = "lightgluestick"
     lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
     gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
+    rotation: Rotation = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +99,7 @@ _CARDS = (
     ModelCard(
         name="superpoint-lsd-lightgluestick",
         summary="SuperPoint + LSD + LightGlueStick as published (2025)",
-        licence="SuperPoint by Magic Leap: non-commercial; LightGlueStick: see its repository",
+        licence="SuperPoint by Magic Leap: non-commercial; LightGlueStick: Apache-2.0",
         origin="github.com/aubingazhib/LightGlueStick",
         config=PipelineConfig(
             features=FeatureExtractorConfig(points=_SUPERPOINT, lines=_PUBLISHED_LINES),

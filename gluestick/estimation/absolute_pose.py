@@ -65,7 +65,7 @@ def estimate_absolute_pose(
             line. Inliers are counted before the last refinement.
         confidence: The wanted probability of having drawn a sample without outliers.
         max_iterations: At most this many samples are drawn.
-        seed: Decides which; equal input and seed give equal output.
+        seed: Decides which; equal input and seed give equal output, up to rounding.
 
     Returns:
         The pose and its inliers, or None if fewer than four matches agree, or if only points

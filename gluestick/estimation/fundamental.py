@@ -47,7 +47,7 @@ def estimate_fundamental(
             refinement.
         confidence: The wanted probability of having drawn a sample without outliers.
         max_iterations: At most this many samples are drawn.
-        seed: Decides which; equal input and seed give equal output.
+        seed: Decides which; equal input and seed give equal output, up to rounding.
 
     Returns:
         The matrix and its inliers, or None if fewer than eight matches agree, or if all that

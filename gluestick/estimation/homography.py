@@ -90,7 +90,7 @@ def estimate_homography(
         max_error: The largest error of an inlier in px.
         confidence: The wanted probability of having drawn a sample without outliers.
         max_iterations: At most about this many samples are drawn.
-        seed: Decides which; equal input and seed give equal output.
+        seed: Decides which; equal input and seed give equal output, up to rounding.
 
     Returns:
         The homography and its inliers, or None with fewer than four features, with only two

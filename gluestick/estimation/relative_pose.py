@@ -58,7 +58,7 @@ def estimate_relative_pose(
             refinement.
         confidence: The wanted probability of having drawn a sample without outliers.
         max_iterations: At most this many samples are drawn.
-        seed: Decides which; equal input and seed give equal output.
+        seed: Decides which; equal input and seed give equal output, up to rounding.
 
     Returns:
         The pose and its inliers, or None if fewer than six matches agree, or if all that do
@@ -86,4 +86,5 @@ def estimate_relative_pose(
         or min(line_deviation(points[inliers]) for points in arrays) < 1e-6 * max_error
     ):
         return None
-    return RelativePoseEstimate(pose_0to1=Pose(R=motion.R, t=motion.t), point_inliers=inliers)
+    pose = Pose(R=motion.R, t=motion.t / np.linalg.norm(motion.t))
+    return RelativePoseEstimate(pose_0to1=pose, point_inliers=inliers)

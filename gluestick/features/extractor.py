@@ -37,8 +37,8 @@ class FeatureExtractorConfig:
 class FeatureExtractor(nn.Module):
     """Detects keypoints and line segments and describes them.
 
-    Images are resized, and everything is mapped back to pixels of the originals. Networks run
-    on the module's device, and images are moved there.
+    Images are resized, and turned where asked for, and everything is mapped back to pixels of
+    the originals. Networks run on the module's device, and images are moved there.
 
     Args:
         config: The options.
@@ -126,53 +126,61 @@ class FeatureExtractor(nn.Module):
 
         Raises:
             ValueError: If there is no image, a shape does not fit, the sequences differ in
-                length, or given segments leave their image by more than 2 px.
+                length, given segments leave their image by more than 2 px, or a turn is not
+                finite.
         """
         timer = timer or StageTimer()
-        all_masks = _one_per_image(masks, images, name="masks")
-        all_lines = _one_per_image(lines, images, name="lines")
+        all_masks = one_per_image(masks, images, name="masks")
+        all_lines = one_per_image(lines, images, name="lines")
+        all_turns = one_per_image(turns, images, name="turns")
         features = []
-        for image, mask, own_lines in zip(images, all_masks, all_lines, strict=True):
+        for image, mask, own_lines, turn in zip(
+            images, all_masks, all_lines, all_turns, strict=True
+        ):
             view = self._view(image, mask)
             with timer.stage("keypoints"):
-                points = self._points(view)
+                points = self._points(view.turned(turn or 0.0))
             with timer.stage("lines"):
                 if own_lines is None:
-                    found = self._lines(view)
+                    found = self._lines(view.turned(nearest_quarter_turn(turn or 0.0)))
                 else:
                     found = _inside(own_lines, image).to(view.image.device)
             features.append(_single(image, points, found))
         return stack_features(features)
 
-    def _view(self, image: Tensor, mask: Tensor | None) -> _View:
-        specs = {"image": "3 H W"} | ({} if mask is None else {"mask": "H W"})
-        arrays = {"image": image} | ({} if mask is None else {"mask": mask})
-        check_shapes("FeatureExtractor", arrays, specs)
+    def _view(self, image: Tensor, mask: Tensor | None) -> View:
         first_weight = next(self.parameters(), None)
         if first_weight is not None:
             image = image.to(first_weight.device)
-        resized, scale = resize_image(image, config=self.config.resize)
-        if mask is not None:
-            mask = resize_mask(mask.to(image.device, torch.bool), config=self.config.resize)
-        return _View(image=resized, mask=mask, scale=scale)
+        return upright_view(image, mask, resize=self.config.resize)
 
     @torch.no_grad()
-    def _points(self, view: _View) -> Points:
+    def _points(self, view: View) -> Points:
         points = self.point_detector.detect(view.image, mask=view.mask)
         return Points(
-            keypoints=from_resized(points.keypoints, scale=view.scale),
+            keypoints=view.to_original(points.keypoints),
             scores=points.scores,
             descriptors=points.descriptors,
-            describe=_describe_originals(points.describe, view.scale),
+            describe=view.describe_originals(points.describe),
         )
 
     @torch.no_grad()
-    def _lines(self, view: _View) -> Lines:
+    def _lines(self, view: View) -> Lines:
         lines = self.line_detector.detect(view.image, mask=view.mask)
-        return Lines(lines=from_resized(lines.lines, scale=view.scale), scores=lines.scores)
+        return Lines(lines=view.to_original(lines.lines), scores=lines.scores)
 
 
-def _one_per_image(values: Sequence | None, images: Sequence[Tensor], *, name: str) -> Sequence:
+def one_per_image(values: Sequence | None, images: Sequence, *, name: str) -> Sequence:
+    """Return the values that go with a batch of images, None for each where there are none.
+
+    Args:
+        values: One entry per image, or None.
+        images: The images.
+        name: What the values are, for the error message.
+
+    Raises:
+        ValueError: If there is another number of values.
+    """
     if values is None:
         return [None] * len(images)
     if len(values) != len(images):
@@ -181,15 +189,6 @@ def _one_per_image(values: Sequence | None, images: Sequence[Tensor], *, name: s
             "use None for images without"
         )
     return values
-
-
-def _describe_originals(describe: DescriptorSampler, scale: Tensor) -> DescriptorSampler:
-    """Make a sampler for the resized image take positions in the original."""
-
-    def describe_originals(positions: Tensor) -> Tensor:
-        return describe(to_resized(positions, scale=scale))
-
-    return describe_originals
 
 
 def _inside(lines: Lines, image: Tensor) -> Lines:

@@ -45,6 +45,35 @@ def precision_at(errors: np.ndarray, threshold: float) -> float:
     return float(np.mean(errors < threshold)) if len(errors) else 0.0
 
 
+def relative_pose_error(
+    R_estimated: np.ndarray, t_estimated: np.ndarray, R_true: np.ndarray, t_true: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the angles between two relative poses.
+
+    The direction of a translation is known up to its sign only, so its angle is at most 90
+    degrees. Benchmarks take the larger of both angles as the error of a pose.
+
+    Args:
+        R_estimated: [..., 3, 3].
+        t_estimated: [..., 3], of any length.
+        R_true: [..., 3, 3].
+        t_true: [..., 3]; where it is zero, any direction is right.
+
+    Returns:
+        The rotation errors [...] in [0, 180] and the translation errors [...] in [0, 90],
+        degrees in float64.
+    """
+    R_estimated, R_true = np.asarray(R_estimated, np.float64), np.asarray(R_true, np.float64)
+    t_estimated, t_true = np.asarray(t_estimated, np.float64), np.asarray(t_true, np.float64)
+    cosine = ((R_estimated * R_true).sum((-1, -2)) - 1) / 2  # trace(R_estimated' R_true)
+    rotation = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    length, product = np.linalg.norm(t_true, axis=-1), abs((t_estimated * t_true).sum(-1))
+    lengths = length * np.linalg.norm(t_estimated, axis=-1)
+    cosine = np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
+    translation = np.degrees(np.arccos(np.minimum(cosine, 1)))
+    return rotation, np.where(length > 0, translation, 0.0)
+
+
 def symmetric_homography_error(points0: Array, points1: Array, H_0to1: Array) -> Array:
     """Return how far matches are from a homography.
 

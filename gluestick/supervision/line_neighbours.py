@@ -8,6 +8,7 @@ from torch import Tensor
 from gluestick.supervision.rules import GroundTruthConfig
 
 SLACK = 0.01  # px, more than the rounding of coordinates
+PAIRS_AT_ONCE = 2048  # whose samples fit into a processor's cache
 
 
 class LineFrames(NamedTuple):
@@ -34,10 +35,6 @@ class LineFrames(NamedTuple):
         if config.glue_factory_numerics:
             length = length.half().to(lines)
         return cls(lines[..., 1, :], along / length[..., None], length)
-
-    def take(self, *index: Tensor) -> "LineFrames":
-        """Return the frames of the chosen segments."""
-        return LineFrames(*(value[index] for value in self))
 
     def coordinates(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coordinates along and across segments.
@@ -72,51 +69,71 @@ def is_beside(
     return between & (across.abs() < config.line_distance)
 
 
-def count_samples_beside(
+def may_have_beside(
     lines: Tensor, samples: Tensor, visible: Tensor, *, config: GroundTruthConfig
+) -> Tensor:
+    """Exclude pairs of which no sample can lie beside the segment.
+
+    All visible samples of a line lie within some distance of the chord from the first to the
+    last of them, and the chord lies between its ends in the frame of every segment.
+
+    Args:
+        lines: [B, L, 2, 2] px, the segments.
+        samples: [B, M, S, 2] px, the samples of other lines in the same image.
+        visible: [B, M, S] bool, the samples that count.
+        config: Its ``line_distance`` applies.
+
+    Returns:
+        [B, L, M] bool, False only where no visible sample lies beside the segment.
+    """
+    frames = LineFrames.of(lines, config=config)
+    chord, deviation = _chords(samples, visible)  # [B, M, 2, 2], [B, M]
+    margin = deviation[:, None] + SLACK
+    (along0, across0), (along1, across1) = (
+        frames.coordinates(*end[:, None].unbind(-1)) for end in chord.unbind(2)
+    )  # [B, L, M]
+    near = (torch.minimum(across0, across1) - margin < config.line_distance) & (
+        torch.maximum(across0, across1) + margin > -config.line_distance
+    )
+    between = (torch.minimum(along0, along1) - margin <= 0) & (
+        torch.maximum(along0, along1) + margin >= -frames.length[..., None]
+    )
+    return near & between & visible.any(-1)[:, None]
+
+
+def count_samples_beside(
+    lines: Tensor,
+    samples: Tensor,
+    visible: Tensor,
+    *,
+    among: Tensor,
+    config: GroundTruthConfig,
 ) -> Tensor:
     """Count how many samples of each line lie beside each segment.
 
     Args:
         lines: [B, L, 2, 2] px, the segments.
-        samples: [B, M, S, 2] px, the samples of the other lines in the same image.
+        samples: [B, M, S, 2] px, the samples of other lines in the same image.
         visible: [B, M, S] bool, the samples to count.
+        among: [B, L, M] bool, the pairs to look at.
         config: Its ``line_distance`` applies.
 
     Returns:
-        [B, L, M] int64.
+        [B, L, M] int64, 0 for other pairs.
     """
-    frames = LineFrames.of(lines, config=config)
-    batch, line, other = _candidates(frames, samples, visible, config)  # [K]
-    chosen = frames.take(batch, line)
-    x, y = (values.contiguous()[batch, other] for values in samples.unbind(-1))  # [K, S]
-    along, across = chosen.coordinates(x, y)
-    beside = is_beside(chosen, along, across, config=config) & visible[batch, other]
-    counts = torch.zeros(
-        *lines.shape[:2], samples.shape[1], dtype=torch.int64, device=lines.device
-    )
-    counts[batch, line, other] = beside.sum(-1)
-    return counts
-
-
-def _candidates(
-    frames: LineFrames, samples: Tensor, visible: Tensor, config: GroundTruthConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the indices (batch, line, other) of all pairs that may have samples beside.
-
-    All visible samples of a line lie within some distance of the chord from the first to the
-    last of them, and the chord lies between its ends in the frame of every segment.
-    """
-    chord, deviation = _chords(samples, visible)  # [B, M, 2, 2], [B, M]
-    wide = LineFrames(*(value[:, :, None] for value in frames))  # [B, L, 1, ...]
-    along, across = wide.coordinates(*chord[:, None].unbind(-1))  # [B, L, M, 2]
-    margin = deviation[:, None] + SLACK
-    near = (across.amin(-1) - margin < config.line_distance) & (
-        across.amax(-1) + margin > -config.line_distance
-    )
-    between = (along.amin(-1) - margin <= 0) & (along.amax(-1) + margin >= -wide.length)
-    batch, line, other = torch.nonzero(near & between & visible.any(-1)[:, None], as_tuple=True)
-    return batch, line, other
+    num_lines, num_others = among.shape[1:]
+    frames = LineFrames.of(lines.flatten(0, 1), config=config)
+    x, y = (values.flatten(0, 1).contiguous() for values in samples.unbind(-1))  # [B*M, S]
+    visible = visible.flatten(0, 1)
+    counts = torch.zeros(among.numel(), dtype=torch.int64, device=among.device)
+    for pairs in torch.nonzero(among.flatten())[:, 0].split(PAIRS_AT_ONCE):
+        line = pairs // num_others  # [K], among the B*L segments
+        other = line // num_lines * num_others + pairs % num_others  # [K], among the B*M lines
+        chosen = LineFrames(*(value[line] for value in frames))
+        along, across = chosen.coordinates(x[other], y[other])  # [K, S]
+        beside = is_beside(chosen, along, across, config=config) & visible[other]
+        counts[pairs] = beside.sum(-1)
+    return counts.view(among.shape)
 
 
 def _chords(samples: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:

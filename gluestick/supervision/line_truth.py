@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from gluestick.supervision.line_neighbours import count_samples_beside
+from gluestick.supervision.line_neighbours import count_samples_beside, may_have_beside
 from gluestick.supervision.line_samples import (
     LineSamples,
     carry_lines_by_depth,
@@ -95,8 +95,13 @@ def _match(
     samples: LineSamples, mask0: Tensor | None, mask1: Tensor | None, config: GroundTruthConfig
 ) -> TrueMatches:
     lines0, lines1, from0, from1 = samples
-    beside0 = count_samples_beside(lines0, from1.positions, from1.visible, config=config)
-    beside1 = count_samples_beside(lines1, from0.positions, from0.visible, config=config).mT
+    in_image0 = lines0, from1.positions, from1.visible
+    in_image1 = lines1, from0.positions, from0.visible
+    near = (
+        may_have_beside(*in_image0, config=config) & may_have_beside(*in_image1, config=config).mT
+    )
+    beside0 = count_samples_beside(*in_image0, among=near, config=config)  # [B, L0, L1]
+    beside1 = count_samples_beside(*in_image1, among=near.mT, config=config).mT
     same = (beside1 > _needed(from0, config)[:, :, None]) & (
         beside0 > _needed(from1, config)[:, None]
     )  # [B, L0, L1]

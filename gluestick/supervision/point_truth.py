@@ -5,7 +5,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gluestick.checks import check_shapes
-from gluestick.supervision.epipolar import epipolar_distance_matrix, fundamental_matrix
+from gluestick.geometry.epipolar import symmetric_epipolar_distance_matrix
 from gluestick.supervision.reprojection import (
     DepthPair,
     Reprojection,
@@ -90,8 +90,8 @@ def point_truth_from_depth(
     matches = _match(keypoints0, keypoints1, from0, from1, mask0, mask1, config)
     if config.epipolar_distance is None:
         return matches
-    fundamental = fundamental_matrix(pair.R_0to1, pair.t_0to1, pair.K0, pair.K1)
-    distance = epipolar_distance_matrix(keypoints0, keypoints1, fundamental.to(keypoints0))
+    F_0to1 = _fundamental_matrix(pair).to(keypoints0)
+    distance = symmetric_epipolar_distance_matrix(keypoints0, keypoints1, F_0to1)
     open0, open1 = (matches.matches0 == IGNORED) & mask0, (matches.matches1 == IGNORED) & mask1
     far = (distance > config.epipolar_distance) | ~(open0[:, :, None] & open1[:, None])
     return TrueMatches(
@@ -102,6 +102,12 @@ def point_truth_from_depth(
 
 def _all_if_none(mask: Tensor | None, keypoints: Tensor) -> Tensor:
     return torch.ones_like(keypoints[..., 0], dtype=torch.bool) if mask is None else mask
+
+
+def _fundamental_matrix(pair: DepthPair) -> Tensor:
+    """[B, 3, 3], K1^-T [t]x R K0^-1."""
+    columns = torch.linalg.cross(pair.t_0to1[:, None].expand_as(pair.R_0to1), pair.R_0to1.mT)
+    return torch.linalg.inv(pair.K1).mT @ columns.mT @ torch.linalg.inv(pair.K0)
 
 
 def _match(
@@ -131,10 +137,9 @@ def _match(
     lonely1 = (error1.masked_fill(~mask0[:, :, None], torch.inf) > far).all(1) & from1.known
     matches0 = torch.where(true0, best0.indices, IGNORED)[:, :-1].masked_fill(lonely0, UNMATCHED)
     matches1 = torch.where(true1, best1.indices, IGNORED)[:, :-1].masked_fill(lonely1, UNMATCHED)
-    return TrueMatches(
-        matches0.masked_fill(~mask0, IGNORED), matches1.masked_fill(~mask1, IGNORED)
-    )
+    return TrueMatches(matches0.masked_fill(~mask0, IGNORED), matches1.masked_fill(~mask1, IGNORED))
 
 
 def _squared_distances(points0: Tensor, points1: Tensor) -> Tensor:
-    return ((points0[:, :, None] - points1[:, None]) ** 2).sum(-1)  # [B, N0, N1]
+    (x0, y0), (x1, y1) = points0.unbind(-1), points1.unbind(-1)
+    return (x0[:, :, None] - x1[:, None]) ** 2 + (y0[:, :, None] - y1[:, None]) ** 2  # [B, N0, N1]

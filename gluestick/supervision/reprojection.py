@@ -128,13 +128,13 @@ def reproject_by_depth(
         The points in image 1, in the precision of ``points``.
     """
     fade_out = config.glue_factory_numerics
-    last = int(fade_out)
+    cut = int(config.glue_factory_numerics)
     depth = sample_depth(pair.depth0, points, fade_out=fade_out)
     known = depth.isfinite()
     moved = _unproject(points, depth, pair.K0) @ pair.R_0to1.mT.to(points)
     moved = moved + pair.t_0to1[:, None].to(points)  # [B, M, 3]
     positions, in_front = _project(moved, pair.K1)
-    visible = known & in_front & _within_pixels(positions, pair.image_size1 - last, closed=True)
+    visible = known & in_front & _within_pixels(positions, pair.image_size1 - cut, closed=True)
     absent = known & ~(in_front & _within_pixels(positions, pair.image_size1))
 
     if config.depth_error is not None or (cycle and config.cycle_error is not None):
@@ -147,7 +147,7 @@ def reproject_by_depth(
         returned, in_front = _project(back @ pair.R_0to1.to(points), pair.K0)
         error = torch.linalg.vector_norm(returned - points, dim=-1)
         visible = visible & in_front & (error < config.cycle_error)
-        visible &= _within_pixels(returned, pair.image_size0 - last, closed=True)
+        visible &= _within_pixels(returned, pair.image_size0 - cut, closed=True)
     return Reprojection(positions=positions, known=known, visible=visible, absent=absent)
 
 

@@ -95,11 +95,11 @@ def spatial_scene() -> Callable[..., SimpleNamespace]:
         camera1 = Camera(K=np.array([[700.0, 0, 300], [0, 700, 250], [0, 0, 1]]))
         pose = Pose(
             R=Rotation.from_rotvec(rng.normal(0, 0.15, 3)).as_matrix(),
-            t=rng.normal(0, 0.3, 3) + [0.8, 0, 0],
+            t=rng.normal([0.8, 0, 0], 0.3),
         )
         origin = Pose(R=np.eye(3), t=np.zeros(3))
-        points3d = rng.uniform(-2, 2, (points, 3)) + [0, 0, 6]
-        lines3d = rng.uniform(-2, 2, (lines, 2, 3)) + [0, 0, 6]
+        points3d = rng.uniform([-2, -2, 4], [2, 2, 8], (points, 3))
+        lines3d = rng.uniform([-2, -2, 4], [2, 2, 8], (lines, 2, 3))
         points0, _ = project_points(points3d, origin, camera0)
         points1, _ = project_points(points3d, pose, camera1)
         slide = rng.uniform(0, 0.3, (lines, 2, 1)) * (lines3d[:, ::-1] - lines3d)

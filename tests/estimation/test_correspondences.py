@@ -32,10 +32,16 @@ def test_point_errors():
 
 
 def test_line_errors_are_perpendicular_distances():
-    data = lines_only([[0, 0], [10, 0]], [[10, 3], [0, 4]])
+    data = lines_only([[0, 3], [10, -4]], [[0, 0], [10, 0]])
     _, lines = transfer_errors(np.eye(3)[None], data)
-    slope = np.hypot(10, 1)
-    assert lines[0, 0] == pytest.approx((40 / slope) ** 2 + (30 / slope) ** 2, rel=0.01)
+    assert lines[0, 0] == pytest.approx(3**2 + 4**2)
+
+
+def test_order_of_endpoints_does_not_matter():
+    one = lines_only([[0, 3], [8, -4]], [[0, 0], [10, 1]])
+    other = lines_only([[8, -4], [0, 3]], [[0, 0], [10, 1]])
+    identity = np.eye(3)[None]
+    assert symmetric_errors(identity, one) == pytest.approx(symmetric_errors(identity, other))
 
 
 def test_distance_beyond_the_ends_counts_less():
@@ -59,7 +65,7 @@ def test_disjoint_segments_and_features_beyond_infinity():
 def test_points_and_lines_have_equal_expected_errors():
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 500, (20000, 2))
-    lines = np.stack([points, points + [60, 80]], axis=1)
+    lines = np.stack([points, points + np.array([60, 80])], axis=1)
     across = np.array([-0.8, 0.6])
     shifts = rng.normal(size=(2, 20000, 2, 1)) * across
     data = Correspondences.from_arrays(

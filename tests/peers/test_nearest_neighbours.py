@@ -47,8 +47,8 @@ def test_the_ratio_is_taken_in_both_directions() -> None:
         matches = matcher(*pair)
         kept = matches.matching_scores0[matches.matches0 > -1]
         assert len(kept) == 2
-        assert kept.max() == pytest.approx(float(1 - distance[2] / _chord(80)), abs=1e-5)
-        assert kept.min() == pytest.approx(float(1 - distance[0] / distance[1]), abs=1e-5)
+        assert kept.max() == pytest.approx(float(1 - distance[2] / _chord(80)), abs=1e-3)
+        assert kept.min() == pytest.approx(float(1 - distance[0] / distance[1]), abs=1e-3)
     strict = NearestNeighbours(NearestNeighboursConfig(max_ratio=0.15))(wireframe0, wireframe1)
     assert strict.matches0.tolist() == [[-1, -1, 1]]
     assert (strict.matching_scores0 > 0).sum() == 2

@@ -82,7 +82,7 @@ def test_matched_keypoints_come_first_by_confidence(budgets: list[dict[str, Any]
     assert wireframe1.image_size.tolist() == [[50, 30]]
     assert matches.matches0.tolist() == [[0, 1, 2, -1]]
     torch.testing.assert_close(matches.matching_scores0, torch.tensor([[1.0, 0.25, 1e-6, 0.0]]))
-    points0, points1 = matches.matched_keypoints(wireframe0, wireframe1)
+    _, points1 = matches.matched_keypoints(wireframe0, wireframe1)
     assert points1.tolist() == [[49, 0], [0, 0], [0, 29]]
     assert matches.line_log_assignment.shape == (1, 1, 1)
     assert matches.log_assignment.shape == (1, 5, 5)
@@ -107,7 +107,7 @@ def test_coordinates_are_those_of_the_original_image(budgets: list[dict[str, Any
 def test_a_batch_gives_what_the_pairs_give(budgets: list[dict[str, Any]]) -> None:
     images0, images1 = [patchwork(40, 60), patchwork(20, 30)], [patchwork(30, 50)] * 2
     matcher = load_matcher("vismatch:corners")
-    wireframe0, wireframe1, matches = matcher(images0, images1)
+    wireframe0, _, matches = matcher(images0, images1)
     for row, pair in enumerate(zip(images0, images1, strict=True)):
         alone = matcher(*pair)
         torch.testing.assert_close(wireframe0.keypoints[row], alone[0].keypoints[0])

@@ -2,7 +2,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from gluestick.supervision.line_neighbours import LineFrames, count_samples_beside, is_beside
+from gluestick.supervision.line_neighbours import (
+    LineFrames,
+    count_samples_beside,
+    is_beside,
+    may_have_beside,
+)
 from gluestick.supervision.rules import GroundTruthConfig
 
 EXACT = GroundTruthConfig()
@@ -37,19 +42,26 @@ def test_counts_are_those_of_all_pairs(visible_share: float) -> None:
     samples = others[:, :, :1] * (1 - fractions) + others[:, :, 1:] * fractions
     samples = samples + 3 * torch.randn(samples.shape, generator=generator)
     visible = torch.rand(2, 40, 20, generator=generator) < visible_share
-    samples[~visible] = torch.nan
+    samples[0][~visible[0]] = torch.nan
     lines[:, 0, 1] = lines[:, 0, 0]
     frames = LineFrames.of(lines[:, :, None], config=EXACT)
     along, across = frames.coordinates(*samples[:, None].unbind(-1))
-    expected = is_beside(frames, along, across, config=EXACT).sum(-1)
+    expected = (is_beside(frames, along, across, config=EXACT) & visible[:, None]).sum(-1)
     assert (expected > 0).any() == (visible_share > 0)
     assert (expected[:, 0] == 0).all()
-    assert_close(count_samples_beside(lines, samples, visible, config=EXACT), expected)
+    among = may_have_beside(lines, samples, visible, config=EXACT)
+    assert among.float().mean() < 0.5
+    counts = count_samples_beside(lines, samples, visible, among=among, config=EXACT)
+    assert_close(counts, expected)
+    half = torch.rand(among.shape, generator=generator) < 0.5
+    counts = count_samples_beside(lines, samples, visible, among=half, config=EXACT)
+    assert_close(counts, expected * half)
 
 
 @pytest.mark.parametrize(("number", "others"), [(0, 0), (0, 3), (3, 0)])
 def test_without_lines(number: int, others: int) -> None:
     lines, samples = torch.rand(2, number, 2, 2), torch.rand(2, others, 20, 2)
     visible = torch.ones(2, others, 20, dtype=torch.bool)
-    counts = count_samples_beside(lines, samples, visible, config=EXACT)
-    assert counts.shape == (2, number, others)
+    among = may_have_beside(lines, samples, visible, config=EXACT)
+    counts = count_samples_beside(lines, samples, visible, among=among, config=EXACT)
+    assert among.shape == counts.shape == (2, number, others)

@@ -1,0 +1,1 @@
+"""Benchmarks that anyone can rerun: predict to a file, score the file, report."""
