@@ -1,14 +1,23 @@
+import errno
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import Result
 
 from gluestick.export import read_matches_npz
+
+ORIENTATION = 0x0112
+"""EXIF's tag."""
 
 QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40")
 
@@ -71,16 +80,89 @@ def test_masks_lines_and_geometry_are_taken(
     assert arrays["point_inliers"].any()
 
 
+def save_as(kind: str, source: Path, folder: Path) -> Path:
+    """Save a photograph in one of the forms that cameras and scanners produce."""
+    path = folder / f"{kind}.png"
+    with Image.open(source) as image:
+        image.load()
+    if kind == "grey":
+        image.convert("L").save(path)
+    elif kind == "16-bit":
+        Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(path)
+    elif kind == "alpha":
+        image.putalpha(200)
+        image.save(path)
+    elif kind == "palette":
+        image.quantize(200).save(path)
+    elif kind == "EXIF-rotated":
+        path = path.with_suffix(".jpg")
+        exif = Image.Exif()
+        exif[ORIENTATION] = 6
+        image.rotate(90, expand=True).save(path, exif=exif, quality=95)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["grey", "16-bit", "alpha", "palette", "EXIF-rotated"])
+def test_every_form_of_image_matches(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path, kind: str
+) -> None:
+    image = save_as(kind, photographs / "a.jpg", tmp_path)
+    result = invoke("match", image, photographs / "b.jpg", "--output", tmp_path, *QUICK)
+    assert result.exit_code == 0, result.output
+    arrays = read_matches_npz(tmp_path / "matches.npz")
+    assert arrays["image_size0"].tolist() == [375, 281]
+    assert arrays["point_inliers"].sum() > 10
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (2000, 3)])
+def test_tiny_and_narrow_images_have_no_matches(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "narrow.png"
+    Image.new("RGB", size, (30, 60, 90)).save(path)
+    result = invoke("match", path, photographs / "b.jpg", "--output", tmp_path, *QUICK)
+    assert result.exit_code == 0, result.output
+    arrays = read_matches_npz(tmp_path / "matches.npz")
+    assert arrays["image_size0"].tolist() == list(size)
+    assert not (arrays["matches0"] > -1).any()
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_there(
+    refused: Callable[..., str],
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    earlier = tmp_path / "matches.npz"
+    earlier.write_bytes(b"earlier")
+
+    def no_space(file: IO[bytes], **arrays: np.ndarray) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("numpy.savez_compressed", no_space)
+    monkeypatch.setattr("numpy.savez", no_space)
+    blank = photographs / "blank.png"
+    assert "No space left" in refused("match", blank, blank, "--output", tmp_path)
+    assert earlier.read_bytes() == b"earlier"
+    assert [path.name for path in tmp_path.iterdir()] == ["matches.npz"]
+
+
 def make_bad_file(folder: Path, kind: str) -> Path:
     path = folder / "bad.png"
     if kind == "missing":
+        return path
+    if kind == "huge":
+        header = struct.pack(">4sIIBBBBB", b"IHDR", 60_000, 60_000, 8, 2, 0, 0, 0)
+        chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
         return path
     content = {"empty": b"", "text": b"not an image", "truncated": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"}
     path.write_bytes(content[kind])
     return path
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated", "huge"])
 def test_an_unreadable_image_is_one_line(
     refused: Callable[..., str], photographs: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -117,6 +199,26 @@ def test_a_damaged_checkpoint_is_one_line(
     path.write_bytes(b"\x00" * 100)
     images = photographs / "a.jpg", photographs / "b.jpg"
     assert "damaged.safetensors" in refused("match", *images, "--weights", path)
+
+
+def test_weights_of_another_network_are_one_line(
+    refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"kenc.encoder.0.weight": torch.zeros(32, 3, 1)}, path)
+    images = photographs / "a.jpg", photographs / "b.jpg"
+    message = refused("match", *images, "--weights", path)
+    assert "unexpected: kenc.encoder.0.weight" in message
+    assert "posenc.Wr.weight" in message.partition("missing: ")[2]
+
+
+@pytest.mark.parametrize("lines", [np.full((2, 2, 2), np.nan), np.zeros((3, 5)), np.array(["a"])])
+def test_bad_lines_are_one_line(
+    refused: Callable[..., str], photographs: Path, tmp_path: Path, lines: np.ndarray
+) -> None:
+    np.save(tmp_path / "lines.npy", lines)
+    images = photographs / "a.jpg", photographs / "b.jpg"
+    assert "lines.npy" in refused("match", *images, "--lines0", tmp_path / "lines.npy")
 
 
 def test_an_output_that_is_a_file_is_one_line(

@@ -51,6 +51,7 @@ def test_names_do_not_collide_and_every_card_is_filled_in() -> None:
         assert card.origin
         has_lines = card.config.features.lines.name != "none"
         assert has_lines == (name in LINE_PEERS)
+        assert card.config.rotation == "none"
         assert card.matching.__class__.__name__ != "KorniaLightGlueConfig" or card.needs_weights
 
 
@@ -148,10 +149,9 @@ def test_unknown_names_and_detectors_are_errors() -> None:
 
 
 def test_the_command_line_takes_the_name_of_a_peer() -> None:
-    settings = load_match_config(
-        None, ["model=sift+ratio", "pipeline.features.points.max_num_keypoints=9"]
-    )
-    matcher = load_configured(settings)
+    overrides = ["pipeline.features.points.max_num_keypoints=9", "pipeline.rotation=auto"]
+    matcher = load_configured(load_match_config(None, ["model=sift+ratio", *overrides]))
+    assert matcher.rotation == "auto"
     assert matcher.extractor.config.points.name == "sift"
     assert matcher.extractor.config.points.max_num_keypoints == 9
     assert matcher.extractor.config.lines.name == "none"
