@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import typer
 
+from gluestick.peers import PEERS
 from gluestick.pretrained import DEFAULT_MODEL, MODELS
 from gluestick.weights import shipped_files
 
@@ -23,6 +24,9 @@ def models() -> None:
                 origin:  {card.origin}
             """
         typer.echo(dedent(block))
-    typer.echo("Files in the package:")
+    typer.echo("Peers, for comparison (their weights come with `make peers`):")
+    for peer in PEERS.values():
+        typer.echo(f"    {peer.name}: {peer.summary}; {peer.licence}")
+    typer.echo("\nFiles in the package:")
     for file in shipped_files().values():
         typer.echo(f"    {file.name}: {file.licence}; {file.origin}; SHA-256 {file.sha256}")

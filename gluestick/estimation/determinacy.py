@@ -7,28 +7,22 @@ import numpy as np
 from gluestick.estimation.correspondences import Correspondences
 from gluestick.estimation.refinement import linearize
 from gluestick.geometry.lines import line_normals
-from gluestick.geometry.points import spread
 
 
 def is_determined(H: np.ndarray, inliers: Correspondences) -> bool:
-    """Tell whether the inliers fix their homography to better than their own extent.
+    """Tell whether the inliers fix all eight degrees of freedom of their homography.
 
     Points on one line, or lines through one (vanishing) point, leave a family of homographies
     open. Noise hides that: it moves the points off their line, and the fit follows the noise.
-    So the information that noise alone would feign is subtracted from that of the inliers,
-    before the uncertainty is predicted at four places, one spread away from their mean. The
-    noise is taken as sqrt(2) times what the residuals tell, to be on the safe side; four
-    features have no residuals, and pass unless they are exactly degenerate.
+    So the information that noise alone would feign is subtracted from that of the inliers, and
+    what is left has to be positive in every direction. The noise is taken as sqrt(2) times
+    what the residuals tell, to be on the safe side; four features have no residuals, and pass
+    unless they are exactly degenerate.
 
     Args:
         H: [3, 3] of unit norm and positive determinant.
         inliers: The inliers, centred and scaled to order 1.
-
-    Returns:
-        Whether the predicted standard deviation there is less than that spread.
     """
-    features = np.concatenate([inliers.points0, inliers.lines0.reshape(-1, 2)])
-    extent = spread(features)
     fit = linearize(H[None], inliers)
     rows = fit.jacobian.reshape(-1, 9)
     noise = np.sqrt(2 * fit.squared.sum() / max(len(rows) - 8, 1))
@@ -37,16 +31,8 @@ def is_determined(H: np.ndarray, inliers: Correspondences) -> bool:
         change = linearize(H[None], displaced).jacobian.reshape(-1, 9) - rows
         information -= change.T @ change
     tangents = np.linalg.svd(H.reshape(1, 9))[2][1:]  # [8, 9], orthogonal to H: its scale is free
-    values, vectors = np.linalg.eigh(tangents @ information @ tangents.T)
-    if values[0] <= 1e-12 * values[-1]:
-        return False
-
-    places = features.mean(0) + extent * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
-    no_lines = np.zeros((0, 2, 2))
-    probes = Correspondences.from_arrays(places, places, no_lines, no_lines)
-    motion = linearize(H[None], probes).jacobian.reshape(-1, 9) @ tangents.T @ vectors
-    variance = noise**2 * (motion**2 / values).sum() / len(places)
-    return bool(variance < extent**2)
+    values = np.linalg.eigvalsh(tangents @ information @ tangents.T)
+    return bool(values[0] > 1e-12 * values[-1])
 
 
 def _displaced(data: Correspondences, noise: float) -> Iterator[Correspondences]:

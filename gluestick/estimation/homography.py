@@ -20,7 +20,7 @@ from gluestick.geometry.points import normalizing_transform, spread
 _CHUNK = 512
 """Samples that are drawn and solved at a time."""
 
-_PREVIEW = 96
+_PREVIEW = 192
 """Points, and lines, on which all homographies of a chunk are scored."""
 
 _FINALISTS = 16
