@@ -60,12 +60,11 @@ class PointLineMatcher(nn.Module):
         network: MatchingNetwork,
         rotation: Rotation = "none",
     ) -> None:
-        check_rotation(rotation)
         super().__init__()
         self.extractor = extractor
         self.wireframe = wireframe
         self.network = network
-        self.rotation = rotation
+        self.rotation = check_rotation(rotation)
 
     @classmethod
     def from_pretrained(
@@ -193,10 +192,8 @@ class PointLineMatcher(nn.Module):
         Raises:
             ValueError: If the batches, the turns or the descriptors do not fit.
         """
-        if turns0 is not None:
-            wireframe0 = turn_wireframe(wireframe0, turns=turns0)
-        if turns1 is not None:
-            wireframe1 = turn_wireframe(wireframe1, turns=turns1)
+        wireframe0 = turn_wireframe(wireframe0, turns=turns0)
+        wireframe1 = turn_wireframe(wireframe1, turns=turns1)
         with torch.no_grad(), (timer or StageTimer()).stage("matching"):
             return self.network(wireframe0, wireframe1)
 
@@ -220,8 +217,8 @@ class PointLineMatcher(nn.Module):
             mask1: Masks for the images 1.
             lines0: Segments of your own for the images 0.
             lines1: Segments of your own for the images 1.
-            timer: Where the seconds of the stages "keypoints", "lines", "wireframe",
-                "rotation" and "matching" are added up.
+            timer: Where the seconds of the stages "rotation", "keypoints", "lines", "wireframe"
+                and "matching" are added up.
 
         Returns:
             The wireframes of both sides and the matches between them.
@@ -229,18 +226,16 @@ class PointLineMatcher(nn.Module):
         Raises:
             ValueError: See :meth:`extract` and :meth:`match`.
         """
+        timer, turns1 = timer or StageTimer(), None
         wireframe0 = self.extract(image0, masks=mask0, lines=lines0, timer=timer)
         if self.rotation == "none":
             wireframe1 = self.extract(image1, masks=mask1, lines=lines1, timer=timer)
-            return wireframe0, wireframe1, self.match(wireframe0, wireframe1, timer=timer)
-        wireframe1, turns1 = extract_turned(
-            self,
-            wireframe0,
-            _as_batch(image0, mask0, None),
-            _as_batch(image1, mask1, lines1),
-            exhaustive=self.rotation == "exhaustive",
-            timer=timer or StageTimer(),
-        )
+        else:
+            batch0, batch1 = _as_batch(image0, mask0, None), _as_batch(image1, mask1, lines1)
+            search = self.rotation == "exhaustive"
+            wireframe1, turns1 = extract_turned(
+                self, wireframe0, batch0, batch1, exhaustive=search, timer=timer
+            )
         matches = self.match(wireframe0, wireframe1, turns1=turns1, timer=timer)
         return wireframe0, wireframe1, matches
 

@@ -63,14 +63,15 @@ class ImageBatch:
     lines: Sequence[Lines | None] | None
 
 
-def check_rotation(rotation: str) -> None:
-    """Check that there is such a way to find turns.
+def check_rotation(rotation: Rotation) -> Rotation:
+    """Return a way to find turns if there is such a one.
 
     Raises:
         ValueError: If there is not.
     """
     if rotation not in ROTATIONS:
         raise ValueError(f"rotation needs to be one of {', '.join(ROTATIONS)}, found {rotation!r}")
+    return rotation
 
 
 def vote_turns(batch0: ImageBatch, batch1: ImageBatch) -> list[float | None]:

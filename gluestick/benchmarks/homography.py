@@ -149,7 +149,8 @@ class HomographyBenchmark:
             size = (image.shape[2], image.shape[1])
             if tuple(prediction[f"image_size{side}"].tolist()) != size:
                 raise ValueError(
-                    f"the image {stem} of {pair.name} has changed since it was matched"
+                    f"image {stem} of {pair.name} has changed since it was matched: remove the "
+                    "predictions and run again"
                 )
             x, y = scale.double().tolist()
             scales.append(np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]]))

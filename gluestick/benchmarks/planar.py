@@ -78,11 +78,10 @@ def planar_line_scores(prediction: Prediction, H_0to1: np.ndarray) -> Scores:
     """
     lines0, lines1 = (torch.from_numpy(prediction[f"lines{side}"])[None] for side in (0, 1))
     homography = torch.from_numpy(H_0to1)[None]
-    sizes = {
-        f"image_size{side}": torch.from_numpy(prediction[f"image_size{side}"])[None]
-        for side in (0, 1)
-    }
-    truth = line_truth_from_homography(lines0, lines1, homography, **sizes)
+    size0, size1 = (torch.from_numpy(prediction[f"image_size{side}"])[None] for side in (0, 1))
+    truth = line_truth_from_homography(
+        lines0, lines1, homography, image_size0=size0, image_size1=size1
+    )
     scores = outcome_scores(
         "lines",
         candidate_matches0=prediction["candidate_line_matches0"],
@@ -92,7 +91,12 @@ def planar_line_scores(prediction: Prediction, H_0to1: np.ndarray) -> Scores:
     )
     matches0 = prediction["line_matches0"]
     overlaps = line_overlaps_by_homography(
-        lines0, lines1, torch.from_numpy(matches0)[None], homography, **sizes
+        lines0,
+        lines1,
+        torch.from_numpy(matches0)[None],
+        homography,
+        image_size0=size0,
+        image_size1=size1,
     )
     overlapping = overlaps.overlapping[0].numpy()
     return scores | {

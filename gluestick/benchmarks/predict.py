@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,7 +59,6 @@ def run_configuration(
     Returns:
         JSON values by name.
     """
-    settings = asdict(benchmark.config)
     return {
         "benchmark": benchmark.name,
         "data_dir": str(benchmark.data_dir.resolve()),
@@ -67,18 +66,32 @@ def run_configuration(
         "fingerprint": fingerprint(matcher),
         "max_num_keypoints": max_num_keypoints,
         "max_num_lines": max_num_lines,
-        "settings": {
-            key: value for key, value in settings.items() if key not in benchmark.scoring_fields
-        },
+        "settings": image_settings(benchmark),
+    }
+
+
+def image_settings(benchmark: Benchmark) -> dict[str, Any]:
+    """Return the settings of a benchmark on which its images depend, as JSON values."""
+    return {
+        key: value
+        for key, value in asdict(benchmark.config).items()
+        if key not in benchmark.scoring_fields
     }
 
 
 def fingerprint(matcher: Any) -> str:
-    """Return 16 hexadecimal digits that change with a matcher's weights and options."""
+    """Return 16 hexadecimal digits that change with a matcher's weights and options.
+
+    Options are the public attributes of the matcher and of its modules that are dataclasses,
+    texts, numbers or None.
+    """
     digest = hashlib.sha256(type(matcher).__qualname__.encode())
     modules = list(matcher.modules()) if isinstance(matcher, nn.Module) else [matcher]
     for module in modules:
-        digest.update(repr(getattr(module, "config", None)).encode())
+        for name, value in sorted(vars(module).items()):
+            is_option = is_dataclass(value) or isinstance(value, str | int | float | None)
+            if is_option and not name.startswith("_") and name != "training":
+                digest.update(f"{name}={value!r};".encode())
     if isinstance(matcher, nn.Module):
         for name, tensor in sorted(matcher.state_dict().items()):
             digest.update(name.encode())

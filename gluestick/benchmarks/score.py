@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.benchmarks.predict import Progress, no_progress
+from gluestick.benchmarks.predict import Progress, image_settings, no_progress
 from gluestick.benchmarks.protocol import Benchmark, Pair, Scores
 from gluestick.benchmarks.store import PairWriter, read_configuration, read_names, read_pair
+from gluestick.files import atomic_path
 
 _GROUP = "groups/"
 _SECONDS = "seconds_"
-_STAGES = ("keypoints", "lines", "wireframe", "matching", "estimation")
+_STAGES = ("rotation", "keypoints", "lines", "wireframe", "matching", "estimation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,9 @@ def score(
         ValueError: If the predictions are damaged, or some are missing.
         OSError: If the file cannot be written.
     """
-    configuration = read_configuration(predictions) | {"settings": asdict(benchmark.config)}
+    configuration = read_configuration(predictions)
+    _check_settings(benchmark, configuration, predictions)
+    configuration["settings"] = asdict(benchmark.config)
     missing = {pair.name for pair in pairs} - set(read_names(predictions))
     if missing:
         raise ValueError(
@@ -80,10 +83,19 @@ def score(
         }
         groups = {f"{_GROUP}{key}": np.bytes_(label.encode()) for key, label in pair.groups.items()}
         entries[pair.name] = {"index": index, "apart": pair.apart} | kept | groups | measured
-    results.unlink(missing_ok=True)
-    with PairWriter(results, configuration) as writer:
+    with atomic_path(results) as temporary, PairWriter(temporary, configuration) as writer:
         for name, entry in entries.items():
             writer.add(name, entry)
+
+
+def _check_settings(benchmark: Benchmark, configuration: dict[str, Any], predictions: Path) -> None:
+    own = {"benchmark": benchmark.name, "settings": image_settings(benchmark)}
+    for key, needed in own.items():
+        if configuration.get(key) != needed:
+            raise ValueError(
+                f"{predictions} was made with {key} {configuration.get(key)}, not {needed}: "
+                "score it with the same, or predict anew into another folder"
+            )
 
 
 def read_results(path: Path) -> Results:
@@ -140,6 +152,6 @@ def stage_seconds(scores: Sequence[Scores]) -> dict[str, float]:
     found = {key[len(_SECONDS) :] for pair in scores for key in pair if key.startswith(_SECONDS)}
     medians = {}
     for stage in sorted(found, key=lambda stage: (known.get(stage, len(known)), stage)):
-        values = [pair[_SECONDS + stage] for pair in scores if _SECONDS + stage in pair]
+        values = [float(pair[_SECONDS + stage]) for pair in scores if _SECONDS + stage in pair]
         medians[stage] = float(np.median(values))
     return medians

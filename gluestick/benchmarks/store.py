@@ -48,6 +48,10 @@ class PairWriter:
         if self.path.exists():
             check_configuration(self.path, self._configuration)
         self._session.__enter__()
+        if not self._session.contains(_RUN):
+            text = json.dumps(self._configuration, sort_keys=True)
+            version = {"version": np.array(1)}
+            self._session.replace(_RUN, version, attributes={"configuration": text})
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
@@ -67,10 +71,6 @@ class PairWriter:
         Raises:
             OSError: If the file cannot be written.
         """
-        if not self._session.contains(_RUN):
-            text = json.dumps(self._configuration, sort_keys=True)
-            version = {"version": np.array(1)}
-            self._session.replace(_RUN, version, attributes={"configuration": text})
         values = {key: np.asarray(value) for key, value in arrays.items()}
         try:
             self._session.replace(_entry(name), {"name": np.bytes_(name.encode())} | values)

@@ -2,6 +2,8 @@
 
 import typer
 
+from gluestick.cli.benchmark import app as benchmark_app
+from gluestick.cli.data import data
 from gluestick.cli.detect import detect
 from gluestick.cli.export import export
 from gluestick.cli.match import match
@@ -21,6 +23,8 @@ app.command()(match)
 app.command()(detect)
 app.command()(export)
 app.command()(models)
+app.command()(data)
+app.add_typer(benchmark_app)
 
 
 def main() -> None:

@@ -60,6 +60,7 @@ def match(
     lines1: Annotated[Path | None, typer.Option(help="The same for the second image.")] = None,
     geometry: Annotated[str | None, typer.Option(help="homography, fundamental or none.")] = None,
     max_error: Annotated[float | None, typer.Option(help="Inlier threshold, px.")] = None,
+    rotation: options.Rotation = None,
     viewer: Annotated[bool, typer.Option(help="Also write an interactive page.")] = False,
     config: options.Config = None,
     device: options.Device = "auto",
@@ -86,6 +87,7 @@ def match(
         model=model,
         weights=weights,
         detector_weights=detector_weights,
+        rotation=rotation,
         geometry=geometry,
         max_error=max_error,
     )

@@ -27,6 +27,10 @@ NmsRadius = Annotated[int | None, typer.Option(help="Least distance between keyp
 Resize = Annotated[
     int | None, typer.Option(help="Detect at this long side, px; 0 for the original size.")
 ]
+Rotation = Annotated[
+    str | None,
+    typer.Option(help="Find how far the images are turned: auto, exhaustive or none."),
+]
 Config = Annotated[Path | None, typer.Option(help="A YAML file, such as configs/match/fast.yaml.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 FeatureOverrides = Annotated[
@@ -71,6 +75,7 @@ def match_config(
     weights: str | None,
     detector_weights: str | None,
     features: Sequence[str] = (),
+    rotation: str | None = None,
     **settings: str | float | None,
 ) -> MatchConfig:
     """Return the configuration that a file, overrides and options stand for.
@@ -82,12 +87,13 @@ def match_config(
         weights: A file of network weights, or None.
         detector_weights: A file of detector weights, or None.
         features: Overrides of the feature extractor.
+        rotation: How the turn of the second image is found, or None.
         **settings: Further fields of :class:`MatchConfig`; None keeps a field.
 
     Raises:
         ValueError: If something does not fit the schema.
     """
-    fields = {"model": model, **settings}
+    fields = {"model": model, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]
     config = load_match_config(path, [*named, *(overrides or ())])

@@ -58,7 +58,8 @@ def sample_views(
 
     Returns:
         Two homographies [3, 3] float64 from the photograph to a view, in px with (0, 0) at the
-        centre of the top-left pixel. The one between the views is ``H1 @ inv(H0)``.
+        centre of the top-left pixel, and positive determinants. The one between the views is
+        ``H1 @ inv(H0)``.
     """
     config = config or HomographyConfig()
     if config.max_turn is None:
@@ -90,7 +91,8 @@ def _sample_view(
     quad = quad + room * config.difficulty
     # Pixel centres lie half a pixel from the outer corner.
     source, target = quad - 0.5, _CORNERS * size - 0.5
-    return cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
+    H = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
+    return H * np.sign(np.linalg.det(H))
 
 
 def _sample_quad(rng: np.random.Generator, difficulty: float) -> np.ndarray:

@@ -137,7 +137,7 @@ def _degraded(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndar
     if kind == "compression":
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(80, 101))]
         _, encoded = cv2.imencode(".jpg", image[..., ::-1], quality)
-        return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))[..., ::-1]
     return image
 
 

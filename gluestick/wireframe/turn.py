@@ -10,7 +10,7 @@ from gluestick.images.rotation import turn_points, turned_size
 from gluestick.types import Wireframe
 
 
-def turn_wireframe(wireframe: Wireframe, *, turns: Sequence[float]) -> Wireframe:
+def turn_wireframe(wireframe: Wireframe, *, turns: Sequence[float] | None) -> Wireframe:
     """Move the positions of wireframes into turned copies of their images.
 
     Networks take the directions between nodes into account, so two images whose descriptors were
@@ -18,7 +18,8 @@ def turn_wireframe(wireframe: Wireframe, *, turns: Sequence[float]) -> Wireframe
 
     Args:
         wireframe: The wireframes of B images.
-        turns: For each image how far it is turned, degrees from the x towards the y axis.
+        turns: For each image how far it is turned, degrees from the x towards the y axis; None
+            for no turns.
 
     Returns:
         The wireframes with positions and image sizes of the copies; see
@@ -27,6 +28,8 @@ def turn_wireframe(wireframe: Wireframe, *, turns: Sequence[float]) -> Wireframe
     Raises:
         ValueError: If there is not one turn per image, or a turn is not finite.
     """
+    if turns is None:
+        return wireframe
     if len(turns) != wireframe.batch_size:
         raise ValueError(
             f"turns need one entry per image, {wireframe.batch_size}, found {len(turns)}: "

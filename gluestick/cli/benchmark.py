@@ -1,0 +1,307 @@
+"""``gluestick benchmark``: measure a model and its peers, and compare what was measured."""
+
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from gluestick.benchmarks import plots
+from gluestick.benchmarks.compare import compare_folders, comparison_json, comparison_table
+from gluestick.benchmarks.protocol import Benchmark, Pair
+from gluestick.benchmarks.registry import BENCHMARKS, BenchmarkCard
+from gluestick.benchmarks.report import write_report
+from gluestick.benchmarks.results_page import write_results_page
+from gluestick.benchmarks.runner import SUMMARY, Run, run_benchmark, score_predictions, select_pairs
+from gluestick.benchmarks.suite import find_jobs, models_by_budget, run_job
+from gluestick.benchmarks.summary import figure, write_json
+from gluestick.benchmarks.tables import figure_title, format_figure
+from gluestick.cli import options
+from gluestick.cli.devices import select_device
+from gluestick.cli.errors import one_line_errors
+from gluestick.config import MatchConfig, load_config
+from gluestick.files import atomic_path
+from gluestick.peers import PEERS, load_matcher, matcher_card
+from gluestick.pipeline import PointLineMatcher
+from gluestick.pretrained import DEFAULT_MODEL, MODELS
+
+app = typer.Typer(
+    name="benchmark",
+    help="Measure a model and its peers on pairs of images with known geometry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Peers = Annotated[
+    str, typer.Option(help="More models or peers, separated by commas, or all for every peer.")
+]
+NumPairs = Annotated[int | None, typer.Option(help="Take this many pairs, evenly spread.")]
+Settings = Annotated[
+    list[str] | None, typer.Argument(help="Settings of the benchmark, such as holdout=true.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Contest:
+    """What is measured: the pairs, the matchers by name, and where their files go."""
+
+    benchmark: Benchmark
+    pairs: Sequence[Pair]
+    folder: Path
+    names: Sequence[str]
+    max_num_keypoints: int | None
+    max_num_lines: int | None
+
+    def place(self, name: str) -> Path:
+        """The folder of the first matcher is that of the contest; the others' lie within it."""
+        return self.folder if name == self.names[0] else self.folder / name
+
+
+def _add_command(card: BenchmarkCard) -> None:
+    @one_line_errors
+    def command(
+        data_dir: Annotated[Path, typer.Argument(help="The folder of the data.")],
+        settings: Settings = None,
+        model: options.Model = None,
+        peers: Peers = "",
+        weights: options.Weights = None,
+        detector_weights: options.DetectorWeights = None,
+        match_config: Annotated[
+            Path | None,
+            typer.Option(help="A YAML file of the model's own settings, as in configs/match."),
+        ] = None,
+        output: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
+        max_num_keypoints: options.MaxNumKeypoints = card.max_num_keypoints,
+        max_num_lines: options.MaxNumLines = card.max_num_lines,
+        num_pairs: NumPairs = None,
+        seed: Annotated[int | None, typer.Option(help="The same as seed=N.")] = None,
+        config: Annotated[
+            Path | None, typer.Option(help="A YAML file of settings, as in configs/benchmark.")
+        ] = None,
+        score_only: Annotated[
+            bool, typer.Option("--score-only", help="Score stored predictions; load no model.")
+        ] = False,
+        report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+        rotation: options.Rotation = None,
+        device: options.Device = "auto",
+    ) -> None:
+        if report:
+            plots.check_matplotlib()
+        overrides = [*(settings or ()), *([] if seed is None else [f"seed={seed}"])]
+        benchmark = card.build(data_dir, load_config(config, overrides, defaults=card.config()))
+        own = _own_settings(
+            model,
+            match_config,
+            weights=weights,
+            detector_weights=detector_weights,
+            rotation=rotation,
+        )
+        contest = _Contest(
+            benchmark=benchmark,
+            pairs=select_pairs(benchmark.pairs(), num_pairs=num_pairs),
+            folder=output or Path("output/benchmark") / card.name,
+            names=_names(own.model, peers),
+            max_num_keypoints=max_num_keypoints,
+            max_num_lines=max_num_lines,
+        )
+        runs = _score(contest) if score_only else _measure(contest, own, device=device)
+        _finish(contest, runs, report=report)
+
+    command.__doc__ = f"""Measure {card.summary}.
+
+    Writes predictions.h5, results.h5 and summary.json to the output folder, those of peers to
+    folders within it, and report.html and report.md. A stopped run goes on where it was.
+
+    Example: gluestick benchmark {card.name} DATA_DIR --peers aliked+lightglue --output results
+    """
+    app.command(name=card.name)(command)
+
+
+def _own_settings(
+    model: str | None,
+    path: Path | None,
+    *,
+    weights: str | None,
+    detector_weights: str | None,
+    rotation: str | None,
+) -> MatchConfig:
+    """Return the settings of the model; a peer has only its name and files."""
+    if model is None or model in MODELS:
+        return options.match_config(
+            path,
+            (),
+            model=model,
+            weights=weights,
+            detector_weights=detector_weights,
+            rotation=rotation,
+        )
+    card = matcher_card(model)
+    if path is not None or rotation is not None:
+        raise ValueError(f"--match-config and --rotation are for models, and {card.name} is a peer")
+    return MatchConfig(model=model, weights=weights, detector_weights=detector_weights)
+
+
+def _score(contest: _Contest) -> list[Run]:
+    return [
+        score_predictions(contest.benchmark, contest.pairs, contest.place(name), progress=_progress)
+        for name in contest.names
+    ]
+
+
+def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
+    budgets = {
+        "max_num_keypoints": contest.max_num_keypoints,
+        "max_num_lines": contest.max_num_lines,
+    }
+    # All are loaded before the first is measured, so that nothing is missing hours later.
+    matchers = {
+        name: load_matcher(
+            name,
+            max_num_keypoints=contest.max_num_keypoints,
+            max_num_lines=contest.max_num_lines,
+        )
+        for name in contest.names[1:]
+    }
+    matchers[own.model] = _load_own(own, **budgets)
+    selected = select_device(device)
+    return [
+        run_benchmark(
+            contest.benchmark,
+            contest.pairs,
+            matchers[name].to(selected),
+            contest.place(name),
+            model=name,
+            progress=_progress,
+            **budgets,
+        )
+        for name in contest.names
+    ]
+
+
+def _load_own(
+    own: MatchConfig, *, max_num_keypoints: int | None, max_num_lines: int | None
+) -> PointLineMatcher:
+    """Load the model with its own settings, and a peer, which has none, by its name."""
+    return load_matcher(
+        own.model,
+        weights=own.weights,
+        detector_weights=own.detector_weights,
+        config=own.pipeline if own.model in MODELS else None,
+        max_num_keypoints=max_num_keypoints,
+        max_num_lines=max_num_lines,
+    )
+
+
+def _names(model: str, peers: str) -> list[str]:
+    """Return the model and its peers, each once."""
+    named = [name.strip() for name in peers.split(",") if name.strip()]
+    if named == ["all"]:
+        named = list(PEERS)
+    names = list(dict.fromkeys([model, *named]))
+    for name in names:
+        matcher_card(name)
+    return names
+
+
+def _progress(pairs: Sequence[Pair], title: str) -> Iterable[Pair]:
+    return track(pairs, title, console=Console(stderr=True), transient=True)
+
+
+def _finish(contest: _Contest, runs: Sequence[Run], *, report: bool) -> None:
+    table = Table(f"{runs[0].summary['num_pairs']} pairs", *(run.model for run in runs))
+    for path in contest.benchmark.headline:
+        values = [format_figure(path, figure(run.summary, path)) for run in runs]
+        table.add_row(figure_title(path), *values)
+    for stage in dict.fromkeys(stage for run in runs for stage in run.summary["seconds"]):
+        seconds = [figure(run.summary, f"seconds/{stage}") for run in runs]
+        table.add_row(f"seconds, {stage}", *(f"{value:.3f}" for value in seconds))
+    Console().print(table)
+    paths = [run.folder / SUMMARY for run in runs]
+    if report:
+        paths += write_report(contest.folder, contest.benchmark, contest.pairs, runs)
+    typer.echo("Written: " + ", ".join(str(path) for path in paths))
+
+
+@app.command(name="compare")
+@one_line_errors
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with results.h5.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Also write compare.json and compare.md to this folder.")
+    ] = None,
+    num_samples: Annotated[int, typer.Option(help="Bootstrap samples.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Decides the samples.")] = 0,
+) -> None:
+    """Compare runs of one benchmark with the first of them, on the same pairs.
+
+    Prints each figure's difference and its 95% bootstrap interval over pairs; * marks those
+    that leave 0 out. compare.json also holds the difference of every pair.
+
+    Example: gluestick benchmark compare results results/aliked+lightglue --output results
+    """
+    with Console(stderr=True).status("Drawing samples"):
+        comparisons = compare_folders(folders, num_samples=num_samples, seed=seed)
+    text = "\n".join(map(comparison_table, comparisons))
+    typer.echo(text)
+    if output is not None:
+        write_json(output / "compare.json", [comparison_json(one) for one in comparisons])
+        with atomic_path(output / "compare.md") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+@app.command(name="all")
+@one_line_errors
+def run_all(
+    root: Annotated[
+        Path, typer.Argument(help="The folder with homography, pose/*, depth/* and train.")
+    ],
+    model: options.Model = None,
+    peers: Peers = "",
+    output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(
+        "output/benchmark/all"
+    ),
+    write: Annotated[
+        Path | None, typer.Option(help="Also write the page of results, as docs/results.md.")
+    ] = None,
+    num_pairs: NumPairs = None,
+    device: options.Device = "auto",
+) -> None:
+    """Run every benchmark for which there is data, and fill the page of results.
+
+    Every matcher keeps 1024 keypoints; the model and aliked+lightglue also 512 and 2048. A
+    stopped run goes on where it was.
+
+    Example: gluestick benchmark all data --peers all --write docs/results.md
+    """
+    plots.check_matplotlib()
+    jobs = find_jobs(root)
+    names = _names(model or DEFAULT_MODEL, peers)
+    models = models_by_budget(names[0], names[1:])
+    selected = select_device(device)
+
+    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
+        matcher = load_matcher(
+            name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
+        )
+        return matcher.to(selected)
+
+    for name in names:
+        load(name, 1, 1)  # tells now, not hours later, if weights are missing
+    outcomes = []
+    for number, job in enumerate(jobs, start=1):
+        typer.echo(f"{number}/{len(jobs)}: {job.name}", err=True)
+        outcomes.append(run_job(job, output, models, load, num_pairs=num_pairs, progress=_progress))
+    if write is not None:
+        command = shlex.join(["gluestick", *sys.argv[1:]])
+        write_results_page(write, outcomes, command=command)
+        typer.echo(f"Written: {write}")
+
+
+for _card in BENCHMARKS.values():
+    _add_command(_card)
