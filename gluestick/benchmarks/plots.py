@@ -77,11 +77,12 @@ def plot_runtime(path: str, runs: Sequence[Run]) -> str:
     """
     scale = 100 if is_rate(path) else 1
     drawing, axes = _axes("Accuracy and time", "seconds per pair, all stages", figure_title(path))
-    for run in runs:
-        value = figure(run.summary, path) * scale
-        axes.plot([total_seconds(run.summary)], [value], "o", markersize=8, label=run.model)
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    seconds = [total_seconds(run.summary) for run in runs]
+    values = [figure(run.summary, path) * scale for run in runs]
+    for run, x, y in zip(runs, seconds, values, strict=True):
+        axes.plot([x], [y], "o", markersize=8, label=run.model)
+    axes.set_xlim(0, 1.1 * max(seconds))
+    axes.set_ylim(0, 1.1 * np.nanmax([1.0, *values]))
     return _svg(drawing, axes)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -91,12 +91,21 @@ def fingerprint(matcher: Any) -> str:
         for name, value in sorted(vars(module).items()):
             is_option = is_dataclass(value) or isinstance(value, str | int | float | None)
             if is_option and not name.startswith("_") and name != "training":
-                digest.update(f"{name}={value!r};".encode())
+                digest.update(f"{name}={_canonical(value)!r};".encode())
     if isinstance(matcher, nn.Module):
         for name, tensor in sorted(matcher.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
+
+
+def _canonical(value: Any) -> Any:
+    """Return an option such that equal ones, such as -1 and -1.0, have the same text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _canonical(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, list | tuple):
+        return [_canonical(entry) for entry in value]
+    return float(value) if isinstance(value, int | float) else value
 
 
 def predict(

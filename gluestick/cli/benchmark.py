@@ -1,5 +1,6 @@
 """``gluestick benchmark``: measure a model and its peers, and compare what was measured."""
 
+import math
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -220,7 +221,8 @@ def _finish(contest: _Contest, runs: Sequence[Run], *, report: bool) -> None:
         table.add_row(figure_title(path), *values)
     for stage in dict.fromkeys(stage for run in runs for stage in run.summary["seconds"]):
         seconds = [figure(run.summary, f"seconds/{stage}") for run in runs]
-        table.add_row(f"seconds, {stage}", *(f"{value:.3f}" for value in seconds))
+        cells = ("-" if math.isnan(value) else f"{value:.3f}" for value in seconds)
+        table.add_row(f"seconds, {stage}", *cells)
     Console().print(table)
     paths = [run.folder / SUMMARY for run in runs]
     if report:

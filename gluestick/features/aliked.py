@@ -30,13 +30,14 @@ class AlikedConfig:
         variant: The network: n16, n16rot (trained with rotations), n32 (32 descriptor samples)
             or t16 (tiny, 64-dimensional descriptors).
         max_num_keypoints: How many keypoints at most, or None for no limit.
-        detection_threshold: The score in (0, 1) that a keypoint exceeds.
+        detection_threshold: The score in [0, 1) that a keypoint exceeds. 0 fills the number of
+            keypoints also where there is little texture; published demos use 0.2.
         nms_radius: A keypoint has the largest score within this many px, at least 1.
     """
 
     variant: Variant = "n16"
     max_num_keypoints: int | None = 1024
-    detection_threshold: float = 0.2
+    detection_threshold: float = 0.0
     nms_radius: int = 2
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from gluestick.features.views import check_image
 from gluestick.images.load import to_grayscale
 
 _BINS = 36
@@ -97,8 +98,12 @@ def oriented_keypoints(
 
     Returns:
         The keypoints; none for blank and tiny images.
+
+    Raises:
+        ShapeError: If the image or the mask has another shape.
     """
     config = config or RelativeTurnConfig()
+    check_image(image, mask, owner="oriented_keypoints")
     gray = (to_grayscale(image) * 255).cpu().numpy()
     factor = min(1.0, config.size / max(gray.shape))
     size = tuple(max(1, round(length * factor)) for length in gray.shape[::-1])
@@ -178,6 +183,9 @@ def estimate_relative_turn(
 
     Returns:
         The outcome of the vote; not confident for blank, tiny and unrelated images.
+
+    Raises:
+        ShapeError: If an image or a mask has another shape.
     """
     return vote_on_turn(
         oriented_keypoints(image0, mask=mask0, config=config),

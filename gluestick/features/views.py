@@ -84,14 +84,28 @@ def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) ->
     Raises:
         ShapeError: If the image or the mask has another shape.
     """
-    specs = {"image": "3 H W"} | ({} if mask is None else {"mask": "H W"})
-    arrays = {"image": image} | ({} if mask is None else {"mask": mask})
-    check_shapes("FeatureExtractor", arrays, specs)
+    check_image(image, mask, owner="FeatureExtractor")
     resized, scale = resize_image(image, config=resize)
     if mask is not None:
         mask = resize_mask(mask.to(image.device, torch.bool), config=resize)
     height, width = resized.shape[1:]
     return View(image=resized, mask=mask, scale=scale, resized_size=(width, height))
+
+
+def check_image(image: Tensor, mask: Tensor | None, *, owner: str) -> None:
+    """Check that an image is [3, H, W] and its mask, if there is one, is [H, W].
+
+    Args:
+        image: The image.
+        mask: Its mask, or None.
+        owner: What needs them, for the error message.
+
+    Raises:
+        ShapeError: If the image or the mask has another shape.
+    """
+    specs = {"image": "3 H W"} | ({} if mask is None else {"mask": "H W"})
+    arrays = {"image": image} | ({} if mask is None else {"mask": mask})
+    check_shapes(owner, arrays, specs)
 
 
 def nearest_quarter_turn(turn: float) -> float:

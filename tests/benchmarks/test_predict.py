@@ -129,6 +129,7 @@ def test_the_fingerprint_tells_weights_and_options_apart() -> None:
     assert fingerprint(network(0, 0.1)) == first
     assert fingerprint(network(1, 0.1)) != first
     assert fingerprint(network(0, 0.2)) != first
+    assert fingerprint(network(0, 1)) == fingerprint(network(0, 1.0))
     assert fingerprint(network(0, 0.1).train()) == fingerprint(network(0, 0.1).eval())
 
 

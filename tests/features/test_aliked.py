@@ -13,7 +13,7 @@ ASSETS = Path(__file__).parents[2] / "assets"
 
 @pytest.fixture(scope="module")
 def pretrained():
-    return Aliked.from_pretrained(AlikedConfig(max_num_keypoints=None))
+    return Aliked.from_pretrained(AlikedConfig(max_num_keypoints=None, detection_threshold=0.2))
 
 
 def with_random_weights(variant: str) -> tuple[Aliked, torch.nn.Module]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gluestick.checks import ShapeError
 from gluestick.features.relative_turn import (
     OrientedKeypoints,
     RelativeTurn,
@@ -106,6 +107,11 @@ def test_undoing_can_be_exact() -> None:
 
 
 def test_errors() -> None:
+    image = torch.zeros(3, 40, 50)
+    with pytest.raises(ShapeError, match="mask needs the shape"):
+        estimate_relative_turn(image, image, mask1=torch.ones(50, 40, dtype=torch.bool))
+    with pytest.raises(ShapeError, match="image needs the shape"):
+        estimate_relative_turn(image[0], image)
     with pytest.raises(ValueError, match="at least 1"):
         RelativeTurnConfig(size=0)
     with pytest.raises(ValueError, match="snap needs"):
