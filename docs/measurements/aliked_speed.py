@@ -37,7 +37,9 @@ def compare(path: Path, *, repeat: int) -> None:
     weights = shipped_path("aliked-n16.safetensors")
     kornia = ALIKED("aliked-n16").eval()
     kornia.load_state_dict(read_parameters(weights)[0], strict=False)
-    ours = Aliked.from_pretrained(AlikedConfig(max_num_keypoints=None, detection_threshold=0.2), weights=str(weights))
+    ours = Aliked.from_pretrained(
+        AlikedConfig(max_num_keypoints=None, detection_threshold=0.2), weights=str(weights)
+    )
     theirs, points = kornia(image[None])[0], ours.detect(image)
     exact = "donot_use_mm_for_euclid_dist"
     distances = torch.cdist(theirs.keypoints, points.keypoints, compute_mode=exact)
