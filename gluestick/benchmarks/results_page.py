@@ -38,7 +38,8 @@ def results_page(outcomes: Sequence[Outcome], *, command: str) -> str:
         f"Measured by `{command}`, which also writes this page. Rates and areas under curves are "
         "in percent. All matchers see the same images, keep the same numbers of keypoints and "
         "lines, and share the estimators; seconds are the sum of the medians of all stages, "
-        "with the first run of each matcher left out.\n",
+        "with the first run of each matcher left out. Models turn the second image where a vote "
+        "is confident (`rotation: auto`); peers see the images as they are.\n",
     ]
     for outcome in outcomes:
         parts += _section(outcome)
