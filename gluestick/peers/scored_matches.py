@@ -1,10 +1,12 @@
 """From scores between keypoints to matches, for matchers that know nothing of junctions."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from gluestick.matching.assignment import mutual_matches
+from gluestick.matching.assignment import to_matches
 from gluestick.types import Matches, Wireframe
 
 
@@ -60,23 +62,15 @@ def keypoint_matches(
         line_log_assignment = no_assignment(
             log_assignment, wireframe0.line_mask.shape[1], wireframe1.line_mask.shape[1]
         )
-    nodes = mutual_matches(log_assignment, threshold=threshold)
-    lines = mutual_matches(line_log_assignment, threshold=0.0)
-    return Matches(
-        matches0=nodes.matches0,
-        matches1=nodes.matches1,
-        matching_scores0=nodes.scores0,
-        matching_scores1=nodes.scores1,
-        line_matches0=lines.matches0,
-        line_matches1=lines.matches1,
-        line_matching_scores0=lines.scores0,
-        line_matching_scores1=lines.scores1,
-        log_assignment=log_assignment,
-        line_log_assignment=line_log_assignment,
-        junction_matches0=torch.full_like(nodes.matches0, -1),
-        junction_matches1=torch.full_like(nodes.matches1, -1),
-        junction_matching_scores0=torch.zeros_like(nodes.scores0),
-        junction_matching_scores1=torch.zeros_like(nodes.scores1),
+    matches = to_matches(
+        log_assignment, line_log_assignment, threshold=threshold, line_threshold=0.0
+    )
+    return replace(
+        matches,
+        junction_matches0=torch.full_like(matches.matches0, -1),
+        junction_matches1=torch.full_like(matches.matches1, -1),
+        junction_matching_scores0=torch.zeros_like(matches.matching_scores0),
+        junction_matching_scores1=torch.zeros_like(matches.matching_scores1),
     )
 
 
