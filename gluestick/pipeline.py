@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gluestick.checkpoints import load_strict
+from gluestick.checkpoints import load_strict, read_parameters
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.given_lines import LineArray, check_lines
 from gluestick.features.point_registry import lacks_weights
@@ -107,7 +107,7 @@ class PointLineMatcher(nn.Module):
             config = with_detector_weights(config, str(detector_weights))
         _check_detector(card, config, own_weights=weights is not None)
         network = build_network(config)
-        _load_weights(network, _weights_path(card, weights))
+        _load_weights(network, _weights_path(card, weights), line_head=card.line_head)
         incomplete = lacks_weights(config.features.points)
         extractor = None if incomplete else FeatureExtractor(config.features)
         return cls(
@@ -256,10 +256,15 @@ def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: boo
         )
 
 
-def _load_weights(network: GlueStick | LightGlueStick, path: Path) -> None:
+def _load_weights(
+    network: GlueStick | LightGlueStick, path: Path, *, line_head: str | None
+) -> None:
     state_dict, _ = read_checkpoint(path)
-    if isinstance(network, LightGlueStick) and is_lightglue(state_dict):
-        state_dict = lightgluestick_from_lightglue(state_dict)
+    if isinstance(network, LightGlueStick):
+        if is_lightglue(state_dict):
+            state_dict = lightgluestick_from_lightglue(state_dict)
+        if line_head is not None and network.config.line_head == "guided":
+            state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
     load_strict(network, state_dict, source=path)
 
 

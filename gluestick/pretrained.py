@@ -48,6 +48,7 @@ class ModelCard:
         origin: Where its weights come from.
         config: Its configuration.
         weights: The shipped file of its network, or None where the user names a file.
+        line_head: The shipped file of its line head, for network weights without one; or None.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ModelCard:
     origin: str
     config: PipelineConfig
     weights: str | None = None
+    line_head: str | None = None
 
     @property
     def shipped(self) -> bool:
@@ -66,20 +68,41 @@ class ModelCard:
 _SUPERPOINT = PointDetectorConfig(name="superpoint")
 _PUBLISHED_LINES = LineDetectorConfig(saliency="nfa")
 _UNTRAINED_LINE_THRESHOLD = 0.3
-
+_GUIDED_LINE_THRESHOLD = 0.45
+_SHIPPED_LICENCE = (
+    "commercial use allowed: ALIKED BSD-3-Clause, LightGlue and the line head Apache-2.0"
+)
+_SHIPPED_ORIGIN = "ALIKED and LightGlue as published; the line head was trained by this project"
+_SHIPPED_NETWORK = LightGlueStickConfig(
+    input_dim=128,
+    line_layers=(),
+    line_head="guided",
+    line_filter_threshold=_GUIDED_LINE_THRESHOLD,
+)
 
 _CARDS = (
     ModelCard(
         name=DEFAULT_MODEL,
-        summary="ALIKED-n16 + LSD + LightGlueStick, the default",
-        licence="commercial use allowed: ALIKED BSD-3-Clause, LightGlue Apache-2.0",
-        origin="ALIKED and LightGlue as published; the line part starts from the point part",
+        summary="ALIKED-n16 + LSD + LightGlueStick with guided lines, the default",
+        licence=_SHIPPED_LICENCE,
+        origin=_SHIPPED_ORIGIN,
+        config=PipelineConfig(lightgluestick=_SHIPPED_NETWORK),
+        weights="aliked-lsd.safetensors",
+        line_head="aliked-lsd-line-head.safetensors",
+    ),
+    ModelCard(
+        name="aliked-n16rot-lsd",
+        summary="the default with ALIKED-n16rot, which bears larger turns",
+        licence=_SHIPPED_LICENCE,
+        origin=_SHIPPED_ORIGIN,
         config=PipelineConfig(
-            lightgluestick=LightGlueStickConfig(
-                input_dim=128, line_layers=(), line_filter_threshold=_UNTRAINED_LINE_THRESHOLD
-            )
+            features=FeatureExtractorConfig(
+                points=PointDetectorConfig(name="aliked", variant="n16rot")
+            ),
+            lightgluestick=_SHIPPED_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
+        line_head="aliked-lsd-line-head.safetensors",
     ),
     ModelCard(
         name="disk-lsd",

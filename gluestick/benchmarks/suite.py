@@ -1,8 +1,8 @@
 """All benchmarks over one folder of data, for a model and its peers.
 
 The folder holds ``homography/`` (HPatches' layout), ``pose/*/`` and ``depth/*/`` (one scene
-each), and ``train/`` (photographs, of which the held-out ones are used); what is missing is
-left out.
+each), and ``train/`` (photographs, of which the held-out ones are used, upright and turned any
+way); what is missing is left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +10,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gluestick.benchmarks.predict import Matcher, Progress, no_progress
-from gluestick.benchmarks.registry import benchmark_card
+from gluestick.benchmarks.protocol import Benchmark
+from gluestick.benchmarks.registry import BenchmarkCard, benchmark_card
 from gluestick.benchmarks.report import write_report
 from gluestick.benchmarks.runner import Run, run_benchmark, select_pairs
+from gluestick.benchmarks.speed import Speed, measure_speed
 
 MAIN_BUDGET = 1024
 OTHER_BUDGETS = (512, 2048)
 CLOSEST_PEER = "aliked+lightglue"
 """The peer that is measured with :data:`OTHER_BUDGETS` too."""
+
+ANY_TURN = "any_turn"
+"""The job in which photographs are turned by any angle."""
+
+SPEED_PAIRS = 10
 
 LoadMatcher = Callable[[str, int, int], Matcher]
 """Loads a matcher by name, number of keypoints and number of lines."""
@@ -33,12 +42,15 @@ class Job:
         benchmark: The benchmark.
         data_dir: The folder of its data.
         settings: The settings that differ from the benchmark's defaults.
+        num_keypoints: The only number of keypoints to measure with, or None for all of
+            :data:`MAIN_BUDGET` and :data:`OTHER_BUDGETS`.
     """
 
     name: str
     benchmark: str
     data_dir: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
+    num_keypoints: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +90,11 @@ def find_jobs(root: Path) -> list[Job]:
             if scene.is_dir()
         ]
     if (root / "train").is_dir():
-        held_out = {"holdout": True}
-        job = Job(
-            name="synthetic", benchmark="synthetic", data_dir=root / "train", settings=held_out
-        )
-        jobs.append(job)
+        held_out: dict[str, Any] = {"benchmark": "synthetic", "data_dir": root / "train"}
+        any_turn = {"holdout": True, "max_turn": 180.0}
+        budget = benchmark_card("synthetic").max_num_keypoints
+        jobs.append(Job(name="synthetic", settings={"holdout": True}, **held_out))
+        jobs.append(Job(name=ANY_TURN, settings=any_turn, num_keypoints=budget, **held_out))
     if not jobs:
         raise ValueError(
             f"{root} needs some of the folders homography, pose/*, depth/* and train, found none"
@@ -90,9 +102,11 @@ def find_jobs(root: Path) -> list[Job]:
     return jobs
 
 
-def models_by_budget(model: str, peers: Sequence[str]) -> dict[int, list[str]]:
+def models_by_budget(job: Job, model: str, peers: Sequence[str]) -> dict[int, list[str]]:
     """Return which matchers are measured with which number of keypoints, the main one first."""
     everything = list(dict.fromkeys([model, *peers]))
+    if job.num_keypoints is not None:
+        return {job.num_keypoints: everything}
     few = [name for name in everything if name in (model, CLOSEST_PEER)]
     return {MAIN_BUDGET: everything} | dict.fromkeys(OTHER_BUDGETS, few)
 
@@ -125,8 +139,7 @@ def run_job(
         ImportError: If matplotlib is missing.
         OSError: If a file cannot be written.
     """
-    card = benchmark_card(job.benchmark)
-    benchmark = card.build(job.data_dir, card.config(**job.settings))
+    card, benchmark = _benchmark(job)
     pairs = select_pairs(benchmark.pairs(), num_pairs=num_pairs)
     runs: dict[int, Sequence[Run]] = {}
     for num_keypoints, names in models.items():
@@ -146,3 +159,37 @@ def run_job(
         ]
         write_report(place, benchmark, pairs, runs[num_keypoints])
     return Outcome(job=job, headline=benchmark.headline, runs=runs)
+
+
+def run_speed(
+    job: Job,
+    names: Sequence[str],
+    load: LoadMatcher,
+    *,
+    device: torch.device,
+    progress: Progress = no_progress,
+) -> Speed:
+    """Time matchers at the main number of keypoints on some pairs of a job.
+
+    Args:
+        job: The benchmark and its data.
+        names: The matchers.
+        load: Loads a matcher.
+        device: What they run on.
+        progress: Shows how far it is.
+
+    Returns:
+        The seconds per stage.
+
+    Raises:
+        ValueError: If the data do not fit.
+    """
+    card, benchmark = _benchmark(job)
+    pairs = select_pairs(benchmark.pairs(), num_pairs=SPEED_PAIRS)
+    matchers = {name: load(name, MAIN_BUDGET, card.max_num_lines) for name in names}
+    return measure_speed(benchmark, pairs, matchers, device=device, progress=progress)
+
+
+def _benchmark(job: Job) -> tuple[BenchmarkCard, Benchmark]:
+    card = benchmark_card(job.benchmark)
+    return card, card.build(job.data_dir, card.config(**job.settings))

@@ -43,7 +43,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def figures_table(
-    names: Sequence[str], summaries: Sequence[Mapping[str, Any]], paths: Sequence[str]
+    names: Sequence[str],
+    summaries: Sequence[Mapping[str, Any]],
+    paths: Sequence[str],
+    *,
+    with_seconds: bool = True,
 ) -> str:
     """Return a table with one row per run and one column per figure.
 
@@ -51,15 +55,17 @@ def figures_table(
         names: What stands in front of each row.
         summaries: The summaries of the runs.
         paths: The figures, by paths such as ``points/auc@5px``.
+        with_seconds: Whether the last column shows the seconds per pair over all stages.
 
     Returns:
-        The table in Markdown, with the seconds per pair over all stages in the last column.
+        The table in Markdown.
     """
-    header = ["", *map(figure_title, paths), "s per pair"]
+    header = ["", *map(figure_title, paths), *(["s per pair"] if with_seconds else [])]
     rows = []
     for name, summary in zip(names, summaries, strict=True):
         cells = [format_figure(path, figure(summary, path)) for path in paths]
-        rows.append([name, *cells, f"{total_seconds(summary):.2f}"])
+        seconds = [f"{total_seconds(summary):.2f}"] if with_seconds else []
+        rows.append([name, *cells, *seconds])
     return markdown_table(header, rows)
 
 

@@ -20,7 +20,7 @@ from gluestick.benchmarks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.benchmarks.report import write_report
 from gluestick.benchmarks.results_page import write_results_page
 from gluestick.benchmarks.runner import SUMMARY, Run, run_benchmark, score_predictions, select_pairs
-from gluestick.benchmarks.suite import find_jobs, models_by_budget, run_job
+from gluestick.benchmarks.suite import find_jobs, models_by_budget, run_job, run_speed
 from gluestick.benchmarks.summary import figure, write_json
 from gluestick.benchmarks.tables import figure_title, format_figure
 from gluestick.cli import options
@@ -200,11 +200,10 @@ def _load_own(
 
 
 def _names(model: str, peers: str) -> list[str]:
-    """Return the model and its peers, each once."""
+    """Return the model and its peers, each once; ``all`` stands for every peer."""
     named = [name.strip() for name in peers.split(",") if name.strip()]
-    if named == ["all"]:
-        named = list(PEERS)
-    names = list(dict.fromkeys([model, *named]))
+    groups = ([*PEERS] if name == "all" else [name] for name in named)
+    names = list(dict.fromkeys([model, *(name for group in groups for name in group)]))
     for name in names:
         matcher_card(name)
     return names
@@ -276,15 +275,14 @@ def run_all(
 ) -> None:
     """Run every benchmark for which there is data, and fill the page of results.
 
-    Every matcher keeps 1024 keypoints; the model and aliked+lightglue also 512 and 2048. A
-    stopped run goes on where it was.
+    Every matcher keeps 1024 keypoints; the model and aliked+lightglue also 512 and 2048. Pairs
+    turned by any angle are measured with 512. A stopped run goes on where it was.
 
     Example: gluestick benchmark all data --peers all --write docs/results.md
     """
     plots.check_matplotlib()
     jobs = find_jobs(root)
     names = _names(model or DEFAULT_MODEL, peers)
-    models = models_by_budget(names[0], names[1:])
     selected = select_device(device)
 
     def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
@@ -298,11 +296,13 @@ def run_all(
     outcomes = []
     for number, job in enumerate(jobs, start=1):
         typer.echo(f"{number}/{len(jobs)}: {job.name}", err=True)
+        models = models_by_budget(job, names[0], names[1:])
         outcomes.append(run_job(job, output, models, load, num_pairs=num_pairs, progress=_progress))
     if write is not None:
+        speed = run_speed(jobs[0], names, load, device=selected, progress=_progress)
         command = shlex.join(["gluestick", *sys.argv[1:]])
-        write_results_page(write, outcomes, command=command)
-        typer.echo(f"Written: {write}")
+        written = write_results_page(write, outcomes, speed=speed, command=command)
+        typer.echo("Written: " + ", ".join(map(str, written)))
 
 
 for _card in BENCHMARKS.values():

@@ -24,7 +24,8 @@ from gluestick.matching.early_exit import (
 )
 from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.inputs import check_pair, normalize_keypoints
-from gluestick.matching.line_head import LINE_HEADS, NodeAssignment
+from gluestick.matching.line_head import NodeAssignment
+from gluestick.matching.line_head_registry import LINE_HEADS, LineHeadName
 from gluestick.matching.line_message import AttentionalLineMessagePassing
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
 from gluestick.types import Matches, Wireframe
@@ -45,7 +46,8 @@ class LightGlueStickConfig:
             keypoints and junctions are matched apart, so lines change nothing for the
             keypoints. ``full``: as published, all nodes attend to and match all nodes.
         line_layers: The layers that pass messages along the lines; None for all.
-        line_head: How lines are matched; ``endpoints`` compares their endpoints.
+        line_head: How lines are matched: ``endpoints`` compares their endpoints, ``guided`` also
+            looks at the matched points around them.
         depth_confidence: A pair stops once a larger share of its nodes is confident; -1 runs
             all layers.
         width_confidence: A keypoint that is unmatchable with this confidence is dropped; -1
@@ -60,7 +62,7 @@ class LightGlueStickConfig:
     num_heads: int = 4
     attention: Literal["one_way", "full"] = "one_way"
     line_layers: tuple[int, ...] | None = None
-    line_head: Literal["endpoints"] = "endpoints"
+    line_head: LineHeadName = "endpoints"
     depth_confidence: float = -1
     width_confidence: float = -1
     filter_threshold: float = 0.1

@@ -53,9 +53,6 @@ class EndpointLineHead(nn.Module):
         )
 
 
-LINE_HEADS = {"endpoints": EndpointLineHead}
-
-
 def endpoint_line_scores(
     similarity: Tensor, line_junctions0: Tensor, line_junctions1: Tensor
 ) -> Tensor:

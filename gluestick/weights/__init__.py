@@ -21,14 +21,15 @@ class ShippedFile:
         sha256: The SHA-256 of its content, hexadecimal.
         licence: The SPDX identifier of its licence.
         origin: Where the weights come from.
-        origin_sha256: The SHA-256 of the published file they were converted from.
+        origin_sha256: The SHA-256 of the published file they were converted from, or None for
+            weights that were trained here.
     """
 
     name: str
     sha256: str
     licence: str
     origin: str
-    origin_sha256: str
+    origin_sha256: str | None
 
 
 @cache

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,19 +19,25 @@ def test_jobs_are_found_where_there_is_data(tmp_path: Path) -> None:
         ("pose_b", "pose"),
         ("depth_room", "lines3d"),
         ("synthetic", "synthetic"),
+        ("any_turn", "synthetic"),
     ]
-    assert jobs[-1].settings == {"holdout": True}
+    assert jobs[-2].settings == {"holdout": True}
+    assert jobs[-1].settings == {"holdout": True, "max_turn": 180.0}
     with pytest.raises(ValueError, match="found none"):
         find_jobs(tmp_path / "other")
 
 
 def test_the_model_and_its_closest_peer_get_all_budgets() -> None:
     peers = ["sift+ratio", "aliked+lightglue", "aliked-lsd"]
-    assert models_by_budget("aliked-lsd", peers) == {
-        1024: ["aliked-lsd", "sift+ratio", "aliked+lightglue"],
+    job = Job(name="homography", benchmark="homography", data_dir=Path("/nowhere"))
+    everything = ["aliked-lsd", "sift+ratio", "aliked+lightglue"]
+    assert models_by_budget(job, "aliked-lsd", peers) == {
+        1024: everything,
         512: ["aliked-lsd", "aliked+lightglue"],
         2048: ["aliked-lsd", "aliked+lightglue"],
     }
+    job = replace(job, num_keypoints=300)
+    assert models_by_budget(job, "aliked-lsd", peers) == {300: everything}
 
 
 def test_the_page_has_every_run_and_what_was_published(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_everything_at_once_writes_the_page_of_results(
     result = invoke(*arguments, "--output", tmp_path / "files")
     assert result.exit_code == 0, result.output
     text = page.read_text(encoding="utf-8")
-    for word in ("## Homography", "| sift+ratio, 64 |", "| sift+ratio, 32 |", "Quoted"):
+    for word in ("## Homography", "| sift+ratio, 64 |", "| sift+ratio, 32 |", "## Speed", "Quoted"):
         assert word in text
     assert re.search(r"HPatches.*39\.2", text, re.DOTALL)
     assert (tmp_path / "files" / "homography" / "64" / "report.html").exists()

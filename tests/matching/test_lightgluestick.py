@@ -84,8 +84,9 @@ def test_keypoints_and_junctions_are_never_paired():
 @pytest.mark.parametrize(
     "adaptive", [{}, ADAPTIVE, {"depth_confidence": 0.35}, {"width_confidence": 0.6}]
 )
-def test_batch_gives_what_pairs_give(attention, adaptive):
-    network = undecided(small(attention=attention, **adaptive))
+@pytest.mark.parametrize("line_head", ["endpoints", "guided"])
+def test_batch_gives_what_pairs_give(attention, adaptive, line_head):
+    network = undecided(small(attention=attention, line_head=line_head, **adaptive))
     pairs = [matching_pair(*counts, seed=seed) for seed, counts in enumerate(COUNTS * 2)]
     pairs.append((make_wireframe(7, 5, 4, seed=8), make_wireframe(11, 0, 0, seed=9)))
     pairs.append((make_wireframe(3, 5, 4, seed=8), make_wireframe(0, 0, 0, seed=9)))
@@ -173,9 +174,11 @@ def test_keypoints_match_as_in_lightglue(adaptive):
         ((0, 1, 1), (0, 2, 1)),
     ],
 )
-def test_empty_and_single(attention, adaptive, counts0, counts1):
+@pytest.mark.parametrize("line_head", ["endpoints", "guided"])
+def test_empty_and_single(attention, adaptive, counts0, counts1, line_head):
     wireframe0, wireframe1 = make_wireframe(*counts0, seed=1), make_wireframe(*counts1, seed=2)
-    matches = undecided(small(attention=attention, **adaptive))(wireframe0, wireframe1)
+    network = undecided(small(attention=attention, line_head=line_head, **adaptive))
+    matches = network(wireframe0, wireframe1)
     nodes0, nodes1 = sum(counts0[:2]), sum(counts1[:2])
     assert matches.log_assignment.shape == (1, nodes0 + 1, nodes1 + 1)
     assert matches.line_log_assignment.shape == (1, counts0[2] + 1, counts1[2] + 1)
@@ -284,6 +287,8 @@ def test_errors():
         small()(wireframe, replace(wireframe, keypoints=broken))
     with pytest.raises(ValueError, match="attention must be one of"):
         replace(SMALL, attention="two_way")
+    with pytest.raises(ValueError, match="line_head must be one of"):
+        replace(SMALL, line_head="points")
     with pytest.raises(ValueError, match="line_layers needs layers from 0 to 3"):
         replace(SMALL, line_layers=(0, 4))
     with pytest.raises(ValueError, match="multiple of 2"):

@@ -1,0 +1,254 @@
+"""Where a line must lie in the other image, by the matched keypoints around it.
+
+Endpoints of lines are often not repeated, but the points around a line are. Around each line a
+local affine map is fitted to the nearest matches and carries the line into the other image, where
+it can be compared with the lines found there. Lengths here are in units of 1/640 of the longer
+side of an image, in which thresholds are like pixels of a small photograph.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gluestick.matching.assignment import mutual_matches
+from gluestick.types import Wireframe
+
+UNITS_PER_SIDE = 640.0
+MIN_MATCH_SCORE = 0.1
+
+NUM_SIDES = 3
+"""A line is carried by all of its neighbours, by those on its left, and by those on its right,
+since a line at the border of an object moves with one side only."""
+
+_NUM_NEIGHBOURS = 12
+_RADIUS = 120.0
+"""How far away the neighbours of a line may be."""
+
+_HALF_WEIGHT = 10.0
+"""The distance from the line at which a neighbour has half its weight."""
+
+_REACH = 50.0
+"""The length over which deviations of a local map from the global one are measured."""
+
+_NOISE = 4.0
+"""The residual at which a match has half its weight when a local map is fitted again."""
+
+_GLOBAL_NOISE = 20.0
+_NUM_FITS = 4
+_NUM_GLOBAL_FITS = 8
+_STIFFNESS = (0.5, 0.5, 0.05)
+"""How strongly, against the weights of the neighbours, the linear part and the shift of a local
+map are held at those of the global one."""
+
+_TINY = 1e-6
+
+
+class PointMatches(NamedTuple):
+    """Matched nodes of a batch of pairs.
+
+    Attributes:
+        positions0: [B, K, 2].
+        positions1: [B, K, 2].
+        weights: [B, K] in [0, 1], how much each is trusted; 0 for what is not matched.
+    """
+
+    positions0: Tensor
+    positions1: Tensor
+    weights: Tensor
+
+    def swapped(self) -> "PointMatches":
+        """Return the matches from image 1 to image 0."""
+        return PointMatches(self.positions1, self.positions0, self.weights)
+
+
+class CarriedLines(NamedTuple):
+    """Lines as they must lie in the other image.
+
+    Attributes:
+        lines: [B, 3, L, 2, 2], by all neighbours, those on the left and those on the right.
+        support: [B, 3, L], the summed weight of the neighbours.
+        spread: [B, 3, L], their mean residual.
+    """
+
+    lines: Tensor
+    support: Tensor
+    spread: Tensor
+
+
+class Agreement(NamedTuple):
+    """How far segments lie on others.
+
+    Attributes:
+        distance: [..., L, M], the mean distance of the common part from the other's line.
+        share: [..., L, M], the common part over the segment's length; where there is none,
+            minus the gap over the length.
+        other_share: [..., L, M], the same over the other segment's length.
+    """
+
+    distance: Tensor
+    share: Tensor
+    other_share: Tensor
+
+
+def in_units(positions: Tensor, wireframe: Wireframe) -> Tensor:
+    """Convert positions [B, ..., 2] from pixels to units of their images."""
+    unit = wireframe.image_size.amax(1).to(positions.dtype) / UNITS_PER_SIDE
+    return positions / unit.view(-1, *(1 for _ in positions.shape[1:]))
+
+
+@torch.no_grad()
+def point_matches(
+    wireframe0: Wireframe, wireframe1: Wireframe, log_assignment: Tensor
+) -> PointMatches:
+    """Return the matches of the nodes of two batches of wireframes.
+
+    Args:
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
+        log_assignment: [B, P0+1, P1+1], between their nodes.
+
+    Returns:
+        A match for each of the P0 nodes of image 0.
+    """
+    mutual = mutual_matches(log_assignment, threshold=MIN_MATCH_SCORE)
+    matched = mutual.matches0 > -1
+    positions1 = in_units(wireframe1.keypoints, wireframe1)
+    if positions1.shape[1] == 0:
+        positions1 = positions1.new_zeros(len(positions1), 1, 2)
+    partners = mutual.matches0.clamp(min=0)[..., None].expand(-1, -1, 2)
+    return PointMatches(
+        positions0=in_units(wireframe0.keypoints, wireframe0),
+        positions1=positions1.gather(1, partners),
+        weights=mutual.scores0 * matched,
+    )
+
+
+def carry_lines(lines: Tensor, matches: PointMatches) -> CarriedLines:
+    """Carry lines from image 0 into image 1.
+
+    Each local map is fitted to the weighted matches by re-weighted least squares, with Cauchy
+    weights of the residuals and a ridge that holds it at the global map where there are few.
+
+    Args:
+        lines: [B, L, 2, 2], in units of image 0.
+        matches: The matches.
+
+    Returns:
+        The lines in units of image 1. Without any match they stay where they are.
+    """
+    coarse = _fit_global_map(matches)
+    distance, side = _from_lines(lines, matches.positions0)
+    usable = (distance < _RADIUS) & (matches.weights > 0)[:, None]
+    sides = torch.stack([usable, usable & (side > 0), usable & (side < 0)], dim=1)
+    distance = distance[:, None].masked_fill(~sides, float("inf"))  # [B, 3, L, K]
+    count = min(_NUM_NEIGHBOURS, distance.shape[-1])
+    near, index = distance.topk(count, dim=-1, largest=False)  # [B, 3, L, N]
+
+    def gather(values: Tensor) -> Tensor:
+        flat = index.flatten(1)[..., None].expand(-1, -1, values.shape[-1])
+        return values.gather(1, flat).view(*index.shape, values.shape[-1])
+
+    middles = lines.mean(2)[:, None, :, None]  # [B, 1, L, 1, 2]
+    terms = _terms(gather(matches.positions0) - middles)  # [B, 3, L, N, 3]
+    targets = gather(matches.positions1 - _apply(coarse, matches.positions0))
+    own = gather(matches.weights[..., None])[..., 0] * (_HALF_WEIGHT / (_HALF_WEIGHT + near))
+    stiffness = torch.diag(lines.new_tensor(_STIFFNESS))
+    weights = own
+    for _ in range(_NUM_FITS):
+        weighted = terms * weights[..., None]
+        bend = torch.linalg.solve(weighted.mT @ terms + stiffness, weighted.mT @ targets)
+        residuals = (targets - terms @ bend).norm(dim=-1)
+        weights = own / (1 + (residuals / _NOISE) ** 2)
+    ends = _apply(coarse, lines.flatten(1, 2)).view_as(lines)[:, None]
+    support = weights.sum(-1)
+    return CarriedLines(
+        lines=ends + _terms(lines[:, None] - middles) @ bend,
+        support=support,
+        spread=(weights * residuals).sum(-1) / support.clamp(min=_TINY),
+    )
+
+
+def compare_segments(segments: Tensor, others: Tensor) -> Agreement:
+    """Compare segments with others in the same image.
+
+    Args:
+        segments: [..., L, 2, 2].
+        others: [..., M, 2, 2], with the same or broadcastable leading sizes.
+
+    Returns:
+        How far each segment lies on each other.
+    """
+    starts, steps = others[..., 0, :], others[..., 1, :] - others[..., 0, :]
+    lengths = steps.norm(dim=-1).clamp(min=_TINY)[..., None, :]  # [..., 1, M]
+    units = steps / lengths.mT
+    normals = torch.stack([-units[..., 1], units[..., 0]], dim=-1)
+    ends = segments.movedim(-2, -3)  # [..., 2, L, 2]
+
+    def coordinates(axes: Tensor) -> Tensor:
+        origins = (starts * axes).sum(-1)[..., None, None, :]
+        return ends @ axes.unsqueeze(-3).mT - origins  # [..., 2, L, M]
+
+    along, across = coordinates(units), coordinates(normals)
+    first, last = along.amin(-3), along.amax(-3)
+    low, high = first.clamp(min=0).minimum(lengths), last.clamp(min=0).minimum(lengths)
+    span = along[..., 1, :, :] - along[..., 0, :, :]
+    slope = (across[..., 1, :, :] - across[..., 0, :, :]) / _away_from_zero(span)
+
+    def offset(at: Tensor) -> Tensor:
+        inside = torch.minimum(torch.maximum(at, first), last)
+        return (across[..., 0, :, :] + slope * (inside - along[..., 0, :, :])).abs()
+
+    common = torch.minimum(last, lengths) - first.clamp(min=0)
+    own_lengths = (segments[..., 1, :] - segments[..., 0, :]).norm(dim=-1)[..., None]
+    return Agreement(
+        distance=(offset(low) + offset(high)) / 2,
+        share=common / own_lengths.clamp(min=_TINY),
+        other_share=common / lengths,
+    )
+
+
+def _from_lines(lines: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the distances of points [B, K, 2] from segments, and their sides: [B, L, K]."""
+    steps = (lines[:, :, 1] - lines[:, :, 0])[:, :, None]  # [B, L, 1, 2]
+    away = points[:, None] - lines[:, :, :1]  # [B, L, K, 2]
+    along = (away * steps).sum(-1) / (steps**2).sum(-1).clamp(min=_TINY)
+    distance = (away - along.clamp(0, 1)[..., None] * steps).norm(dim=-1)
+    return distance, away[..., 0] * steps[..., 1] - away[..., 1] * steps[..., 0]
+
+
+def _fit_global_map(matches: PointMatches) -> Tensor:
+    """Fit an affine map [B, 3, 2] from image 0 to image 1, held at a shift where it is weak."""
+    total = matches.weights.sum(1).clamp(min=_TINY)[:, None]
+    mean0, mean1 = (
+        (positions * matches.weights[..., None]).sum(1) / total for positions in matches[:2]
+    )
+    terms = _terms(matches.positions0 - mean0[:, None])
+    targets = matches.positions1 - mean1[:, None]
+    stiffness = torch.diag(terms.new_tensor(_STIFFNESS))
+    shift = terms.new_tensor([[_REACH, 0], [0, _REACH], [0, 0]])
+    weights = matches.weights
+    for _ in range(_NUM_GLOBAL_FITS):
+        weighted = terms * weights[..., None]
+        normal = weighted.mT @ terms + stiffness
+        linear = torch.linalg.solve(normal, weighted.mT @ targets + stiffness @ shift)
+        residuals = (targets - terms @ linear).norm(dim=-1)
+        weights = matches.weights / (1 + (residuals / _GLOBAL_NOISE) ** 2)
+    slope = linear[:, :2] / _REACH
+    start = linear[:, 2:] + mean1[:, None] - mean0[:, None] @ slope
+    return torch.cat([slope, start], dim=1)
+
+
+def _terms(offsets: Tensor) -> Tensor:
+    """[..., 2] -> [..., 3], what an affine map multiplies."""
+    scaled = offsets / _REACH
+    return torch.cat([scaled, torch.ones_like(scaled[..., :1])], dim=-1)
+
+
+def _apply(affine: Tensor, points: Tensor) -> Tensor:
+    """Map points [B, K, 2] by affine maps [B, 3, 2]."""
+    return points @ affine[:, :2] + affine[:, 2:]
+
+
+def _away_from_zero(values: Tensor) -> Tensor:
+    return torch.where(values.abs() < _TINY, torch.full_like(values, _TINY), values)
