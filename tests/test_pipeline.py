@@ -187,6 +187,51 @@ def test_the_published_training_checkpoint_loads(
         matcher(*leuven)
 
 
+def test_published_lightglue_weights_get_the_shipped_line_head(tmp_path: Path) -> None:
+    expected = PointLineMatcher.from_pretrained().network.state_dict()
+    lines = ("line_head.", "endp_matchability", "final_proj_line")
+    published = {
+        key: value for key, value in expected.items() if not any(name in key for name in lines)
+    }
+    save_file(published, tmp_path / "aliked_lightglue.safetensors")
+    matcher = PointLineMatcher.from_pretrained(weights=tmp_path / "aliked_lightglue.safetensors")
+    loaded = matcher.network.state_dict()
+    assert loaded.keys() == expected.keys()
+    for key, value in expected.items():
+        assert torch.equal(loaded[key], value), key
+
+
+def test_a_line_head_of_your_own_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    own = PointLineMatcher.from_pretrained().network.state_dict()
+    own["line_head.score.0.bias"] += 1
+    save_file(own, tmp_path / "own.safetensors")
+    loaded = PointLineMatcher.from_pretrained(weights=tmp_path / "own.safetensors")
+    assert torch.equal(
+        loaded.network.state_dict()["line_head.score.0.bias"], own["line_head.score.0.bias"]
+    )
+
+
+def test_points_guide_more_lines_than_endpoints_find(assets: Path) -> None:
+    """On the painted wall, guided lines are more often right than by their endpoints alone."""
+    images = [load_image(assets / f"graffiti_{name}.jpg") for name in "ab"]
+    H_0to1 = np.loadtxt(assets / "graffiti_H_a_to_b.txt")
+    guided = MODELS["aliked-lsd"].config
+    network = dataclasses.replace(
+        guided.lightgluestick, line_head="endpoints", line_filter_threshold=0.3
+    )
+    right, precision = [], []
+    for config in (guided, dataclasses.replace(guided, lightgluestick=network)):
+        matcher = PointLineMatcher.from_pretrained(config=config, max_num_keypoints=512)
+        wireframe0, wireframe1, matches = matcher(*images)
+        lines = [lines.double().numpy() for lines in matches.matched_lines(wireframe0, wireframe1)]
+        on_wall = lines[0][:, :, 1].max(axis=1) < WALL_HEIGHT
+        agreeing = lines_agree(H_0to1, lines[0][on_wall], lines[1][on_wall])
+        right.append(agreeing.sum())
+        precision.append(agreeing.mean())
+    assert right[0] >= right[1]
+    assert precision[0] > precision[1]
+
+
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"kenc.encoder.0.weight": torch.zeros(32, 3, 1)}, path)

@@ -109,7 +109,7 @@ def test_any_angle(matcher: PointLineMatcher, pair: tuple[Tensor, Tensor], uprig
     motion = (points1 - points0).median(dim=0).values
     reference = torch.sub(*reversed(expected.matched_keypoints(upright0, upright1)))
     assert len(points0) > 0.7 * len(reference)
-    assert torch.allclose(motion, reference.median(dim=0).values, atol=5)
+    assert torch.allclose(motion, reference.median(dim=0).values, atol=8)
 
 
 def test_each_pair_of_a_batch_decides_alone(

@@ -3,10 +3,13 @@
 SIFT keypoints know their orientation (Lowe, "Distinctive Image Features from Scale-Invariant
 Keypoints", IJCV 2004). Where two photographs are turned against each other, the orientations of
 all matching keypoints differ by the same angle, so that the matches can vote on it, also where
-most of them are wrong.
+most of them are wrong. A vote that not enough matches share is still reliable if an affine map
+moves those that do as the angle says.
 """
 
+import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,7 +29,20 @@ _PRIOR = 0.2
 _MIN_VOTES = 8
 """How many matches have to agree for a confident vote."""
 
+_MAX_AFFINE_ERROR = 0.025
+"""How far matches may be from the affine map that confirms a vote, as a share of the longer side
+of the reduced image."""
+
+_AFFINE_BAND = 25.0
+"""How far their orientations may be from the vote, degrees."""
+
+_AFFINE_TOLERANCE = 30.0
+"""How far the affine map may turn from the vote, degrees."""
+
+_FEWEST_FOR_AFFINE = 4
 _TINY = 1e-12
+
+Angles = TypeVar("Angles", float, np.ndarray)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +52,20 @@ class RelativeTurnConfig:
     Attributes:
         size: The length to which the longer side of a larger image is reduced, px.
         max_num_keypoints: How many keypoints vote at most.
+        contrast_threshold: OpenCV's threshold for SIFT; lower ones also find keypoints in dark
+            and hazy images.
         min_trust: From which trust on a vote counts as confident, if enough matches agree.
+        min_inliers: From how many matches on that an affine map confirms a vote counts as
+            confident whatever its trust.
         snap: Angles within this distance of a multiple of 90 degrees count as that multiple, for
             which no pixel has to be interpolated, degrees.
     """
 
-    size: int = 400
-    max_num_keypoints: int = 600
+    size: int = 320
+    max_num_keypoints: int = 800
+    contrast_threshold: float = 0.01
     min_trust: float = 4.0
+    min_inliers: int = 9
     snap: float = 15.0
 
     def __post_init__(self) -> None:
@@ -65,11 +87,13 @@ class RelativeTurn:
             towards the y axis: by 90 it shows clockwise what image 0 shows.
         trust: The height of the peak over that of the mean bin, from 0, nothing matches, to 12,
             many matches agree.
+        num_inliers: How many matches an affine map confirms.
         confident: Whether to rely on the angle.
     """
 
     angle: float
     trust: float
+    num_inliers: int
     confident: bool
 
 
@@ -78,10 +102,12 @@ class OrientedKeypoints:
     """What an image brings to votes; computed once per image.
 
     Attributes:
+        positions: [N, 2] float32, in units of the longer side of the image.
         orientations: [N] float32, degrees from the x towards the y axis.
         descriptors: [N, 128] float32, root-SIFT, rows of unit norm.
     """
 
+    positions: np.ndarray
     orientations: np.ndarray
     descriptors: np.ndarray
 
@@ -114,12 +140,15 @@ def oriented_keypoints(
     if mask is not None:
         shown = mask.cpu().numpy().astype(np.uint8)
         allowed = cv2.resize(shown, size, interpolation=cv2.INTER_NEAREST)
-    engine = cv2.SIFT.create(nfeatures=config.max_num_keypoints)
+    engine = cv2.SIFT.create(
+        nfeatures=config.max_num_keypoints, contrastThreshold=config.contrast_threshold
+    )
     found, histograms = engine.detectAndCompute(gray, allowed)
     if len(found) == 0:
         return _without_keypoints()
     sums = np.maximum(histograms.sum(axis=1, keepdims=True), _TINY)
     return OrientedKeypoints(
+        positions=np.array([keypoint.pt for keypoint in found], np.float32) / max(size),
         orientations=np.array([keypoint.angle for keypoint in found], np.float32),
         descriptors=np.sqrt(histograms / sums),
     )
@@ -134,7 +163,8 @@ def vote_on_turn(
     """Let matching keypoints vote on how far image 1 is turned against image 0.
 
     Mutual nearest neighbours vote with the distance by which the second nearest keypoint of
-    image 1 is farther, into 36 bins that are summed over three neighbours.
+    image 1 is farther, into 36 bins that are summed over three neighbours. An affine map is fitted
+    to the matches near the peak (RANSAC).
 
     Args:
         keypoints0: What image 0 brings.
@@ -145,22 +175,31 @@ def vote_on_turn(
         The outcome; angle and trust are 0 where nothing matches.
     """
     config = config or RelativeTurnConfig()
-    differences, weights = _votes(keypoints0, keypoints1)
+    matched0, matched1, weights = _mutual_matches(keypoints0, keypoints1)
+    differences = (keypoints1.orientations[matched1] - keypoints0.orientations[matched0]) % 360
     bins = np.floor(differences / _BIN_WIDTH).astype(int) % _BINS
     histogram = np.bincount(bins, weights, minlength=_BINS)
     histogram = np.roll(histogram, 1) + histogram + np.roll(histogram, -1)
     if not histogram.any():
-        return RelativeTurn(angle=0.0, trust=0.0, confident=False)
+        return RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
     peak = int(histogram.argmax())
     trust = float(histogram[peak] / (histogram.mean() + _PRIOR))
     centre = (peak + 0.5) * _BIN_WIDTH
-    offsets = (differences - centre + 180) % 360 - 180
+    offsets = _signed(differences - centre)
     near = np.abs(offsets) <= 1.5 * _BIN_WIDTH
     angle = centre + np.average(offsets[near], weights=weights[near])
+    agreeing = np.abs(_signed(differences - angle)) <= _AFFINE_BAND
+    num_inliers = _count_inliers(
+        keypoints0.positions[matched0[agreeing]],
+        keypoints1.positions[matched1[agreeing]],
+        angle=angle,
+    )
+    trusted = trust >= config.min_trust and int(near.sum()) >= _MIN_VOTES
     return RelativeTurn(
         angle=float(180 - (180 - angle) % 360),
         trust=trust,
-        confident=trust >= config.min_trust and int(near.sum()) >= _MIN_VOTES,
+        num_inliers=num_inliers,
+        confident=trusted or num_inliers >= config.min_inliers,
     )
 
 
@@ -212,23 +251,41 @@ def undoing_turn(turn: RelativeTurn, *, config: RelativeTurnConfig | None = None
     return -angle if angle else 0.0
 
 
-def _votes(
+def _mutual_matches(
     keypoints0: OrientedKeypoints, keypoints1: OrientedKeypoints
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the orientation differences [M] of mutual matches, degrees, and their weights."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the indices [M] of mutual nearest neighbours in both images, and their weights."""
     if len(keypoints0.orientations) == 0 or len(keypoints1.orientations) < 2:
-        return np.zeros(0), np.zeros(0)
+        return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
     similarity = keypoints0.descriptors @ keypoints1.descriptors.T  # [N0, N1]
     nearest1, nearest0 = similarity.argmax(axis=1), similarity.argmax(axis=0)
     matched0 = np.flatnonzero(nearest0[nearest1] == np.arange(len(nearest1)))
-    matched1 = nearest1[matched0]
     best_two = np.partition(similarity[matched0], -2, axis=1)[:, -2:]  # [M, 2], best last
     distances = np.sqrt(np.maximum(2 - 2 * best_two, 0))
-    differences = keypoints1.orientations[matched1] - keypoints0.orientations[matched0]
-    return differences % 360, distances[:, 0] - distances[:, 1]
+    return matched0, nearest1[matched0], distances[:, 0] - distances[:, 1]
+
+
+def _count_inliers(positions0: np.ndarray, positions1: np.ndarray, *, angle: float) -> int:
+    """Count the matches [M, 2] of the best affine map; none if it turns otherwise than a vote."""
+    if len(positions0) < _FEWEST_FOR_AFFINE:
+        return 0
+    affine, inliers = cv2.estimateAffine2D(
+        positions0, positions1, method=cv2.RANSAC, ransacReprojThreshold=_MAX_AFFINE_ERROR
+    )
+    if affine is None:
+        return 0
+    turn = math.degrees(math.atan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1]))
+    return int(inliers.sum()) if abs(_signed(turn - angle)) <= _AFFINE_TOLERANCE else 0
+
+
+def _signed(angles: Angles) -> Angles:
+    """Bring angles in degrees to [-180, 180)."""
+    return (angles + 180) % 360 - 180
 
 
 def _without_keypoints() -> OrientedKeypoints:
     return OrientedKeypoints(
-        orientations=np.zeros(0, np.float32), descriptors=np.zeros((0, 128), np.float32)
+        positions=np.zeros((0, 2), np.float32),
+        orientations=np.zeros(0, np.float32),
+        descriptors=np.zeros((0, 128), np.float32),
     )

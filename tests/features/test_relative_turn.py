@@ -22,6 +22,10 @@ PAIRS = (("leuven", 0.0), ("graffiti", 17.0))
 """The pairs of photographs, and how far their second images are turned against the first."""
 
 
+def made_vote(angle: float, *, confident: bool = True) -> RelativeTurn:
+    return RelativeTurn(angle=angle, trust=9.0, num_inliers=20, confident=confident)
+
+
 def difference(angle: float, expected: float) -> float:
     return abs((angle - expected + 180) % 360 - 180)
 
@@ -64,7 +68,7 @@ def test_blank_and_tiny_images_have_no_opinion(size: tuple[int, int], assets: Pa
     photograph = load_image(assets / "leuven_a.jpg")
     for image0, image1 in ((blank, photograph), (photograph, blank), (noise, photograph)):
         assert not estimate_relative_turn(image0, image1).confident
-    nothing = RelativeTurn(angle=0.0, trust=0.0, confident=False)
+    nothing = RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
     assert estimate_relative_turn(blank, blank) == nothing
 
 
@@ -74,13 +78,51 @@ def test_blank_and_tiny_images_have_no_opinion(size: tuple[int, int], assets: Pa
 def test_a_few_matches_decide_nothing(num_matches: int, confident: bool) -> None:
     descriptors = np.eye(128, dtype=np.float32)[: max(num_matches, 2)]
     orientations = np.linspace(0, 300, len(descriptors), dtype=np.float32)
+    positions = np.random.default_rng(0).uniform(size=(len(descriptors), 2)).astype(np.float32)
     keypoints0 = OrientedKeypoints(
-        orientations=orientations[:num_matches], descriptors=descriptors[:num_matches]
+        positions=positions[:num_matches],
+        orientations=orientations[:num_matches],
+        descriptors=descriptors[:num_matches],
     )
-    keypoints1 = OrientedKeypoints(orientations=(orientations + 95) % 360, descriptors=descriptors)
+    keypoints1 = OrientedKeypoints(
+        positions=positions[::-1], orientations=(orientations + 95) % 360, descriptors=descriptors
+    )
     vote = vote_on_turn(keypoints0, keypoints1)
     assert vote.confident == confident
     assert vote.angle == pytest.approx(95 if num_matches else 0, abs=1e-3)
+
+
+@pytest.mark.parametrize("turn", [40.0, 100.0])
+def test_an_affine_map_confirms_a_weak_vote(turn: float) -> None:
+    """A dozen matches among many wrong ones count if they move as their orientations turn."""
+    rng = np.random.default_rng(0)
+    descriptors = rng.normal(size=(150, 128)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    positions = rng.uniform(size=(150, 2)).astype(np.float32)
+    cosine, sine = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    moved = rng.uniform(size=(150, 2)).astype(np.float32)
+    moved[:12] = positions[:12] @ np.array([[cosine, sine], [-sine, cosine]], np.float32)
+    orientations = rng.uniform(0, 360, 150).astype(np.float32)
+    turned = rng.uniform(0, 360, 150).astype(np.float32)
+    turned[:12] = (orientations[:12] + turn) % 360
+    keypoints = OrientedKeypoints(
+        positions=positions, orientations=orientations, descriptors=descriptors
+    )
+
+    def vote_with(places: np.ndarray) -> RelativeTurn:
+        others = OrientedKeypoints(positions=places, orientations=turned, descriptors=descriptors)
+        return vote_on_turn(keypoints, others)
+
+    vote = vote_with(moved)
+    assert vote.trust < RelativeTurnConfig().min_trust
+    assert vote.num_inliers >= 12
+    assert vote.confident
+    assert difference(vote.angle, turn) < 15
+    unordered = vote_with(rng.permutation(moved))
+    assert unordered.trust == vote.trust
+    assert not unordered.confident
+    # A map that mirrors or turns otherwise than the orientations confirms nothing.
+    assert not vote_with(positions).confident
 
 
 def test_masked_parts_do_not_vote(assets: Path) -> None:
@@ -97,13 +139,12 @@ def test_masked_parts_do_not_vote(assets: Path) -> None:
     [(0, 0), (14, 0), (-14, 0), (100, -90), (-76, 90), (180, -180), (-170, 180), (16, -16)],
 )
 def test_undoing_snaps_to_multiples_of_90_degrees(angle: float, turn: float) -> None:
-    assert undoing_turn(RelativeTurn(angle=angle, trust=9.0, confident=True)) == turn
-    assert undoing_turn(RelativeTurn(angle=angle, trust=1.0, confident=False)) == 0
+    assert undoing_turn(made_vote(angle)) == turn
+    assert undoing_turn(made_vote(angle, confident=False)) == 0
 
 
 def test_undoing_can_be_exact() -> None:
-    vote = RelativeTurn(angle=92.5, trust=9.0, confident=True)
-    assert undoing_turn(vote, config=RelativeTurnConfig(snap=0)) == -92.5
+    assert undoing_turn(made_vote(92.5), config=RelativeTurnConfig(snap=0)) == -92.5
 
 
 def test_errors() -> None:

@@ -11,7 +11,8 @@ from gluestick.images.rotation import turn_image
 
 
 def vote(angle: float, *, trust: float = 8.0, confident: bool = True) -> RelativeTurn:
-    return RelativeTurn(angle=(angle + 180) % 360 - 180, trust=trust, confident=confident)
+    angle = (angle + 180) % 360 - 180
+    return RelativeTurn(angle=angle, trust=trust, num_inliers=9, confident=confident)
 
 
 def true_turns(num_images: int, generator: np.random.Generator) -> np.ndarray:
