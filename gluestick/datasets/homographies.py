@@ -148,15 +148,33 @@ def view_change(H_0to1: np.ndarray, *, image_size: tuple[int, int]) -> ViewChang
     Returns:
         The parts of the change.
     """
-    centre = np.array([(image_size[0] - 1) / 2, (image_size[1] - 1) / 2, 1.0])
-    mapped = H_0to1 @ centre
-    position = mapped[:2] / mapped[2]
-    jacobian = (H_0to1[:2, :2] - np.outer(position, H_0to1[2, :2])) / mapped[2]
+    jacobian = _jacobian_at_centre(H_0to1, image_size)
     longest, shortest = np.linalg.svd(jacobian, compute_uv=False)
-    rotation = np.arctan2(jacobian[1, 0] - jacobian[0, 1], jacobian[0, 0] + jacobian[1, 1])
     scale = np.sqrt(longest * shortest)
     return ViewChange(
-        rotation=float(abs(np.degrees(rotation))),
+        rotation=abs(_rotation_of(jacobian)),
         scale=float(max(scale, 1 / scale)),
         tilt=float(np.degrees(np.arccos(np.clip(shortest / longest, 0, 1)))),
     )
+
+
+def rotation_at_centre(H_0to1: np.ndarray, *, image_size: tuple[int, int]) -> float:
+    """Return how far a homography turns the centre of image 0.
+
+    Arguments are those of :func:`view_change`.
+
+    Returns:
+        Degrees in [-180, 180] from the x towards the y axis.
+    """
+    return _rotation_of(_jacobian_at_centre(H_0to1, image_size))
+
+
+def _jacobian_at_centre(H_0to1: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    mapped = H_0to1 @ np.array([(image_size[0] - 1) / 2, (image_size[1] - 1) / 2, 1.0])
+    position = mapped[:2] / mapped[2]
+    return (H_0to1[:2, :2] - np.outer(position, H_0to1[2, :2])) / mapped[2]
+
+
+def _rotation_of(jacobian: np.ndarray) -> float:
+    sine, cosine = jacobian[1, 0] - jacobian[0, 1], jacobian[0, 0] + jacobian[1, 1]
+    return float(np.degrees(np.arctan2(sine, cosine)))

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from gluestick.datasets.homographies import HomographyConfig, sample_views, view_change
+from gluestick.datasets.homographies import (
+    HomographyConfig,
+    rotation_at_centre,
+    sample_views,
+    view_change,
+)
 from gluestick.geometry.homography import transform_points
 
 SIZE = (640, 480)
@@ -58,7 +63,9 @@ def test_rotations_are_moderate_by_default_and_cover_the_circle_if_asked() -> No
 
 @pytest.mark.parametrize(("degrees", "scale"), [(0, 1.0), (25, 1.5), (-25, 1 / 1.5), (170, 1.0)])
 def test_measures_rotation_and_scale(degrees: float, scale: float) -> None:
-    change = view_change(similarity(degrees=degrees, scale=scale), image_size=SIZE)
+    H = similarity(degrees=degrees, scale=scale)
+    change = view_change(H, image_size=SIZE)
+    assert rotation_at_centre(H, image_size=SIZE) == pytest.approx(degrees)
     assert change.rotation == pytest.approx(abs(degrees))
     assert change.scale == pytest.approx(max(scale, 1 / scale))
     assert change.tilt == pytest.approx(0, abs=1e-4)
