@@ -6,7 +6,7 @@ from pathlib import Path
 from gluestick.benchmarks.plots import plot_by_label
 from gluestick.benchmarks.published import PUBLISHED, PublishedTable
 from gluestick.benchmarks.speed import Speed, speed_table
-from gluestick.benchmarks.standings import LINE_FIGURES, LINE_PEER, standings
+from gluestick.benchmarks.standings import LINE_FIGURES, LINE_PEER, NUM_SAMPLES, standings
 from gluestick.benchmarks.suite import ANY_TURN, CLOSEST_PEER, Outcome
 from gluestick.benchmarks.summary import group_labels
 from gluestick.benchmarks.tables import figures_table, group_table, markdown_table
@@ -139,7 +139,7 @@ def _standings(outcomes: Sequence[Outcome]) -> list[str]:
             parts += [
                 f"## {title}\n",
                 "The first model of the tables above on the same pairs; intervals hold 95% of "
-                "1000 bootstrap samples over pairs.\n",
+                f"{NUM_SAMPLES} bootstrap samples over pairs.\n",
                 table,
             ]
     return parts

@@ -10,6 +10,8 @@ from gluestick.benchmarks.suite import CLOSEST_PEER, Outcome
 from gluestick.benchmarks.tables import figure_title, format_figure, is_rate, markdown_table
 
 LINE_PEER = "endpoint-descriptors+mutual-nn"
+NUM_SAMPLES = 200
+"""Bootstrap samples for each interval."""
 
 POINT_FIGURES: Mapping[str, Sequence[str]] = MappingProxyType(
     {
@@ -61,7 +63,7 @@ def standings(
 
 
 def _differences(peer: Run, model: Run) -> Sequence[Difference]:
-    (comparison,) = compare_folders([peer.folder, model.folder])
+    (comparison,) = compare_folders([peer.folder, model.folder], num_samples=NUM_SAMPLES)
     return comparison.differences
 
 
