@@ -11,6 +11,7 @@ from gluestick.checkpoints import load_strict, read_parameters
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.given_lines import LineArray, check_lines
 from gluestick.features.point_registry import lacks_weights
+from gluestick.features.relative_turn import RelativeTurnConfig
 from gluestick.images.load import as_image
 from gluestick.matching.checkpoints import (
     is_lightglue,
@@ -50,6 +51,7 @@ class PointLineMatcher(nn.Module):
         network: Maps two wireframes to matches.
         rotation: How the turn of the second image against the first is found; see
             :data:`gluestick.turning.Rotation`.
+        relative_turn: The options of the vote on that turn.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class PointLineMatcher(nn.Module):
         wireframe: WireframeConfig,
         network: MatchingNetwork,
         rotation: Rotation = "none",
+        relative_turn: RelativeTurnConfig | None = None,
     ) -> None:
         super().__init__()
         self.extractor = extractor
         self.wireframe = wireframe
         self.network = network
         self.rotation = check_rotation(rotation)
+        self.relative_turn = relative_turn or RelativeTurnConfig()
 
     @classmethod
     def from_pretrained(
@@ -115,6 +119,7 @@ class PointLineMatcher(nn.Module):
             wireframe=config.wireframe,
             network=network,
             rotation=config.rotation,
+            relative_turn=config.relative_turn,
         ).eval()
 
     @property
@@ -234,7 +239,13 @@ class PointLineMatcher(nn.Module):
             batch0, batch1 = _as_batch(image0, mask0, None), _as_batch(image1, mask1, lines1)
             search = self.rotation == "exhaustive"
             wireframe1, turns1 = extract_turned(
-                self, wireframe0, batch0, batch1, exhaustive=search, timer=timer
+                self,
+                wireframe0,
+                batch0,
+                batch1,
+                exhaustive=search,
+                timer=timer,
+                config=self.relative_turn,
             )
         matches = self.match(wireframe0, wireframe1, turns1=turns1, timer=timer)
         return wireframe0, wireframe1, matches

@@ -7,6 +7,7 @@ from typing import Literal
 from gluestick.features.extractor import FeatureExtractorConfig
 from gluestick.features.line_registry import LineDetectorConfig
 from gluestick.features.point_registry import PointDetectorConfig
+from gluestick.features.relative_turn import RelativeTurnConfig
 from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStickConfig
 from gluestick.turning import Rotation
@@ -27,6 +28,7 @@ class PipelineConfig:
         gluestick: Its configuration, used if it is chosen.
         rotation: How the turn of the second image against the first is found: not at all, by a
             vote, or, where the vote is not confident, by trying the four upright turns.
+        relative_turn: The options of the vote.
     """
 
     features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
@@ -35,6 +37,7 @@ class PipelineConfig:
     lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
     gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
     rotation: Rotation = "auto"
+    relative_turn: RelativeTurnConfig = field(default_factory=RelativeTurnConfig)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,11 @@ from typing import Literal, Protocol
 from torch import Tensor
 
 from gluestick.features.extractor import one_per_image
-from gluestick.features.relative_turn import estimate_relative_turn, undoing_turn
+from gluestick.features.relative_turn import (
+    RelativeTurnConfig,
+    estimate_relative_turn,
+    undoing_turn,
+)
 from gluestick.timing import StageTimer
 from gluestick.types import Lines, Matches, Wireframe
 from gluestick.wireframe.collate import split_wireframe, stack_wireframes
@@ -74,12 +78,15 @@ def check_rotation(rotation: Rotation) -> Rotation:
     return rotation
 
 
-def vote_turns(batch0: ImageBatch, batch1: ImageBatch) -> list[float | None]:
+def vote_turns(
+    batch0: ImageBatch, batch1: ImageBatch, *, config: RelativeTurnConfig | None = None
+) -> list[float | None]:
     """Vote on how far image 1 of each pair has to be turned to show things as image 0 does.
 
     Args:
         batch0: The images 0.
         batch1: The images 1, as many.
+        config: The options of the vote.
 
     Returns:
         For each pair degrees from the x towards the y axis, or None where the vote is not
@@ -97,12 +104,12 @@ def vote_turns(batch0: ImageBatch, batch1: ImageBatch) -> list[float | None]:
         one_per_image(batch.masks, batch.images, name="masks") for batch in (batch0, batch1)
     )
     votes = (
-        estimate_relative_turn(image0, image1, mask0=mask0, mask1=mask1)
+        estimate_relative_turn(image0, image1, mask0=mask0, mask1=mask1, config=config)
         for image0, image1, mask0, mask1 in zip(
             batch0.images, batch1.images, masks0, masks1, strict=True
         )
     )
-    return [undoing_turn(vote) if vote.confident else None for vote in votes]
+    return [undoing_turn(vote, config=config) if vote.confident else None for vote in votes]
 
 
 def extract_turned(
@@ -113,6 +120,7 @@ def extract_turned(
     *,
     exhaustive: bool,
     timer: StageTimer,
+    config: RelativeTurnConfig | None = None,
 ) -> tuple[Wireframe, list[float]]:
     """Extract image 1 of each pair turned as image 0 is.
 
@@ -123,6 +131,7 @@ def extract_turned(
         batch1: The images 1, as many.
         exhaustive: Whether the four upright turns are tried where the vote is not confident.
         timer: Where the seconds of the stage "rotation" and of the matcher's are added up.
+        config: The options of the vote.
 
     Returns:
         The wireframes of the images 1 in px of the images as they are, and for each how far it
@@ -132,7 +141,7 @@ def extract_turned(
         ValueError: If the numbers of images, masks and lines differ.
     """
     with timer.stage("rotation"):
-        votes = vote_turns(batch0, batch1)
+        votes = vote_turns(batch0, batch1, config=config)
     masks = one_per_image(batch1.masks, batch1.images, name="masks")
     lines = one_per_image(batch1.lines, batch1.images, name="lines")
     turns, wireframes = [], []

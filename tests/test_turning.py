@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from gluestick.features.given_lines import check_lines
+from gluestick.features.relative_turn import RelativeTurnConfig
 from gluestick.images import ResizeConfig, resize_image
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.pipeline import PointLineMatcher
@@ -134,7 +135,7 @@ def test_exhaustive_search_where_the_vote_has_no_opinion(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     image0, image1 = pair
-    monkeypatch.setattr("gluestick.turning.vote_turns", lambda *_: [None])
+    monkeypatch.setattr("gluestick.turning.vote_turns", lambda *_, **__: [None])
     turned = match(matcher, "exhaustive", image0, turn_image(image1, angle=180))
     assert_turned(turned, upright, turn=180)
     blank = torch.full((3, 40, 50), 0.5)
@@ -171,6 +172,20 @@ def test_votes(pair: tuple[Tensor, Tensor]) -> None:
         images=[image1, blank, turn_image(image1, angle=90)], masks=None, lines=None
     )
     assert vote_turns(batch0, batch1) == [0.0, None, -90.0]
+    never = RelativeTurnConfig(min_trust=99.0, min_inliers=10**6)
+    assert vote_turns(batch0, batch1, config=never) == [None] * 3
+
+
+def test_the_matcher_has_its_options_of_the_vote(
+    matcher: PointLineMatcher, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image0, image1 = pair
+    turned = turn_image(image1, angle=180)
+    as_it_is = match(matcher, "none", image0, turned)[1].keypoints
+    assert not torch.equal(match(matcher, "auto", image0, turned)[1].keypoints, as_it_is)
+    never = RelativeTurnConfig(min_trust=99.0, min_inliers=10**6)
+    monkeypatch.setattr(matcher, "relative_turn", never)
+    assert torch.equal(match(matcher, "auto", image0, turned)[1].keypoints, as_it_is)
 
 
 def test_errors(matcher: PointLineMatcher, pair: tuple[Tensor, Tensor]) -> None:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from gluestick.benchmarks.protocol import Benchmark, Pair, Prediction
 from gluestick.benchmarks.store import Configuration, PairWriter
 from gluestick.export.arrays import pair_arrays
-from gluestick.features.relative_turn import RelativeTurnConfig
 from gluestick.matching.assignment import mutual_matches
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
@@ -84,11 +83,9 @@ def fingerprint(matcher: Any) -> str:
     """Return 16 hexadecimal digits that change with a matcher's weights and options.
 
     Options are the public attributes of the matcher and of its modules that are dataclasses,
-    texts, numbers or None, and those of the vote on the turn of a pair where it takes part.
+    texts, numbers or None.
     """
     digest = hashlib.sha256(type(matcher).__qualname__.encode())
-    if getattr(matcher, "rotation", "none") != "none":
-        digest.update(f"turns={_canonical(RelativeTurnConfig())!r};".encode())
     modules = list(matcher.modules()) if isinstance(matcher, nn.Module) else [matcher]
     for module in modules:
         for name, value in sorted(vars(module).items()):

@@ -42,7 +42,7 @@ _AFFINE_TOLERANCE = 30.0
 _FEWEST_FOR_AFFINE = 4
 _TINY = 1e-12
 
-Angles = TypeVar("Angles", float, np.ndarray)
+_Angles = TypeVar("_Angles", float, np.ndarray)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,10 @@ class RelativeTurnConfig:
             raise ValueError(
                 "size and max_num_keypoints need to be at least 1, found "
                 f"{self.size} and {self.max_num_keypoints}"
+            )
+        if self.min_inliers < _FEWEST_FOR_AFFINE:
+            raise ValueError(
+                f"min_inliers needs to be at least {_FEWEST_FOR_AFFINE}, found {self.min_inliers}"
             )
         if not 0 <= self.snap <= 45:
             raise ValueError(f"snap needs to be between 0 and 45 degrees, found {self.snap}")
@@ -278,7 +282,7 @@ def _count_inliers(positions0: np.ndarray, positions1: np.ndarray, *, angle: flo
     return int(inliers.sum()) if abs(_signed(turn - angle)) <= _AFFINE_TOLERANCE else 0
 
 
-def _signed(angles: Angles) -> Angles:
+def _signed(angles: _Angles) -> _Angles:
     """Bring angles in degrees to [-180, 180)."""
     return (angles + 180) % 360 - 180
 

@@ -50,13 +50,7 @@ class GuidedLineHead(nn.Module):
     ) -> Tensor:
         """Match the lines.
 
-        Args:
-            wireframe0: The wireframes of the images 0, with the lines to match.
-            wireframe1: The wireframes of the images 1.
-            nodes: What is known about their nodes.
-
-        Returns:
-            The assignment [B, L0+1, L1+1] between the lines.
+        Arguments and result are those of :class:`gluestick.matching.line_head.EndpointLineHead`.
         """
         matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
         return self.match(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
@@ -70,8 +64,10 @@ class GuidedLineHead(nn.Module):
     ) -> Tensor:
         """Match the lines by given matches of points.
 
-        Arguments are those of :func:`line_pair_features`; the result is that of
-        :meth:`forward`.
+        Arguments are those of :func:`line_pair_features`.
+
+        Returns:
+            The assignment [B, L0+1, L1+1] between the lines.
         """
         features = line_pair_features(wireframe0, wireframe1, endpoint_similarity, matches)
         scores = self.score(features).squeeze(-1)

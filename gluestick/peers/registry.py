@@ -281,6 +281,7 @@ def load_peer(
         wireframe=config.wireframe,
         network=_build_network(card, weights),
         rotation=config.rotation,
+        relative_turn=config.relative_turn,
     ).eval()
 
 

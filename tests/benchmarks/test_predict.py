@@ -17,7 +17,6 @@ from gluestick.benchmarks.store import read_names, read_pair
 from gluestick.features.relative_turn import RelativeTurnConfig
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
-from gluestick.turning import Rotation
 from gluestick.types import Matches, Wireframe
 from gluestick.wireframe.build import WireframeConfig
 
@@ -136,18 +135,19 @@ def test_the_fingerprint_tells_weights_and_options_apart() -> None:
     assert fingerprint(network(0, 0.1).train()) == fingerprint(network(0, 0.1).eval())
 
 
-@pytest.mark.parametrize("rotation", ["none", "auto"])
-def test_the_fingerprint_tells_votes_on_turns_apart(
-    monkeypatch: pytest.MonkeyPatch, rotation: Rotation
-) -> None:
-    config = WireframeConfig()
-    matcher = PointLineMatcher(
-        extractor=None, wireframe=config, network=nn.Identity(), rotation=rotation
-    )
-    before = fingerprint(matcher)
-    other = RelativeTurnConfig(size=99)
-    monkeypatch.setattr("gluestick.benchmarks.predict.RelativeTurnConfig", lambda: other)
-    assert (fingerprint(matcher) == before) == (rotation == "none")
+def test_the_fingerprint_tells_votes_on_turns_apart() -> None:
+    def matcher(config: RelativeTurnConfig) -> PointLineMatcher:
+        return PointLineMatcher(
+            extractor=None,
+            wireframe=WireframeConfig(),
+            network=nn.Identity(),
+            rotation="auto",
+            relative_turn=config,
+        )
+
+    first = fingerprint(matcher(RelativeTurnConfig()))
+    assert fingerprint(matcher(RelativeTurnConfig())) == first
+    assert fingerprint(matcher(RelativeTurnConfig(min_inliers=20))) != first
 
 
 def test_the_configuration_leaves_out_what_concerns_scoring(

@@ -155,5 +155,7 @@ def test_errors() -> None:
         estimate_relative_turn(image[0], image)
     with pytest.raises(ValueError, match="at least 1"):
         RelativeTurnConfig(size=0)
+    with pytest.raises(ValueError, match="min_inliers needs"):
+        RelativeTurnConfig(min_inliers=3)
     with pytest.raises(ValueError, match="snap needs"):
         RelativeTurnConfig(snap=46)
