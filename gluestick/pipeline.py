@@ -12,6 +12,7 @@ from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.given_lines import LineArray, check_lines
 from gluestick.features.point_registry import lacks_weights
 from gluestick.features.relative_turn import RelativeTurnConfig
+from gluestick.features.turn_search import TurnSearchConfig
 from gluestick.images.load import as_image
 from gluestick.matching.checkpoints import (
     is_lightglue,
@@ -30,7 +31,7 @@ from gluestick.pretrained import (
     with_detector_weights,
 )
 from gluestick.timing import StageTimer
-from gluestick.turning import ImageBatch, Rotation, check_rotation, extract_turned
+from gluestick.turning import ImageBatch, Rotation, check_rotation, match_turned
 from gluestick.types import Lines, Matches, Wireframe
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
@@ -52,6 +53,7 @@ class PointLineMatcher(nn.Module):
         rotation: How the turn of the second image against the first is found; see
             :data:`gluestick.turning.Rotation`.
         relative_turn: The options of the vote on that turn.
+        turn_search: The options of the search for pairs on which the vote does not help.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class PointLineMatcher(nn.Module):
         network: MatchingNetwork,
         rotation: Rotation = "none",
         relative_turn: RelativeTurnConfig | None = None,
+        turn_search: TurnSearchConfig | None = None,
     ) -> None:
         super().__init__()
         self.extractor = extractor
@@ -69,6 +72,7 @@ class PointLineMatcher(nn.Module):
         self.network = network
         self.rotation = check_rotation(rotation)
         self.relative_turn = relative_turn or RelativeTurnConfig()
+        self.turn_search = turn_search or TurnSearchConfig()
 
     @classmethod
     def from_pretrained(
@@ -120,6 +124,7 @@ class PointLineMatcher(nn.Module):
             network=network,
             rotation=config.rotation,
             relative_turn=config.relative_turn,
+            turn_search=config.turn_search,
         ).eval()
 
     @property
@@ -231,23 +236,14 @@ class PointLineMatcher(nn.Module):
         Raises:
             ValueError: See :meth:`extract` and :meth:`match`.
         """
-        timer, turns1 = timer or StageTimer(), None
+        timer = timer or StageTimer()
         wireframe0 = self.extract(image0, masks=mask0, lines=lines0, timer=timer)
         if self.rotation == "none":
             wireframe1 = self.extract(image1, masks=mask1, lines=lines1, timer=timer)
+            matches = self.match(wireframe0, wireframe1, timer=timer)
         else:
             batch0, batch1 = _as_batch(image0, mask0, None), _as_batch(image1, mask1, lines1)
-            search = self.rotation == "exhaustive"
-            wireframe1, turns1 = extract_turned(
-                self,
-                wireframe0,
-                batch0,
-                batch1,
-                exhaustive=search,
-                timer=timer,
-                config=self.relative_turn,
-            )
-        matches = self.match(wireframe0, wireframe1, turns1=turns1, timer=timer)
+            wireframe1, matches = match_turned(self, wireframe0, batch0, batch1, timer=timer)
         return wireframe0, wireframe1, matches
 
 

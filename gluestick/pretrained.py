@@ -8,6 +8,7 @@ from gluestick.features.extractor import FeatureExtractorConfig
 from gluestick.features.line_registry import LineDetectorConfig
 from gluestick.features.point_registry import PointDetectorConfig
 from gluestick.features.relative_turn import RelativeTurnConfig
+from gluestick.features.turn_search import TurnSearchConfig
 from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStickConfig
 from gluestick.turning import Rotation
@@ -26,9 +27,10 @@ class PipelineConfig:
         network: Which of the two networks matches.
         lightgluestick: Its configuration, used if it is chosen.
         gluestick: Its configuration, used if it is chosen.
-        rotation: How the turn of the second image against the first is found: not at all, by a
-            vote, or, where the vote is not confident, by trying the four upright turns.
+        rotation: How the turn of the second image against the first is found; see
+            :data:`gluestick.turning.Rotation`.
         relative_turn: The options of the vote.
+        turn_search: The options of the search for pairs on which the vote does not help.
     """
 
     features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
@@ -38,6 +40,7 @@ class PipelineConfig:
     gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
     rotation: Rotation = "auto"
     relative_turn: RelativeTurnConfig = field(default_factory=RelativeTurnConfig)
+    turn_search: TurnSearchConfig = field(default_factory=TurnSearchConfig)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,20 +65,30 @@ class FeatureExtractor(nn.Module):
         """The size D of the descriptors."""
         return self.point_detector.descriptor_dim
 
-    def detect_points(self, image: Tensor, mask: Tensor | None = None) -> Points:
+    def detect_points(
+        self,
+        image: Tensor,
+        mask: Tensor | None = None,
+        *,
+        turn: float = 0.0,
+        resize: ResizeConfig | None = None,
+    ) -> Points:
         """Find and describe the keypoints of one image.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            turn: How far the image is turned before, degrees from the x towards the y axis.
+            resize: How it is resized before, in place of the configured rule.
 
         Returns:
             The keypoints in px of ``image``, strongest first, on the module's device.
 
         Raises:
             ShapeError: If the image or the mask has another shape.
+            ValueError: If the turn is not finite.
         """
-        return self._points(self._view(image, mask))
+        return self._points(self._view(image, mask, resize=resize).turned(turn))
 
     def detect_lines(self, image: Tensor, mask: Tensor | None = None) -> Lines:
         """Find the line segments of one image.
@@ -148,11 +158,13 @@ class FeatureExtractor(nn.Module):
             features.append(_single(image, points, found))
         return stack_features(features)
 
-    def _view(self, image: Tensor, mask: Tensor | None) -> View:
+    def _view(
+        self, image: Tensor, mask: Tensor | None, *, resize: ResizeConfig | None = None
+    ) -> View:
         first_weight = next(self.parameters(), None)
         if first_weight is not None:
             image = image.to(first_weight.device)
-        return upright_view(image, mask, resize=self.config.resize)
+        return upright_view(image, mask, resize=resize or self.config.resize)
 
     @torch.no_grad()
     def _points(self, view: View) -> Points:

@@ -7,7 +7,6 @@ most of them are wrong. A vote that not enough matches share is still reliable i
 moves those that do as the angle says.
 """
 
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from gluestick.features.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
 from gluestick.features.views import check_image
 from gluestick.images.load import to_grayscale
 
@@ -39,7 +39,6 @@ _AFFINE_BAND = 25.0
 _AFFINE_TOLERANCE = 30.0
 """How far the affine map may turn from the vote, degrees."""
 
-_FEWEST_FOR_AFFINE = 4
 _TINY = 1e-12
 
 _Angles = TypeVar("_Angles", float, np.ndarray)
@@ -74,9 +73,9 @@ class RelativeTurnConfig:
                 "size and max_num_keypoints need to be at least 1, found "
                 f"{self.size} and {self.max_num_keypoints}"
             )
-        if self.min_inliers < _FEWEST_FOR_AFFINE:
+        if self.min_inliers < FEWEST_FOR_AFFINE:
             raise ValueError(
-                f"min_inliers needs to be at least {_FEWEST_FOR_AFFINE}, found {self.min_inliers}"
+                f"min_inliers needs to be at least {FEWEST_FOR_AFFINE}, found {self.min_inliers}"
             )
         if not 0 <= self.snap <= 45:
             raise ValueError(f"snap needs to be between 0 and 45 degrees, found {self.snap}")
@@ -84,13 +83,13 @@ class RelativeTurnConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RelativeTurn:
-    """The outcome of a vote.
+    """The outcome of a vote, or of :func:`gluestick.features.turn_search.search_turn`.
 
     Attributes:
         angle: How far image 1 is turned against image 0, degrees in (-180, 180] from the x
             towards the y axis: by 90 it shows clockwise what image 0 shows.
-        trust: The height of the peak over that of the mean bin, from 0, nothing matches, to 12,
-            many matches agree.
+        trust: How far the angle stands out: for a vote the height of the peak over that of the
+            mean bin, from 0, nothing matches, to 12, many matches agree.
         num_inliers: How many matches an affine map confirms.
         confident: Whether to rely on the angle.
     """
@@ -259,27 +258,18 @@ def _mutual_matches(
     keypoints0: OrientedKeypoints, keypoints1: OrientedKeypoints
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the indices [M] of mutual nearest neighbours in both images, and their weights."""
-    if len(keypoints0.orientations) == 0 or len(keypoints1.orientations) < 2:
+    matched0, matched1, similarity = mutual_nearest(keypoints0.descriptors, keypoints1.descriptors)
+    if similarity.shape[1] < 2:
         return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
-    similarity = keypoints0.descriptors @ keypoints1.descriptors.T  # [N0, N1]
-    nearest1, nearest0 = similarity.argmax(axis=1), similarity.argmax(axis=0)
-    matched0 = np.flatnonzero(nearest0[nearest1] == np.arange(len(nearest1)))
-    best_two = np.partition(similarity[matched0], -2, axis=1)[:, -2:]  # [M, 2], best last
+    best_two = np.partition(similarity, -2, axis=1)[:, -2:]  # [M, 2], best last
     distances = np.sqrt(np.maximum(2 - 2 * best_two, 0))
-    return matched0, nearest1[matched0], distances[:, 0] - distances[:, 1]
+    return matched0, matched1, distances[:, 0] - distances[:, 1]
 
 
 def _count_inliers(positions0: np.ndarray, positions1: np.ndarray, *, angle: float) -> int:
     """Count the matches [M, 2] of the best affine map; none if it turns otherwise than a vote."""
-    if len(positions0) < _FEWEST_FOR_AFFINE:
-        return 0
-    affine, inliers = cv2.estimateAffine2D(
-        positions0, positions1, method=cv2.RANSAC, ransacReprojThreshold=_MAX_AFFINE_ERROR
-    )
-    if affine is None:
-        return 0
-    turn = math.degrees(math.atan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1]))
-    return int(inliers.sum()) if abs(_signed(turn - angle)) <= _AFFINE_TOLERANCE else 0
+    turn, num_inliers = affine_turn(positions0, positions1, max_error=_MAX_AFFINE_ERROR)
+    return num_inliers if abs(_signed(turn - angle)) <= _AFFINE_TOLERANCE else 0
 
 
 def _signed(angles: _Angles) -> _Angles:
