@@ -167,11 +167,11 @@ def match_turned(
         batch1.images, masks=batch1.masks, lines=batch1.lines, turns=turns, timer=timer
     )
     matches = matcher.match(wireframe0, wireframe1, turns1=turns, timer=timer)
-    better = {}
+    singles0, better = split_wireframe(wireframe0), {}
     for index in _doubtful_pairs(matcher, wireframe0, wireframe1, matches, votes=votes):
         attempt = _best_attempt(
             matcher,
-            split_wireframe(wireframe0)[index],
+            singles0[index],
             batch0.take(index),
             batch1.take(index),
             turn=turns[index],

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from gluestick.features.given_lines import check_lines
-from gluestick.features.relative_turn import RelativeTurnConfig
+from gluestick.features.relative_turn import RelativeTurn, RelativeTurnConfig
+from gluestick.features.turn_search import TurnSearchConfig
 from gluestick.images import ResizeConfig, resize_image
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.pipeline import PointLineMatcher
@@ -128,16 +129,109 @@ def test_each_pair_of_a_batch_decides_alone(
     assert torch.equal(matches.line_matches0[0], matches.line_matches0[2])
 
 
-def test_exhaustive_search_where_the_vote_has_no_opinion(
+@pytest.fixture
+def no_votes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No vote is confident."""
+    monkeypatch.setattr(
+        "gluestick.turning.vote_turns", lambda batch0, *_, **__: [None] * len(batch0.images)
+    )
+
+
+def search_finds(monkeypatch: pytest.MonkeyPatch, angle: float | None) -> list[float | None]:
+    """Let every search find an angle, or nothing; the list that is returned grows by each."""
+    searches: list[float | None] = []
+
+    def search(*_: object, **__: object) -> RelativeTurn:
+        searches.append(angle)
+        return RelativeTurn(
+            angle=angle or 0.0, trust=3.0, num_inliers=10, confident=angle is not None
+        )
+
+    monkeypatch.setattr("gluestick.turning.search_turn", search)
+    return searches
+
+
+@pytest.mark.parametrize("turn", [90.0, 180.0])
+def test_a_turn_without_a_vote_is_searched(
+    matcher: PointLineMatcher,
+    pair: tuple[Tensor, Tensor],
+    upright: Result,
+    no_votes: None,
+    turn: float,
+) -> None:
+    turned = match(matcher, "auto", pair[0], turn_image(pair[1], angle=turn))
+    assert_turned(turned, upright, turn=turn)
+
+
+def test_each_pair_of_a_batch_is_searched_alone(
+    matcher: PointLineMatcher, pair: tuple[Tensor, Tensor], no_votes: None
+) -> None:
+    image0, image1 = pair
+    turned, blank = turn_image(image1, angle=180), torch.full((3, 60, 50), 0.5)
+    _, _, matches = match(matcher, "auto", [image0, image0, image0], [image1, blank, turned])
+    num_matched = (matches.matches0 > -1).sum(dim=1).tolist()
+    assert num_matched[0] == num_matched[2] > 20
+    assert num_matched[1] == 0
+
+
+def test_nothing_is_searched_where_matching_works(
+    matcher: PointLineMatcher,
+    pair: tuple[Tensor, Tensor],
+    upright: Result,
+    no_votes: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches = search_finds(monkeypatch, 180.0)
+    assert_turned(match(matcher, "auto", *pair), upright, turn=0)
+    match(matcher, "auto", pair[0], torch.full((3, 60, 50), 0.5))
+    match(matcher, "none", pair[0], turn_image(pair[1], angle=180))
+    assert searches == []
+    monkeypatch.setattr(matcher, "turn_search", TurnSearchConfig(min_support=1.0))
+    assert_turned(match(matcher, "auto", *pair), upright, turn=0)
+    assert searches == [180.0]
+
+
+def test_a_found_turn_is_kept_only_if_it_matches_better(
+    matcher: PointLineMatcher,
+    pair: tuple[Tensor, Tensor],
+    upright: Result,
+    no_votes: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upside_down = turn_image(pair[1], angle=180)
+    as_it_is = match(matcher, "none", pair[0], upside_down)
+    for wrong in (None, 0.0, 90.0):
+        searches = search_finds(monkeypatch, wrong)
+        _, _, matches = match(matcher, "auto", pair[0], upside_down)
+        assert len(searches) == 1
+        assert matches.matching_scores0.sum() >= as_it_is[2].matching_scores0.sum()
+        assert (matches.matches0 > -1).sum() < 20
+    search_finds(monkeypatch, 180.0)
+    assert_turned(match(matcher, "auto", pair[0], upside_down), upright, turn=180)
+
+
+def test_a_wrong_vote_is_corrected(
     matcher: PointLineMatcher,
     pair: tuple[Tensor, Tensor],
     upright: Result,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("gluestick.turning.vote_turns", lambda *_, **__: [180.0])
+    assert_turned(match(matcher, "auto", *pair), upright, turn=0)
+
+
+def test_exhaustive_tries_the_four_upright_turns(
+    matcher: PointLineMatcher,
+    pair: tuple[Tensor, Tensor],
+    upright: Result,
+    no_votes: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     image0, image1 = pair
-    monkeypatch.setattr("gluestick.turning.vote_turns", lambda *_, **__: [None])
-    turned = match(matcher, "exhaustive", image0, turn_image(image1, angle=180))
-    assert_turned(turned, upright, turn=180)
+    search_finds(monkeypatch, None)
+    for turn in (180.0, -90.0):
+        turned = match(matcher, "exhaustive", image0, turn_image(image1, angle=turn))
+        assert_turned(turned, upright, turn=turn)
     blank = torch.full((3, 40, 50), 0.5)
     _, wireframe1, matches = match(matcher, "exhaustive", image0, blank)
     assert wireframe1.image_size.tolist() == [[50, 40]]
@@ -176,15 +270,16 @@ def test_votes(pair: tuple[Tensor, Tensor]) -> None:
     assert vote_turns(batch0, batch1, config=never) == [None] * 3
 
 
-def test_the_matcher_has_its_options_of_the_vote(
+def test_the_matcher_has_its_options(
     matcher: PointLineMatcher, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image0, image1 = pair
     turned = turn_image(image1, angle=180)
     as_it_is = match(matcher, "none", image0, turned)[1].keypoints
-    assert not torch.equal(match(matcher, "auto", image0, turned)[1].keypoints, as_it_is)
     never = RelativeTurnConfig(min_trust=99.0, min_inliers=10**6)
     monkeypatch.setattr(matcher, "relative_turn", never)
+    assert not torch.equal(match(matcher, "auto", image0, turned)[1].keypoints, as_it_is)
+    monkeypatch.setattr(matcher, "turn_search", TurnSearchConfig(min_support=0.0))
     assert torch.equal(match(matcher, "auto", image0, turned)[1].keypoints, as_it_is)
 
 

@@ -1,22 +1,32 @@
-"""How often the vote on the turn of a pair is confident, and how often it is right.
+"""How often the vote on the turn of a pair, and the search, are confident and right.
 
 Usage: ``python docs/measurements/relative_turns.py PHOTOS [--pairs 200]``. Takes the photographs
-that are held out, turned by any angle, upright, and each paired with all others, where no vote
-should be confident. The truth is the rotation of the homography at the centre of the image.
+that are held out, turned by any angle, upright, and paired with others, where nothing should be
+confident: each with all others for the vote, each with the next one for the search. The truth is
+the rotation of the homography at the centre of the image.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from gluestick.benchmarks.runner import select_pairs
 from gluestick.benchmarks.synthetic import SyntheticBenchmark, SyntheticConfig
 from gluestick.datasets.homographies import rotation_at_centre
-from gluestick.features.relative_turn import oriented_keypoints, vote_on_turn
+from gluestick.features.extractor import FeatureExtractor
+from gluestick.features.relative_turn import (
+    RelativeTurn,
+    estimate_relative_turn,
+    oriented_keypoints,
+    vote_on_turn,
+)
+from gluestick.features.turn_search import search_turn
 
 RIGHT = 30.0
 """Degrees; the matcher bears what remains of a turn that is undone up to this."""
@@ -29,40 +39,56 @@ def photograph(name: str) -> str:
 
 def measure(root: Path, *, num_pairs: int) -> None:
     """Print the table."""
-    print("| pairs | number | vote right | confident | confident and wrong | s per vote |")
-    print("|---|---|---|---|---|---|")
-    sides = []
+    extractor = FeatureExtractor()
+
+    def search(image0: Tensor, image1: Tensor) -> RelativeTurn:
+        return search_turn(extractor, image0, image1)
+
+    methods: dict[str, Callable[[Tensor, Tensor], RelativeTurn]] = {
+        "vote": estimate_relative_turn,
+        "search": search,
+    }
+    print("| | pairs | number | right | confident | confident and wrong | s |")
+    print("|---|---|---|---|---|---|---|")
     for label, max_turn in (("upright", None), ("turned by any angle", 180.0)):
         benchmark = SyntheticBenchmark(root, SyntheticConfig(holdout=True, max_turn=max_turn))
         pairs = select_pairs(benchmark.pairs(), num_pairs=num_pairs)
-        errors, confident, seconds = [], [], []
-        sides = []
-        for pair in pairs:
-            images = benchmark.load(pair)
-            start = time.perf_counter()
-            keypoints = [oriented_keypoints(image) for image in images]
-            vote = vote_on_turn(*keypoints)
-            seconds.append(time.perf_counter() - start)
-            size = images[0].shape[2], images[0].shape[1]
-            H_0to1 = pair.truth[1].H @ np.linalg.inv(pair.truth[0].H)
-            turn = rotation_at_centre(H_0to1, image_size=size)
-            errors.append(abs((vote.angle - turn + 180) % 360 - 180))
-            confident.append(vote.confident)
-            sides.append((photograph(pair.name), *keypoints))
-        right = np.array(errors) < RIGHT
-        wrong = int((np.array(confident) & ~right).sum())
-        print(
-            f"| {label} | {len(pairs)} | {right.mean():.1%} | {np.mean(confident):.1%} | {wrong} "
-            f"| {np.median(seconds):.3f} |"
-        )
+        for method, estimate in methods.items():
+            errors, confident, seconds = [], [], []
+            for pair in pairs:
+                images = benchmark.load(pair)
+                start = time.perf_counter()
+                found = estimate(*images)
+                seconds.append(time.perf_counter() - start)
+                size = images[0].shape[2], images[0].shape[1]
+                H_0to1 = pair.truth[1].H @ np.linalg.inv(pair.truth[0].H)
+                turn = rotation_at_centre(H_0to1, image_size=size)
+                errors.append(abs((found.angle - turn + 180) % 360 - 180))
+                confident.append(found.confident)
+            right = np.array(errors) < RIGHT
+            wrong = int((np.array(confident) & ~right).sum())
+            print(
+                f"| {method} | {label} | {len(pairs)} | {right.mean():.1%} "
+                f"| {np.mean(confident):.1%} | {wrong} | {np.median(seconds):.3f} |"
+            )
+    firsts = pairs[::2]
+    images = [benchmark.load(pair) for pair in firsts]
+    names = [photograph(pair.name) for pair in firsts]
+    keypoints = [[oriented_keypoints(image) for image in sides] for sides in images]
+    everything = range(len(firsts))
     votes = [
-        vote_on_turn(first[1], second[2])
-        for first in sides[::2]
-        for second in sides[::2]
-        if first[0] != second[0]
+        vote_on_turn(keypoints[i][0], keypoints[j][1])
+        for i in everything
+        for j in everything
+        if names[i] != names[j]
     ]
-    number = sum(vote.confident for vote in votes)
-    print(f"| unrelated | {len(votes)} | - | {number / len(votes):.2%} | {number} | - |")
+    searches = [
+        search(images[i][0], images[i - 1][1]) for i in everything if names[i] != names[i - 1]
+    ]
+    for method, found_turns in (("vote", votes), ("search", searches)):
+        number = sum(found.confident for found in found_turns)
+        share = number / len(found_turns)
+        print(f"| {method} | unrelated | {len(found_turns)} | - | {share:.2%} | {number} | - |")
 
 
 if __name__ == "__main__":

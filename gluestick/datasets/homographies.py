@@ -31,11 +31,14 @@ class HomographyConfig:
         max_turn: Degrees up to 180, or None: the second view is turned against the first by an
             angle drawn evenly from ``-max_turn`` to ``max_turn`` in place of ``max_angle``, and
             shrinks where it would leave the photograph.
+        undo_turn: With ``max_turn``: the second view shows as much of the photograph as the
+            turned one would, but upright; what remains of a difference is due to the turn.
     """
 
     difficulty: float = 0.7
     max_angle: float = 45.0
     max_turn: float | None = None
+    undo_turn: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.difficulty < 1:
@@ -44,6 +47,8 @@ class HomographyConfig:
             raise ValueError(f"max_angle needs to be from 0 to 180, found {self.max_angle}")
         if self.max_turn is not None and not 0 <= self.max_turn <= 180:
             raise ValueError(f"max_turn needs to be from 0 to 180, found {self.max_turn}")
+        if self.undo_turn and self.max_turn is None:
+            raise ValueError("undo_turn needs max_turn: give the turn that is undone")
 
 
 def sample_views(
@@ -82,6 +87,8 @@ def _sample_view(
     size = np.array(image_size, dtype=np.float64)
     quad = _sample_quad(rng, config.difficulty) * size  # [4, 2] px from the outer corner
     quad = _shrunk_to_fit(_turned(quad, turn), size)
+    if config.undo_turn:
+        quad = _turned(quad, -turn)
     for angle in () if angles is None else angles:
         turned = _turned(quad, angle)
         if (turned >= 0).all() and (turned < size).all():

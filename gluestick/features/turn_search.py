@@ -28,8 +28,8 @@ class TurnSearchConfig:
         max_error: How far matches may be from the affine map, as a share of the longer side of
             image 1.
         min_inliers: From how many matches on that follow the map its turn counts as confident.
-        min_support: With ``rotation: auto``, the search is for pairs whose matching scores add
-            up to less than this share of the keypoints.
+        min_support: Pairs are searched whose matching scores add up to less than this share of
+            the number of keypoints of the image with fewer; 0 for none.
     """
 
     size: int = 320
@@ -37,7 +37,7 @@ class TurnSearchConfig:
     num_turns: int = 8
     max_error: float = 0.01
     min_inliers: int = 9
-    min_support: float = 0.04
+    min_support: float = 0.08
 
     def __post_init__(self) -> None:
         for name in ("size", "max_num_keypoints", "num_turns"):

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -19,9 +20,15 @@ def similarity(*, degrees: float, scale: float) -> np.ndarray:
     return np.block([[rotation, np.array([[30.0], [-7.0]])], [np.zeros((1, 2)), np.ones((1, 1))]])
 
 
-@pytest.mark.parametrize("max_turn", [None, 180.0])
-def test_views_show_nothing_outside_the_photograph(max_turn: float | None) -> None:
-    config = HomographyConfig(max_turn=max_turn)
+@pytest.mark.parametrize(
+    "config",
+    [
+        HomographyConfig(),
+        HomographyConfig(max_turn=180.0),
+        HomographyConfig(max_turn=180.0, undo_turn=True),
+    ],
+)
+def test_views_show_nothing_outside_the_photograph(config: HomographyConfig) -> None:
     for seed in range(200):
         for H in sample_views(np.random.default_rng(seed), image_size=SIZE, config=config):
             seen = transform_points(np.linalg.inv(H), CORNERS)
@@ -61,6 +68,21 @@ def test_rotations_are_moderate_by_default_and_cover_the_circle_if_asked() -> No
     assert counts.min() > 30
 
 
+def test_an_undone_turn_leaves_the_scale() -> None:
+    config = HomographyConfig(max_turn=180.0, undo_turn=True)
+    assert rotations(config).max() < 60
+    for seed in range(200):
+        _, turned = sample_views(
+            np.random.default_rng(seed), image_size=SIZE, config=HomographyConfig(max_turn=180.0)
+        )
+        _, upright = sample_views(np.random.default_rng(seed), image_size=SIZE, config=config)
+        areas = [
+            abs(cv2.contourArea(transform_points(np.linalg.inv(H), CORNERS).astype(np.float32)))
+            for H in (turned, upright)
+        ]
+        assert areas[0] == pytest.approx(areas[1], rel=1e-3)
+
+
 @pytest.mark.parametrize(("degrees", "scale"), [(0, 1.0), (25, 1.5), (-25, 1 / 1.5), (170, 1.0)])
 def test_measures_rotation_and_scale(degrees: float, scale: float) -> None:
     H = similarity(degrees=degrees, scale=scale)
@@ -77,7 +99,14 @@ def test_measures_tilt() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"difficulty": 1.0}, {"difficulty": -0.1}, {"max_angle": 181}, {"max_turn": -1}]
+    "options",
+    [
+        {"difficulty": 1.0},
+        {"difficulty": -0.1},
+        {"max_angle": 181},
+        {"max_turn": -1},
+        {"undo_turn": True},
+    ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -167,6 +167,20 @@ def test_points_and_lines_can_be_had_apart() -> None:
     assert torch.equal(lines.lines, features.lines[0])
 
 
+def test_points_of_a_turned_and_reduced_image_lie_in_the_original() -> None:
+    extractor, image = make_extractor(), boxes()
+    half = ResizeConfig(size=100)
+    upright = extractor.detect_points(image, resize=half).keypoints
+    mask = torch.zeros(image.shape[1:], dtype=torch.bool)
+    mask[:, 100:] = True
+    turned = extractor.detect_points(image, mask, turn=90.0, resize=half).keypoints
+    right = upright[upright[:, 0] > 101]
+    assert len(right) > 3
+    distances = torch.cdist(right, turned).min(dim=1).values
+    assert (distances < 1).float().mean() > 0.8
+    assert (turned[:, 0] >= 99).all()
+
+
 def test_stages_are_timed() -> None:
     timer = StageTimer()
     make_extractor()([boxes(), boxes(1)], timer=timer)
