@@ -91,12 +91,15 @@ class Aliked(nn.Module):
         return detector
 
     @torch.no_grad()
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Find and describe keypoints; see :class:`gluestick.features.protocols.PointDetector`.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
 
         Returns:
             Keypoints with sub-pixel coordinates, scores in (0, 1) and descriptors [N, D].
@@ -104,10 +107,11 @@ class Aliked(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
+        limit = max_num_keypoints or self.config.max_num_keypoints
         allowed = allowed_pixels(image, mask)
         maps, scores = self.network(image)
         keypoints, keypoint_scores = self._keypoints(scores, allowed)
-        order = strongest(keypoint_scores, max_num_keypoints=self.config.max_num_keypoints)
+        order = strongest(keypoint_scores, max_num_keypoints=limit)
         keypoints = keypoints[order]
         describe = partial(self._describe, maps)
         return Points(

@@ -86,12 +86,15 @@ class Disk(nn.Module):
         return detector
 
     @torch.no_grad()
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Find and describe keypoints; see :class:`gluestick.features.protocols.PointDetector`.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
 
         Returns:
             Keypoints at whole pixels, their logits as scores, and descriptors [N, 128].
@@ -99,6 +102,7 @@ class Disk(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
+        limit = max_num_keypoints or self.config.max_num_keypoints
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         # The instance norms need more than one pixel at the coarsest level.
@@ -113,7 +117,7 @@ class Disk(nn.Module):
 
         peaks = strict_maxima(scores, radius=self.config.nms_radius) & allowed
         y, x = (peaks & (scores > self.config.detection_threshold)).nonzero(as_tuple=True)
-        order = strongest(scores[y, x], max_num_keypoints=self.config.max_num_keypoints)
+        order = strongest(scores[y, x], max_num_keypoints=limit)
         x, y = x[order], y[order]
         keypoints = torch.stack([x, y], dim=1).to(scores.dtype)
         return Points(

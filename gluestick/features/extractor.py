@@ -72,6 +72,7 @@ class FeatureExtractor(nn.Module):
         *,
         turn: float = 0.0,
         resize: ResizeConfig | None = None,
+        max_num_keypoints: int | None = None,
     ) -> Points:
         """Find and describe the keypoints of one image.
 
@@ -80,6 +81,7 @@ class FeatureExtractor(nn.Module):
             mask: [H, W] bool; keypoints lie only where it is True.
             turn: How far the image is turned before, degrees from the x towards the y axis.
             resize: How it is resized before, in place of the configured rule.
+            max_num_keypoints: How many keypoints at most, in place of the configured number.
 
         Returns:
             The keypoints in px of ``image``, strongest first, on the module's device.
@@ -88,7 +90,8 @@ class FeatureExtractor(nn.Module):
             ShapeError: If the image or the mask has another shape.
             ValueError: If the turn is not finite.
         """
-        return self._points(self._view(image, mask, resize=resize).turned(turn))
+        view = self._view(image, mask, resize=resize).turned(turn)
+        return self._points(view, max_num_keypoints=max_num_keypoints)
 
     def detect_lines(self, image: Tensor, mask: Tensor | None = None) -> Lines:
         """Find the line segments of one image.
@@ -167,8 +170,10 @@ class FeatureExtractor(nn.Module):
         return upright_view(image, mask, resize=resize or self.config.resize)
 
     @torch.no_grad()
-    def _points(self, view: View) -> Points:
-        points = self.point_detector.detect(view.image, mask=view.mask)
+    def _points(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
+        points = self.point_detector.detect(
+            view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
+        )
         return Points(
             keypoints=view.to_original(points.keypoints),
             scores=points.scores,

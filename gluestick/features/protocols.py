@@ -14,12 +14,15 @@ class PointDetector(Protocol):
     descriptor_dim: int
     """The size D of the descriptors."""
 
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Find and describe the keypoints of one image.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
 
         Returns:
             The keypoints in px of ``image``, strongest first; none for a blank image.

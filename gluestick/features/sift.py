@@ -76,12 +76,15 @@ class Sift:
     def __init__(self, config: SiftConfig | None = None) -> None:
         self.config = config or SiftConfig()
 
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Find and describe keypoints; see :class:`gluestick.features.protocols.PointDetector`.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
 
         Returns:
             Keypoints with sub-pixel coordinates, OpenCV's responses as scores, and root-SIFT
@@ -90,6 +93,7 @@ class Sift:
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
+        limit = max_num_keypoints or self.config.max_num_keypoints
         allowed = allowed_pixels(image, mask)
         gray = (to_grayscale(image) * 255).round().to(torch.uint8).cpu().numpy()
         found, histograms = self._engine().detectAndCompute(_filled_up(gray), None)
@@ -100,7 +104,7 @@ class Sift:
         order = strongest(scores, max_num_keypoints=None)
         order = order[lies_in(keypoints[order], allowed)]
         order = order[suppress_neighbours(keypoints[order], radius=self.config.nms_radius)]
-        order = order[: self.config.max_num_keypoints]
+        order = order[:limit]
         return Points(
             keypoints=keypoints[order],
             scores=scores[order],

@@ -112,12 +112,15 @@ class SuperPoint(nn.Module):
         return detector
 
     @torch.no_grad()
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Find and describe keypoints; see :class:`gluestick.features.protocols.PointDetector`.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
 
         Returns:
             Keypoints at whole pixels, scores in (0, 1) and descriptors [N, 256].
@@ -125,6 +128,7 @@ class SuperPoint(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
+        limit = max_num_keypoints or self.config.max_num_keypoints
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         padding = (0, max(0, _CELL - width), 0, max(0, _CELL - height))
@@ -135,7 +139,7 @@ class SuperPoint(nn.Module):
         allowed = F.pad(allowed, padding)[: scores.shape[0], : scores.shape[1]]
         allowed = _without_border(allowed, width=self.config.border)
         y, x = (allowed & (scores > self.config.detection_threshold)).nonzero(as_tuple=True)
-        order = strongest(scores[y, x], max_num_keypoints=self.config.max_num_keypoints)
+        order = strongest(scores[y, x], max_num_keypoints=limit)
         x, y = x[order], y[order]
         keypoints = torch.stack([x, y], dim=1).to(scores.dtype)
         describe = partial(self._describe, output.descriptors[0])

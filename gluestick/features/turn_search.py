@@ -23,7 +23,7 @@ class TurnSearchConfig:
 
     Attributes:
         size: The length to which the longer side of a larger image is reduced, px.
-        max_num_keypoints: How many of the strongest keypoints take part.
+        max_num_keypoints: How many keypoints take part.
         num_turns: How many turns are tried, evenly spread over the circle.
         max_error: How far matches may be from the affine map, as a share of the longer side of
             image 1.
@@ -79,11 +79,11 @@ def search_turn(
     """
     config = config or TurnSearchConfig()
     max_error = config.max_error * max(image1.shape[1:])
-    keypoints0, descriptors0 = _strongest(extractor, image0, mask0, turn=0.0, config=config)
+    keypoints0, descriptors0 = _keypoints(extractor, image0, mask0, turn=0.0, config=config)
     found = [(0.0, 0)]
     for step in range(config.num_turns if len(keypoints0) else 0):
         turn = 360.0 * step / config.num_turns
-        keypoints1, descriptors1 = _strongest(extractor, image1, mask1, turn=turn, config=config)
+        keypoints1, descriptors1 = _keypoints(extractor, image1, mask1, turn=turn, config=config)
         matched0, matched1, _ = mutual_nearest(descriptors0, descriptors1)
         found.append(affine_turn(keypoints0[matched0], keypoints1[matched1], max_error=max_error))
     angle, num_inliers = max(found, key=lambda turn_and_inliers: turn_and_inliers[1])
@@ -96,7 +96,7 @@ def search_turn(
     )
 
 
-def _strongest(
+def _keypoints(
     extractor: FeatureExtractor,
     image: Tensor,
     mask: Tensor | None,
@@ -104,9 +104,12 @@ def _strongest(
     turn: float,
     config: TurnSearchConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions [N, 2] px and the descriptors [N, D] of the strongest keypoints."""
-    points = extractor.detect_points(image, mask, turn=turn, resize=ResizeConfig(size=config.size))
-    return (
-        points.keypoints[: config.max_num_keypoints].cpu().numpy(),
-        points.descriptors[: config.max_num_keypoints].cpu().numpy(),
+    """Return the positions [N, 2] px and the descriptors [N, D] of keypoints in a reduced copy."""
+    points = extractor.detect_points(
+        image,
+        mask,
+        turn=turn,
+        resize=ResizeConfig(size=config.size),
+        max_num_keypoints=config.max_num_keypoints,
     )
+    return points.keypoints.cpu().numpy(), points.descriptors.cpu().numpy()

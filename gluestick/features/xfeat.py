@@ -95,7 +95,9 @@ class XFeat(nn.Module):
         return detector
 
     @torch.no_grad()
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Find and describe keypoints; see :class:`gluestick.features.protocols.PointDetector`.
 
         The network sees the image with both sides rounded down to multiples of 32 px.
@@ -103,6 +105,7 @@ class XFeat(nn.Module):
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
 
         Returns:
             Keypoints, scores (probability times reliability, in (0, 1)), descriptors [N, 64].
@@ -110,6 +113,7 @@ class XFeat(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
+        limit = max_num_keypoints or self.config.max_num_keypoints
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))
@@ -126,7 +130,7 @@ class XFeat(nn.Module):
         keypoints = from_resized(whole, scale=scale)
         inside = lies_in(keypoints, allowed)
         keypoints, scores = keypoints[inside], scores[inside]
-        order = strongest(scores, max_num_keypoints=self.config.max_num_keypoints)
+        order = strongest(scores, max_num_keypoints=limit)
         return Points(
             keypoints=keypoints[order],
             scores=scores[order],

@@ -42,12 +42,15 @@ class LineBandDescriptors:
                 "place of opencv-python"
             )
 
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         """Return no keypoints, and a sampler that describes segments.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: Has no influence.
+            max_num_keypoints: Has no influence.
 
         Returns:
             No keypoints. ``describe`` takes endpoints [2L, 2] px, those of a segment one after

@@ -99,7 +99,9 @@ class PositionDetector:
 
     descriptor_dim = 2
 
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Points:
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
         corner = torch.zeros(1, 2)
         return Points(
             keypoints=corner,

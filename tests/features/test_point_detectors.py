@@ -62,6 +62,11 @@ def test_a_smaller_limit_keeps_the_strongest(kind):
     points, fewer = build(kind).detect(image), build(kind, max_num_keypoints=5).detect(image)
     assert len(build(kind, max_num_keypoints=None).detect(image).keypoints) >= 20
     torch.testing.assert_close(fewer.keypoints, points.keypoints[:5])
+    for limit in (5, 60):
+        given = build(kind).detect(image, max_num_keypoints=limit)
+        configured = build(kind, max_num_keypoints=limit).detect(image)
+        assert torch.equal(given.keypoints, configured.keypoints)
+        assert torch.equal(given.descriptors, configured.descriptors)
 
 
 def test_a_higher_threshold_and_radius_keep_fewer(kind):
