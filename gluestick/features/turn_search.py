@@ -27,7 +27,9 @@ class TurnSearchConfig:
         num_turns: How many turns are tried, evenly spread over the circle.
         max_error: How far matches may be from the affine map, as a share of the longer side of
             image 1.
-        min_inliers: From how many matches on that follow the map its turn counts as confident.
+        min_inliers: How many matches have to follow the map for a confident turn.
+        min_ratio: How many times as many it has to be as in any of the turns tried that is not
+            next to the best one.
         min_support: Pairs are searched whose matching scores add up to less than this share of
             the number of keypoints of the image with fewer; 0 for none.
     """
@@ -37,6 +39,7 @@ class TurnSearchConfig:
     num_turns: int = 8
     max_error: float = 0.01
     min_inliers: int = 9
+    min_ratio: float = 1.25
     min_support: float = 0.08
 
     def __post_init__(self) -> None:
@@ -80,19 +83,24 @@ def search_turn(
     config = config or TurnSearchConfig()
     max_error = config.max_error * max(image1.shape[1:])
     keypoints0, descriptors0 = _keypoints(extractor, image0, mask0, turn=0.0, config=config)
-    found = [(0.0, 0)]
-    for step in range(config.num_turns if len(keypoints0) else 0):
+    found = []
+    for step in range(config.num_turns):
         turn = 360.0 * step / config.num_turns
         keypoints1, descriptors1 = _keypoints(extractor, image1, mask1, turn=turn, config=config)
         matched0, matched1, _ = mutual_nearest(descriptors0, descriptors1)
         found.append(affine_turn(keypoints0[matched0], keypoints1[matched1], max_error=max_error))
-    angle, num_inliers = max(found, key=lambda turn_and_inliers: turn_and_inliers[1])
-    mean = sum(inliers for _, inliers in found) / config.num_turns
+    angles, counts = (np.array(values) for values in zip(*found, strict=True))
+    best = int(counts.argmax())
+    if counts[best] == 0:
+        return RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
+    steps = np.abs(np.arange(config.num_turns) - best)
+    apart = np.minimum(steps, config.num_turns - steps) > 1
+    stands_out = counts[best] >= config.min_ratio * counts[apart].max(initial=0)
     return RelativeTurn(
-        angle=angle,
-        trust=num_inliers / mean if num_inliers else 0.0,
-        num_inliers=num_inliers,
-        confident=num_inliers >= config.min_inliers,
+        angle=float(angles[best]),
+        trust=float(counts[best] / counts.mean()),
+        num_inliers=int(counts[best]),
+        confident=bool(counts[best] >= config.min_inliers and stands_out),
     )
 
 

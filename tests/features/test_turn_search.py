@@ -68,6 +68,11 @@ def test_the_options(extractor: FeatureExtractor, leuven: tuple[Tensor, Tensor])
     found = search_turn(extractor, leuven[0], upside_down, config=many)
     assert abs(found.angle) > 175
     assert not found.confident
+    outstanding = TurnSearchConfig(min_ratio=100.0)
+    found = search_turn(extractor, leuven[0], upside_down, config=outstanding)
+    assert abs(found.angle) > 175
+    assert found.num_inliers >= 20
+    assert not found.confident
 
 
 def test_errors(extractor: FeatureExtractor) -> None:
