@@ -1,4 +1,4 @@
-"""Which way the second image of a pair is turned before anything is detected in it."""
+"""Finding how the second image of a pair is turned, and matching it turned back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -167,8 +167,11 @@ def match_turned(
         batch1.images, masks=batch1.masks, lines=batch1.lines, turns=turns, timer=timer
     )
     matches = matcher.match(wireframe0, wireframe1, turns1=turns, timer=timer)
-    singles0, better = split_wireframe(wireframe0), {}
-    for index in _doubtful_pairs(matcher, wireframe0, wireframe1, matches, votes=votes):
+    doubtful = _doubtful_pairs(matcher, wireframe0, wireframe1, matches, votes=votes)
+    if not doubtful:
+        return wireframe1, matches
+    singles0, confidences, better = split_wireframe(wireframe0), _confidences(matches), {}
+    for index in doubtful:
         attempt = _best_attempt(
             matcher,
             singles0[index],
@@ -178,7 +181,7 @@ def match_turned(
             voted=votes[index] is not None,
             timer=timer,
         )
-        if attempt is not None and attempt.confidence > float(_confidences(matches)[index]):
+        if attempt is not None and attempt.confidence > float(confidences[index]):
             better[index] = attempt
     if not better:
         return wireframe1, matches

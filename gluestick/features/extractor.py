@@ -65,33 +65,20 @@ class FeatureExtractor(nn.Module):
         """The size D of the descriptors."""
         return self.point_detector.descriptor_dim
 
-    def detect_points(
-        self,
-        image: Tensor,
-        mask: Tensor | None = None,
-        *,
-        turn: float = 0.0,
-        resize: ResizeConfig | None = None,
-        max_num_keypoints: int | None = None,
-    ) -> Points:
+    def detect_points(self, image: Tensor, mask: Tensor | None = None) -> Points:
         """Find and describe the keypoints of one image.
 
         Args:
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
-            turn: How far the image is turned before, degrees from the x towards the y axis.
-            resize: How it is resized before, in place of the configured rule.
-            max_num_keypoints: How many keypoints at most, in place of the configured number.
 
         Returns:
             The keypoints in px of ``image``, strongest first, on the module's device.
 
         Raises:
             ShapeError: If the image or the mask has another shape.
-            ValueError: If the turn is not finite.
         """
-        view = self._view(image, mask, resize=resize).turned(turn)
-        return self._points(view, max_num_keypoints=max_num_keypoints)
+        return self.points_in(self.view(image, mask))
 
     def detect_lines(self, image: Tensor, mask: Tensor | None = None) -> Lines:
         """Find the line segments of one image.
@@ -106,7 +93,7 @@ class FeatureExtractor(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        return self._lines(self._view(image, mask))
+        return self._lines(self.view(image, mask))
 
     def forward(
         self,
@@ -150,9 +137,9 @@ class FeatureExtractor(nn.Module):
         for image, mask, own_lines, turn in zip(
             images, all_masks, all_lines, all_turns, strict=True
         ):
-            view = self._view(image, mask)
+            view = self.view(image, mask)
             with timer.stage("keypoints"):
-                points = self._points(view.turned(turn or 0.0))
+                points = self.points_in(view.turned(turn or 0.0))
             with timer.stage("lines"):
                 if own_lines is None:
                     found = self._lines(view.turned(nearest_quarter_turn(turn or 0.0)))
@@ -161,16 +148,38 @@ class FeatureExtractor(nn.Module):
             features.append(_single(image, points, found))
         return stack_features(features)
 
-    def _view(
-        self, image: Tensor, mask: Tensor | None, *, resize: ResizeConfig | None = None
+    def view(
+        self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
     ) -> View:
+        """Prepare an image for :meth:`points_in`.
+
+        Args:
+            image: [3, H, W] float32 in [0, 1], RGB.
+            mask: [H, W] bool; keypoints lie only where it is True.
+            resize: How it is resized, or None for the configured rule.
+
+        Returns:
+            The resized image on the module's device; it can be turned.
+
+        Raises:
+            ShapeError: If the image or the mask has another shape.
+        """
         first_weight = next(self.parameters(), None)
         if first_weight is not None:
             image = image.to(first_weight.device)
         return upright_view(image, mask, resize=resize or self.config.resize)
 
     @torch.no_grad()
-    def _points(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
+    def points_in(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
+        """Find and describe the keypoints of a view.
+
+        Args:
+            view: The view of an image.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
+
+        Returns:
+            The keypoints in px of the original image, strongest first.
+        """
         points = self.point_detector.detect(
             view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
         )

@@ -100,6 +100,10 @@ class RelativeTurn:
     confident: bool
 
 
+NO_TURN = RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
+"""The outcome where nothing matches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrientedKeypoints:
     """What an image brings to votes; computed once per image.
@@ -184,7 +188,7 @@ def vote_on_turn(
     histogram = np.bincount(bins, weights, minlength=_BINS)
     histogram = np.roll(histogram, 1) + histogram + np.roll(histogram, -1)
     if not histogram.any():
-        return RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
+        return NO_TURN
     peak = int(histogram.argmax())
     trust = float(histogram[peak] / (histogram.mean() + _PRIOR))
     centre = (peak + 0.5) * _BIN_WIDTH

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from gluestick.features.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.features.relative_turn import RelativeTurn
+from gluestick.features.relative_turn import NO_TURN, RelativeTurn
+from gluestick.features.views import View
 from gluestick.images.resize import ResizeConfig
 
 
@@ -81,18 +82,23 @@ def search_turn(
         ShapeError: If an image or a mask has another shape.
     """
     config = config or TurnSearchConfig()
+    reduced = ResizeConfig(size=config.size)
+    view0 = extractor.view(image0, mask0, resize=reduced)
+    view1 = extractor.view(image1, mask1, resize=reduced)
+    keypoints0, descriptors0 = _keypoints(extractor, view0, config)
+    if len(keypoints0) == 0:
+        return NO_TURN
     max_error = config.max_error * max(image1.shape[1:])
-    keypoints0, descriptors0 = _keypoints(extractor, image0, mask0, turn=0.0, config=config)
     found = []
     for step in range(config.num_turns):
-        turn = 360.0 * step / config.num_turns
-        keypoints1, descriptors1 = _keypoints(extractor, image1, mask1, turn=turn, config=config)
+        turned = view1.turned(360.0 * step / config.num_turns)
+        keypoints1, descriptors1 = _keypoints(extractor, turned, config)
         matched0, matched1, _ = mutual_nearest(descriptors0, descriptors1)
         found.append(affine_turn(keypoints0[matched0], keypoints1[matched1], max_error=max_error))
     angles, counts = (np.array(values) for values in zip(*found, strict=True))
     best = int(counts.argmax())
     if counts[best] == 0:
-        return RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
+        return NO_TURN
     steps = np.abs(np.arange(config.num_turns) - best)
     apart = np.minimum(steps, config.num_turns - steps) > 1
     stands_out = counts[best] >= config.min_ratio * counts[apart].max(initial=0)
@@ -105,19 +111,8 @@ def search_turn(
 
 
 def _keypoints(
-    extractor: FeatureExtractor,
-    image: Tensor,
-    mask: Tensor | None,
-    *,
-    turn: float,
-    config: TurnSearchConfig,
+    extractor: FeatureExtractor, view: View, config: TurnSearchConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions [N, 2] px and the descriptors [N, D] of keypoints in a reduced copy."""
-    points = extractor.detect_points(
-        image,
-        mask,
-        turn=turn,
-        resize=ResizeConfig(size=config.size),
-        max_num_keypoints=config.max_num_keypoints,
-    )
+    """Return the positions [N, 2] px and the descriptors [N, D] of the keypoints of a view."""
+    points = extractor.points_in(view, max_num_keypoints=config.max_num_keypoints)
     return points.keypoints.cpu().numpy(), points.descriptors.cpu().numpy()

@@ -282,6 +282,7 @@ def load_peer(
         network=_build_network(card, weights),
         rotation=config.rotation,
         relative_turn=config.relative_turn,
+        turn_search=config.turn_search,
     ).eval()
 
 

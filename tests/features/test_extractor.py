@@ -172,10 +172,12 @@ def test_points_and_lines_can_be_had_apart() -> None:
 def test_points_of_a_turned_and_reduced_image_lie_in_the_original() -> None:
     extractor, image = make_extractor(), boxes()
     half = ResizeConfig(size=100)
-    upright = extractor.detect_points(image, resize=half).keypoints
+    upright = extractor.points_in(extractor.view(image, resize=half)).keypoints
     mask = torch.zeros(image.shape[1:], dtype=torch.bool)
     mask[:, 100:] = True
-    turned = extractor.detect_points(image, mask, turn=90.0, resize=half).keypoints
+    view = extractor.view(image, mask, resize=half).turned(90.0)
+    turned = extractor.points_in(view).keypoints
+    assert len(extractor.points_in(view, max_num_keypoints=3).keypoints) == 3
     right = upright[upright[:, 0] > 101]
     assert len(right) > 3
     distances = torch.cdist(right, turned).min(dim=1).values

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gluestick.checks import ShapeError
 from gluestick.features.relative_turn import (
+    NO_TURN,
     OrientedKeypoints,
     RelativeTurn,
     RelativeTurnConfig,
@@ -68,8 +69,7 @@ def test_blank_and_tiny_images_have_no_opinion(size: tuple[int, int], assets: Pa
     photograph = load_image(assets / "leuven_a.jpg")
     for image0, image1 in ((blank, photograph), (photograph, blank), (noise, photograph)):
         assert not estimate_relative_turn(image0, image1).confident
-    nothing = RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
-    assert estimate_relative_turn(blank, blank) == nothing
+    assert estimate_relative_turn(blank, blank) == NO_TURN
 
 
 @pytest.mark.parametrize(

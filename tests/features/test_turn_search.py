@@ -6,13 +6,11 @@ from torch import Tensor
 
 from gluestick.checks import ShapeError
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.features.relative_turn import RelativeTurn
+from gluestick.features.relative_turn import NO_TURN
 from gluestick.features.turn_search import TurnSearchConfig, search_turn
 from gluestick.images.load import load_image
 from gluestick.images.rotation import turn_image
 from gluestick.pipeline import PointLineMatcher
-
-NOTHING = RelativeTurn(angle=0.0, trust=0.0, num_inliers=0, confident=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +44,8 @@ def test_blank_and_tiny_images_give_nothing(
     extractor: FeatureExtractor, leuven: tuple[Tensor, Tensor], size: tuple[int, int]
 ) -> None:
     blank = torch.full((3, *size), 0.5)
-    assert search_turn(extractor, blank, leuven[0]) == NOTHING
-    assert search_turn(extractor, leuven[0], blank) == NOTHING
+    assert search_turn(extractor, blank, leuven[0]) == NO_TURN
+    assert search_turn(extractor, leuven[0], blank) == NO_TURN
 
 
 def test_masked_parts_take_no_part(

@@ -149,9 +149,15 @@ def test_unknown_names_and_detectors_are_errors() -> None:
 
 
 def test_the_command_line_takes_the_name_of_a_peer() -> None:
-    overrides = ["pipeline.features.points.max_num_keypoints=9", "pipeline.rotation=auto"]
+    overrides = [
+        "pipeline.features.points.max_num_keypoints=9",
+        "pipeline.rotation=auto",
+        "pipeline.relative_turn.size=200",
+        "pipeline.turn_search.size=100",
+    ]
     matcher = load_configured(load_match_config(None, ["model=sift+ratio", *overrides]))
     assert matcher.rotation == "auto"
+    assert (matcher.relative_turn.size, matcher.turn_search.size) == (200, 100)
     assert matcher.extractor.config.points.name == "sift"
     assert matcher.extractor.config.points.max_num_keypoints == 9
     assert matcher.extractor.config.lines.name == "none"
