@@ -7,12 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gluestick.checkpoints import load_strict, read_parameters
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.features.given_lines import LineArray, check_lines
-from gluestick.features.point_registry import lacks_weights
-from gluestick.features.relative_turn import RelativeTurnConfig
-from gluestick.features.turn_search import TurnSearchConfig
+from gluestick.features.lines.given import LineArray, check_lines
+from gluestick.features.points.registry import lacks_weights
 from gluestick.images.load import as_image
 from gluestick.matching.checkpoints import (
     is_lightglue,
@@ -30,12 +27,15 @@ from gluestick.pretrained import (
     with_budgets,
     with_detector_weights,
 )
+from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.timing import StageTimer
-from gluestick.turning import ImageBatch, Rotation, check_rotation, match_turned
 from gluestick.types import Lines, Matches, Wireframe
+from gluestick.viewpoint.pair_view import ImageBatch, Rotation, check_rotation, match_turned
+from gluestick.viewpoint.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.wireframe_view import turn_wireframe
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
-from gluestick.wireframe.turn import turn_wireframe
 
 Image = Tensor | np.ndarray
 OneOrMoreImages = Image | Sequence[Image]
@@ -51,7 +51,7 @@ class PointLineMatcher(nn.Module):
         wireframe: How features become a graph.
         network: Maps two wireframes to matches.
         rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.turning.Rotation`.
+            :data:`gluestick.viewpoint.pair_view.Rotation`.
         relative_turn: The options of the vote on that turn.
         turn_search: The options of the search for pairs on which the vote does not help.
     """

@@ -5,13 +5,13 @@ from types import MappingProxyType
 from typing import Literal
 
 from gluestick.features.extractor import FeatureExtractorConfig
-from gluestick.features.line_registry import LineDetectorConfig
-from gluestick.features.point_registry import PointDetectorConfig
-from gluestick.features.relative_turn import RelativeTurnConfig
-from gluestick.features.turn_search import TurnSearchConfig
+from gluestick.features.lines.registry import LineDetectorConfig
+from gluestick.features.points.registry import PointDetectorConfig
 from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStickConfig
-from gluestick.turning import Rotation
+from gluestick.viewpoint.pair_view import Rotation
+from gluestick.viewpoint.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.wireframe.build import WireframeConfig
 
 DEFAULT_MODEL = "aliked-lsd"
@@ -28,7 +28,7 @@ class PipelineConfig:
         lightgluestick: Its configuration, used if it is chosen.
         gluestick: Its configuration, used if it is chosen.
         rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.turning.Rotation`.
+            :data:`gluestick.viewpoint.pair_view.Rotation`.
         relative_turn: The options of the vote.
         turn_search: The options of the search for pairs on which the vote does not help.
     """

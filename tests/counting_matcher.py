@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
-from gluestick.features.point_registry import PointDetectorConfig
+from gluestick.features.points.registry import PointDetectorConfig
 from gluestick.peers.nearest_neighbours import NearestNeighbours, NearestNeighboursConfig
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer

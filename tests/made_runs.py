@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gluestick.benchmarks.homography import HomographyBenchmark
-from gluestick.benchmarks.protocol import Pair, Scores
-from gluestick.benchmarks.runner import RESULTS, Run
-from gluestick.benchmarks.score import read_results
-from gluestick.benchmarks.store import PairWriter
-from gluestick.benchmarks.summary import summarize
+from gluestick.benchmarks.run.runner import RESULTS, Run
+from gluestick.benchmarks.run.score import read_results
+from gluestick.benchmarks.run.store import PairWriter
+from gluestick.benchmarks.run.summary import summarize
+from gluestick.benchmarks.tasks.homography import HomographyBenchmark
+from gluestick.benchmarks.tasks.protocol import Pair, Scores
 
 
 def make_pairs(number: int) -> list[Pair]:

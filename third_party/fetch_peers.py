@@ -11,7 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from gluestick.files import atomic_path
+from gluestick.storage.atomic import atomic_path
 
 
 @dataclass(frozen=True, kw_only=True)

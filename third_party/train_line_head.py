@@ -21,15 +21,15 @@ from safetensors.torch import save
 from torch import nn
 
 from gluestick import PointLineMatcher
-from gluestick.benchmarks.protocol import Pair
-from gluestick.benchmarks.synthetic import SyntheticBenchmark, SyntheticConfig
+from gluestick.benchmarks.tasks.protocol import Pair
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
 from gluestick.datasets.holdout import is_held_out
-from gluestick.files import atomic_path
 from gluestick.matching.assignment import mutual_matches
-from gluestick.matching.guided_line_head import GuidedLineHead
-from gluestick.matching.line_guidance import point_matches
-from gluestick.matching.line_head import NodeAssignment
+from gluestick.matching.line_heads.endpoints import NodeAssignment
+from gluestick.matching.line_heads.guidance import point_matches
+from gluestick.matching.line_heads.guided import GuidedLineHead
 from gluestick.pretrained import DEFAULT_MODEL, model_card
+from gluestick.storage.atomic import atomic_path
 from gluestick.supervision.line_truth import line_truth_from_homography
 from gluestick.training.line_head import LineHeadSample, LineHeadTrainingConfig, train_line_head
 from gluestick.types import Wireframe

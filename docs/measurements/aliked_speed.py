@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from kornia.feature import ALIKED
 
-from gluestick.checkpoints import read_parameters
-from gluestick.features.aliked import Aliked, AlikedConfig
+from gluestick.features.points.aliked import Aliked, AlikedConfig
 from gluestick.images.load import load_image
 from gluestick.images.resize import ResizeConfig, resize_image
+from gluestick.storage.parameters import read_parameters
 from gluestick.weights import shipped_path
 
 

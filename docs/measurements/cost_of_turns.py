@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluestick.benchmarks.outcomes import match_rates
-from gluestick.benchmarks.protocol import Scores
-from gluestick.benchmarks.score import read_results
+from gluestick.benchmarks.run.score import read_results
+from gluestick.benchmarks.tasks.outcomes import match_rates
+from gluestick.benchmarks.tasks.protocol import Scores
 
 
 def measure(turned: Path, upright: Path) -> None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from gluestick.features.line_registry import LineDetectorConfig, build_line_detector
+from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.geometry.homography import transform_points
 from gluestick.geometry.lines import line_lengths
 from gluestick.images.load import load_image

@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluestick.benchmarks.runner import select_pairs
-from gluestick.benchmarks.synthetic import SyntheticBenchmark, SyntheticConfig
+from gluestick.benchmarks.run.runner import select_pairs
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
 from gluestick.datasets.homographies import rotation_at_centre
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.features.relative_turn import (
+from gluestick.viewpoint.relative_turn import (
     RelativeTurn,
     estimate_relative_turn,
     oriented_keypoints,
     vote_on_turn,
 )
-from gluestick.features.turn_search import search_turn
+from gluestick.viewpoint.turn_search import search_turn
 
 RIGHT = 30.0
 """Degrees; the matcher bears what remains of a turn that is undone up to this."""

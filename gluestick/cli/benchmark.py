@@ -13,24 +13,30 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from gluestick.benchmarks import plots
-from gluestick.benchmarks.compare import compare_folders, comparison_json, comparison_table
-from gluestick.benchmarks.protocol import Benchmark, Pair
-from gluestick.benchmarks.registry import BENCHMARKS, BenchmarkCard
-from gluestick.benchmarks.report import write_report
-from gluestick.benchmarks.results_page import write_results_page
-from gluestick.benchmarks.runner import SUMMARY, Run, run_benchmark, score_predictions, select_pairs
-from gluestick.benchmarks.suite import find_jobs, models_by_budget, run_job, run_speed
-from gluestick.benchmarks.summary import figure, write_json
-from gluestick.benchmarks.tables import figure_title, format_figure
+from gluestick.benchmarks.report import plots
+from gluestick.benchmarks.report.compare import compare_folders, comparison_json, comparison_table
+from gluestick.benchmarks.report.report import write_report
+from gluestick.benchmarks.report.results_page import write_results_page
+from gluestick.benchmarks.report.tables import figure_title, format_figure
+from gluestick.benchmarks.run.runner import (
+    SUMMARY,
+    Run,
+    run_benchmark,
+    score_predictions,
+    select_pairs,
+)
+from gluestick.benchmarks.run.suite import find_jobs, models_by_budget, run_job, run_speed
+from gluestick.benchmarks.run.summary import figure, write_json
+from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
+from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.cli import options
 from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
 from gluestick.config import MatchConfig, load_config
-from gluestick.files import atomic_path
 from gluestick.peers import PEERS, load_matcher, matcher_card
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL, MODELS
+from gluestick.storage.atomic import atomic_path
 
 app = typer.Typer(
     name="benchmark",

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from gluestick.cli.errors import one_line_errors
-from gluestick.datasets.public import (
+from gluestick.datasets.public_sets.registry import (
     PUBLIC_DATASETS,
     PublicDataset,
     fetch_dataset,

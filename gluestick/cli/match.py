@@ -17,7 +17,7 @@ from gluestick.cli.errors import one_line_errors
 from gluestick.config import MatchConfig
 from gluestick.estimation import estimate_fundamental, estimate_homography
 from gluestick.export.matches_npz import write_matches_npz
-from gluestick.features.given_lines import load_lines
+from gluestick.features.lines.given import load_lines
 from gluestick.images.load import load_image, load_mask
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe

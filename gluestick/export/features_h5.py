@@ -29,7 +29,7 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, wireframe_arrays
-from gluestick.export.h5_session import H5Session, open_group, read_array
+from gluestick.storage.h5_session import H5Session, open_group, read_array
 from gluestick.types import Wireframe
 
 _NEEDED = {"image_size": "2", "keypoints": "P 2"}

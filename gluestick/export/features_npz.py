@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from gluestick.files import atomic_path
+from gluestick.storage.atomic import atomic_path
 from gluestick.types import Features
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays
-from gluestick.export.h5_session import H5Session, MissingEntryError, open_group, read_array
+from gluestick.storage.h5_session import H5Session, MissingEntryError, open_group, read_array
 from gluestick.types import Matches, Wireframe
 
 _NEEDED = {"matches0": "P0", "matching_scores0": "P0"}

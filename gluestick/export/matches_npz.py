@@ -8,7 +8,7 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays, wireframe_arrays
-from gluestick.files import atomic_path
+from gluestick.storage.atomic import atomic_path
 from gluestick.types import Matches, Wireframe
 
 _SPECS = {

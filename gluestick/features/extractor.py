@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from gluestick.features.collate import stack_features
-from gluestick.features.line_registry import LineDetectorConfig, build_line_detector
-from gluestick.features.point_registry import PointDetectorConfig, build_point_detector
+from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
+from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
-from gluestick.features.views import View, nearest_quarter_turn, upright_view
 from gluestick.images import ResizeConfig
+from gluestick.images.view import View, nearest_quarter_turn, upright_view
 from gluestick.timing import StageTimer
 from gluestick.types import Features, Lines, Points
 

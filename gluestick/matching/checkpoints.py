@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gluestick.checkpoints import CheckpointError, StateDict, read_parameters
+from gluestick.storage.parameters import CheckpointError, StateDict, read_parameters
 
 _MATCHER = re.compile(r"^(module\.)?matcher\.")
 """Marks the matcher in a training checkpoint that also holds the feature extractor."""
@@ -33,8 +33,8 @@ _MATCHABLE_LOGIT = 20.0
 def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, str]]:
     """Read the parameters of a matching network and give them the names used here.
 
-    Reads what :func:`gluestick.checkpoints.read_parameters` reads, in the published layouts of
-    GlueStick, LightGlueStick and LightGlue.
+    Reads what :func:`gluestick.storage.parameters.read_parameters` reads, in the published
+    layouts of GlueStick, LightGlueStick and LightGlue.
 
     Args:
         path: The file.

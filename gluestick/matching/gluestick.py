@@ -10,7 +10,7 @@ from gluestick.matching.assignment import log_double_softmax, to_matches
 from gluestick.matching.attention import AttentionalPropagation
 from gluestick.matching.encoders import EndpointEncoder, KeypointEncoder, Pointwise
 from gluestick.matching.inputs import check_pair, normalize_keypoints
-from gluestick.matching.line_head import endpoint_line_scores
+from gluestick.matching.line_heads.endpoints import endpoint_line_scores
 from gluestick.matching.line_message import LineMessagePassing
 from gluestick.types import Matches, Wireframe
 

@@ -24,8 +24,8 @@ from gluestick.matching.early_exit import (
 )
 from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.inputs import check_pair, normalize_keypoints
-from gluestick.matching.line_head import NodeAssignment
-from gluestick.matching.line_head_registry import LINE_HEADS, LineHeadName
+from gluestick.matching.line_heads.endpoints import NodeAssignment
+from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.line_message import AttentionalLineMessagePassing
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
 from gluestick.types import Matches, Wireframe

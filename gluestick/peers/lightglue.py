@@ -13,10 +13,10 @@ import torch
 from kornia.feature import LightGlue
 from torch import Tensor, nn
 
-from gluestick.checkpoints import load_strict
 from gluestick.matching.checkpoints import read_checkpoint
 from gluestick.matching.inputs import check_pair
 from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, no_assignment
+from gluestick.storage.parameters import load_strict
 from gluestick.types import Matches, Wireframe
 
 _CONSTANT = "confidence_thresholds"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
-from gluestick.features.sampling import unit_rows
+from gluestick.features.points.sampling import unit_rows
 from gluestick.geometry.lines import line_lengths
 from gluestick.images.load import to_grayscale
 from gluestick.types import Points

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.matching.inputs import check_pair
-from gluestick.matching.line_head import endpoint_line_scores
+from gluestick.matching.line_heads.endpoints import endpoint_line_scores
 from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, log_assignment_of
 from gluestick.types import Matches, Wireframe
 

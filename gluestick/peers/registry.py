@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
-from gluestick.features.line_registry import LineDetectorConfig
-from gluestick.features.point_registry import PointDetectorConfig, PointDetectorName
+from gluestick.features.lines.registry import LineDetectorConfig
+from gluestick.features.points.registry import PointDetectorConfig, PointDetectorName
 from gluestick.features.protocols import PointDetector
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.peers.lightglue import KorniaLightGlue, KorniaLightGlueConfig

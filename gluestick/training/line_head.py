@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gluestick.matching.guided_line_head import GuidedLineHead
-from gluestick.matching.line_guidance import PointMatches
+from gluestick.matching.line_heads.guidance import PointMatches
+from gluestick.matching.line_heads.guided import GuidedLineHead
 from gluestick.supervision.rules import UNMATCHED, TrueMatches
 from gluestick.types import Wireframe
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from gluestick.files import atomic_path
+from gluestick.storage.atomic import atomic_path
 from gluestick.visualization import keypoints as points_style
 from gluestick.visualization import lines as lines_style
 from gluestick.visualization.canvas import Canvas, Glyph

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from gluestick.files import atomic_path
+from gluestick.storage.atomic import atomic_path
 from gluestick.visualization.colors import neighbor_colors, position_colors
 from gluestick.visualization.inputs import (
     to_coordinates,

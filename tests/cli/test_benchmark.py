@@ -94,8 +94,8 @@ def test_runs_are_compared(invoke: Callable[..., Result], measured: Path, tmp_pa
 def test_everything_at_once_writes_the_page_of_results(
     invoke: Callable[..., Result], scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gluestick.benchmarks.suite.MAIN_BUDGET", 64)
-    monkeypatch.setattr("gluestick.benchmarks.suite.OTHER_BUDGETS", (32,))
+    monkeypatch.setattr("gluestick.benchmarks.run.suite.MAIN_BUDGET", 64)
+    monkeypatch.setattr("gluestick.benchmarks.run.suite.OTHER_BUDGETS", (32,))
     shutil.copytree(scenes, tmp_path / "data" / "homography")
     page = tmp_path / "results.md"
     arguments = ("benchmark", "all", tmp_path / "data", "--model", "sift+ratio", "--write", page)

@@ -10,8 +10,8 @@ from file_server import serving
 from typer.testing import CliRunner
 
 from gluestick.cli import app
-from gluestick.datasets import public
-from gluestick.datasets.public import PUBLIC_DATASETS
+from gluestick.datasets.public_sets import registry as public
+from gluestick.datasets.public_sets.registry import PUBLIC_DATASETS
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
@@ -48,7 +48,7 @@ def test_a_data_set_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gluestick.datasets.download.ATTEMPTS", 1)
+    monkeypatch.setattr("gluestick.datasets.public_sets.download.ATTEMPTS", 1)
     with serving(b"") as closed:
         url = closed.url
     offer(monkeypatch, url, "0" * 64)

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from gluestick.checks import ShapeError
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
-from gluestick.features.given_lines import check_lines
-from gluestick.features.line_registry import LineDetectorConfig
-from gluestick.features.point_registry import PointDetectorConfig
+from gluestick.features.lines.given import check_lines
+from gluestick.features.lines.registry import LineDetectorConfig
+from gluestick.features.points.registry import PointDetectorConfig
 from gluestick.images import ResizeConfig
 from gluestick.timing import StageTimer
 from gluestick.types import Features, Points

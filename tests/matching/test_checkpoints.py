@@ -3,7 +3,6 @@ import pytest
 import torch
 from matching.wireframes import randomize
 
-from gluestick.checkpoints import CheckpointError, load_strict
 from gluestick.matching.checkpoints import (
     lightgluestick_from_lightglue,
     read_checkpoint,
@@ -11,6 +10,7 @@ from gluestick.matching.checkpoints import (
 )
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.storage.parameters import CheckpointError, load_strict
 
 GLUESTICK = GlueStickConfig(input_dim=8, descriptor_dim=8, keypoint_encoder=(4,), num_layers=1)
 LIGHTGLUESTICK = LightGlueStickConfig(input_dim=4, descriptor_dim=16, num_layers=3, num_heads=2)

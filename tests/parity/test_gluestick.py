@@ -11,9 +11,9 @@ from parity.networks import (
     wireframe_of,
 )
 
-from gluestick.checkpoints import load_strict
 from gluestick.matching.checkpoints import rename_published
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
+from gluestick.storage.parameters import load_strict
 
 OPTIONS = (
     "input_dim",

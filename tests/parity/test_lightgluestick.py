@@ -11,9 +11,9 @@ from parity.networks import (
     wireframe_of,
 )
 
-from gluestick.checkpoints import load_strict
 from gluestick.matching.checkpoints import lightgluestick_from_lightglue, rename_published
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.storage.parameters import load_strict
 
 OPTIONS = {
     "input_dim": "input_dim",

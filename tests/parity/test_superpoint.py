@@ -5,7 +5,7 @@ import torch
 from parity.goldens import case_folders, keyed_state_dict, load_case, tolerance
 from torch import Tensor
 
-from gluestick.features.superpoint import (
+from gluestick.features.points.superpoint import (
     SuperPoint,
     SuperPointConfig,
     score_map,

@@ -10,7 +10,7 @@ import torch
 from parity.goldens import Case, case_folders, load_case, tolerance
 from torch import Tensor
 
-from gluestick.features.sampling import sample_descriptors, sample_map
+from gluestick.features.points.sampling import sample_descriptors, sample_map
 from gluestick.types import Features, Wireframe
 from gluestick.wireframe import WireframeConfig, build_wireframe
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gluestick.cli.options import load_matcher as load_configured
 from gluestick.config import load_match_config
-from gluestick.features.xfeat import XFeat
+from gluestick.features.points.xfeat import XFeat
 from gluestick.peers import PEERS, PeerCard, load_matcher, load_peer, matcher_card
 from gluestick.peers.lightglue import KorniaLightGlue
 from gluestick.pretrained import MODELS

@@ -5,7 +5,7 @@ import torch
 from matching.wireframes import matching_pair
 
 from gluestick.matching.assignment import mutual_matches
-from gluestick.matching.line_guidance import PointMatches, in_units
+from gluestick.matching.line_heads.guidance import PointMatches, in_units
 from gluestick.supervision.rules import TrueMatches
 from gluestick.training.line_head import (
     LineHeadSample,

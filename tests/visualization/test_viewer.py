@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluestick.files import atomic_path
+from gluestick.storage.atomic import atomic_path
 from gluestick.visualization import viewer, write_viewer
 
 

@@ -1,0 +1,1 @@
+"""What is written about runs: tables, plots, pages, and runs side by side."""

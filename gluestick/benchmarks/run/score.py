@@ -1,0 +1,157 @@
+"""The second step: measure stored predictions. No network runs here."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluestick.benchmarks.run.predict import Progress, image_settings, no_progress
+from gluestick.benchmarks.run.store import PairWriter, read_configuration, read_names, read_pair
+from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Scores
+from gluestick.storage.atomic import atomic_path
+
+_GROUP = "groups/"
+_SECONDS = "seconds_"
+_STAGES = ("rotation", "keypoints", "lines", "wireframe", "matching", "estimation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The scores of all pairs of a run.
+
+    Attributes:
+        configuration: What the predictions depend on, and the whole ``settings`` of the
+            benchmark.
+        pairs: The pairs in the benchmark's order, without their truth.
+        scores: Their scores, and the seconds of all stages.
+        devices: What the predictions ran on, each once.
+        threads: On how many threads, each number once.
+    """
+
+    configuration: dict[str, Any]
+    pairs: list[Pair]
+    scores: list[Scores]
+    devices: list[str]
+    threads: list[int]
+
+
+def score(
+    benchmark: Benchmark,
+    pairs: Sequence[Pair],
+    predictions: Path,
+    results: Path,
+    *,
+    progress: Progress = no_progress,
+) -> None:
+    """Measure the predictions of pairs and write what comes out.
+
+    Args:
+        benchmark: Knows how.
+        pairs: The pairs, all of which have to be in the file.
+        predictions: The file of :func:`gluestick.benchmarks.run.predict.predict`.
+        results: The file to write, which replaces an earlier one in one step. An entry holds
+            the scores of a pair, its place in the order, its groups and the seconds of all
+            stages.
+        progress: Shows how far it is.
+
+    Raises:
+        ValueError: If the predictions are damaged, or some are missing.
+        OSError: If the file cannot be written.
+    """
+    configuration = read_configuration(predictions)
+    _check_settings(benchmark, configuration, predictions)
+    configuration["settings"] = asdict(benchmark.config)
+    missing = {pair.name for pair in pairs} - set(read_names(predictions))
+    if missing:
+        raise ValueError(
+            f"{predictions} lacks {len(missing)} of {len(pairs)} pairs, such as "
+            f"{min(missing)!r}: run the benchmark again to add them"
+        )
+    entries = {}
+    for index, pair in enumerate(progress(pairs, f"{configuration['model']}: scoring")):
+        prediction = read_pair(predictions, pair.name)
+        try:
+            measured = benchmark.score(pair, prediction)
+        except KeyError as error:
+            raise ValueError(f"{predictions} is damaged: {pair.name!r} has no {error}") from error
+        kept = {
+            key: value
+            for key, value in prediction.items()
+            if key.startswith(_SECONDS) or key in ("device", "threads")
+        }
+        groups = {f"{_GROUP}{key}": np.bytes_(label.encode()) for key, label in pair.groups.items()}
+        entries[pair.name] = {"index": index, "apart": pair.apart} | kept | groups | measured
+    with atomic_path(results) as temporary, PairWriter(temporary, configuration) as writer:
+        for name, entry in entries.items():
+            writer.add(name, entry)
+
+
+def _check_settings(benchmark: Benchmark, configuration: dict[str, Any], predictions: Path) -> None:
+    own = {"benchmark": benchmark.name, "settings": image_settings(benchmark)}
+    for key, needed in own.items():
+        if configuration.get(key) != needed:
+            raise ValueError(
+                f"{predictions} was made with {key} {configuration.get(key)}, not {needed}: "
+                "score it with the same, or predict anew into another folder"
+            )
+
+
+def read_results(path: Path) -> Results:
+    """Read a file of results.
+
+    Raises:
+        ValueError: If there is no such file, or it is damaged.
+    """
+    configuration = read_configuration(path)
+    entries = {name: read_pair(path, name) for name in read_names(path)}
+    try:
+        ordered = sorted(entries.items(), key=lambda item: int(item[1]["index"]))
+        pairs = [
+            Pair(
+                name=name,
+                groups={
+                    key[len(_GROUP) :]: _text(value)
+                    for key, value in entry.items()
+                    if key.startswith(_GROUP)
+                },
+                apart=bool(entry["apart"]),
+            )
+            for name, entry in ordered
+        ]
+        devices = sorted({_text(entry["device"]) for _, entry in ordered})
+        threads = sorted({int(entry["threads"]) for _, entry in ordered})
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return Results(
+        configuration=configuration,
+        pairs=pairs,
+        scores=[_scores(entry) for _, entry in ordered],
+        devices=devices,
+        threads=threads,
+    )
+
+
+def _scores(entry: dict[str, np.ndarray]) -> Scores:
+    own = ("index", "apart", "device", "threads")
+    return {
+        key: float(value) if value.ndim == 0 else value
+        for key, value in entry.items()
+        if key not in own and not key.startswith(_GROUP)
+    }
+
+
+def _text(value: np.ndarray) -> str:
+    return bytes(value.item()).decode()
+
+
+def stage_seconds(scores: Sequence[Scores]) -> dict[str, float]:
+    """Return the median seconds of each stage, in the order in which they follow each other."""
+    known = {stage: place for place, stage in enumerate(_STAGES)}
+    found = {key[len(_SECONDS) :] for pair in scores for key in pair if key.startswith(_SECONDS)}
+    medians = {}
+    for stage in sorted(found, key=lambda stage: (known.get(stage, len(known)), stage)):
+        values = [float(pair[_SECONDS + stage]) for pair in scores if _SECONDS + stage in pair]
+        medians[stage] = float(np.median(values))
+    return medians

@@ -1,0 +1,105 @@
+"""The benchmarks by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
+from gluestick.benchmarks.tasks.lines3d import Lines3dBenchmark, Lines3dConfig
+from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
+from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
+from gluestick.benchmarks.tasks.protocol import Benchmark
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkCard:
+    """A benchmark that can be named.
+
+    Attributes:
+        name: Its name.
+        summary: What it measures, and what the data folder needs, in a line.
+        config: The class of its configuration.
+        build: Makes it from the data folder and a configuration.
+        max_num_keypoints: How many keypoints are kept per image unless the user says.
+        max_num_lines: How many lines are kept per image unless the user says.
+    """
+
+    name: str
+    summary: str
+    config: type[Any]
+    build: Callable[[Path, Any], Benchmark]
+    max_num_keypoints: int = 1024
+    max_num_lines: int = 250
+
+
+_CARDS = (
+    BenchmarkCard(
+        name="homography",
+        summary="homographies, points and lines; HPatches' layout: v_*/ and i_*/ with 1.*, 2.*, "
+        "..., H_1_2, ...",
+        config=HomographyBenchmarkConfig,
+        build=HomographyBenchmark,
+    ),
+    BenchmarkCard(
+        name="pose",
+        summary="relative poses; a folder with images and a list of pairs such as "
+        "pairs_with_gt.txt, or a folder of such folders",
+        config=PoseBenchmarkConfig,
+        build=PoseBenchmark,
+    ),
+    BenchmarkCard(
+        name="lines3d",
+        summary="points and lines under parallax and occlusion; images/, depths/ and a list of "
+        "pairs, or scenes of ETH3D",
+        config=Lines3dConfig,
+        build=Lines3dBenchmark,
+    ),
+    BenchmarkCard(
+        name="localization",
+        summary="absolute poses of queries; images/ with cameras.json and depths/, or with a "
+        "COLMAP model, and pairs.txt (query reference)",
+        config=LocalizationConfig,
+        build=LocalizationBenchmark,
+    ),
+    BenchmarkCard(
+        name="synthetic",
+        summary="points and lines under random homographies and changes of light; any folder of "
+        "photographs",
+        config=SyntheticConfig,
+        build=SyntheticBenchmark,
+        max_num_keypoints=512,
+    ),
+)
+
+BENCHMARKS: Mapping[str, BenchmarkCard] = MappingProxyType({card.name: card for card in _CARDS})
+"""Every benchmark, by name."""
+
+
+def benchmark_card(name: str) -> BenchmarkCard:
+    """Return the card of a benchmark.
+
+    Raises:
+        ValueError: If there is no benchmark of that name.
+    """
+    if name not in BENCHMARKS:
+        raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
+    return BENCHMARKS[name]
+
+
+def benchmark_of(configuration: Mapping[str, Any]) -> Benchmark:
+    """Return the benchmark that the configuration of a results file describes.
+
+    Its data need not be there to summarize the results again.
+
+    Raises:
+        ValueError: If there is no such benchmark, or its settings are not those of this version.
+    """
+    card = benchmark_card(str(configuration.get("benchmark")))
+    settings = configuration.get("settings", {})
+    known = {field.name for field in fields(card.config)}
+    if set(settings) != known:
+        raise ValueError(f"the results of {card.name} come from another version: score them again")
+    return card.build(Path(configuration["data_dir"]), card.config(**settings))

@@ -1,0 +1,1 @@
+"""Images whose cameras are known, in public layouts."""

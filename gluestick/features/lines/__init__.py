@@ -1,0 +1,1 @@
+"""Line detectors: one file per detector, and what they share."""

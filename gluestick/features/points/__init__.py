@@ -1,0 +1,1 @@
+"""Point detectors: one file per detector, and what they share."""

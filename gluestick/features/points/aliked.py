@@ -1,0 +1,138 @@
+"""ALIKED keypoints and descriptors (Zhao et al., IEEE TIM 2023)."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from gluestick.features.points.aliked_network import AlikedMaps, AlikedNetwork, Variant
+from gluestick.features.points.sampling import sample_map, strict_maxima, windows_around
+from gluestick.features.points.selection import (
+    allowed_pixels,
+    check_detector_options,
+    lies_in,
+    strongest,
+)
+from gluestick.storage.parameters import load_strict, read_parameters
+from gluestick.types import Points
+from gluestick.weights import shipped_path
+
+_TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlikedConfig:
+    """Options of :class:`Aliked`.
+
+    Attributes:
+        variant: The network: n16, n16rot (trained with rotations), n32 (32 descriptor samples)
+            or t16 (tiny, 64-dimensional descriptors).
+        max_num_keypoints: How many keypoints at most, or None for no limit.
+        detection_threshold: The score in [0, 1) that a keypoint exceeds. 0 fills the number of
+            keypoints also where there is little texture; published demos use 0.2.
+        nms_radius: A keypoint has the largest score within this many px, at least 1.
+    """
+
+    variant: Variant = "n16"
+    max_num_keypoints: int | None = 1024
+    detection_threshold: float = 0.0
+    nms_radius: int = 2
+
+    def __post_init__(self) -> None:
+        check_detector_options(
+            "AlikedConfig",
+            max_num_keypoints=self.max_num_keypoints,
+            nms_radius=self.nms_radius,
+            least_radius=1,
+        )
+        if self.variant not in get_args(Variant):
+            raise ValueError(
+                f"AlikedConfig.variant needs to be one of {', '.join(get_args(Variant))}, "
+                f"found {self.variant!r}"
+            )
+
+
+class Aliked(nn.Module):
+    """Detects and describes keypoints with ALIKED.
+
+    The constructor builds the network with random weights; :meth:`from_pretrained` loads them.
+
+    Args:
+        config: The options.
+    """
+
+    def __init__(self, config: AlikedConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or AlikedConfig()
+        self.network = AlikedNetwork(self.config.variant)
+        self.descriptor_dim: int = self.network.descriptor_dim
+        self.eval()
+
+    @classmethod
+    def from_pretrained(
+        cls, config: AlikedConfig | None = None, *, weights: str | None = None
+    ) -> "Aliked":
+        """Build the detector and load its weights.
+
+        Args:
+            config: The options.
+            weights: A checkpoint file of the variant, or None for the file that comes with the
+                package (variants n16 and n16rot).
+
+        Raises:
+            ValueError: If the file is missing, damaged or belongs to another network.
+        """
+        detector = cls(config)
+        source = weights or shipped_path(f"aliked-{detector.config.variant}.safetensors")
+        state_dict, _ = read_parameters(source)
+        load_strict(detector.network, state_dict, source=source)
+        return detector
+
+    @torch.no_grad()
+    def detect(
+        self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
+    ) -> Points:
+        """Find and describe keypoints; see :class:`gluestick.features.protocols.PointDetector`.
+
+        Args:
+            image: [3, H, W] float32 in [0, 1], RGB.
+            mask: [H, W] bool; keypoints lie only where it is True.
+            max_num_keypoints: How many keypoints at most, or None for the configured number.
+
+        Returns:
+            Keypoints with sub-pixel coordinates, scores in (0, 1) and descriptors [N, D].
+
+        Raises:
+            ShapeError: If the image or the mask has another shape.
+        """
+        limit = max_num_keypoints or self.config.max_num_keypoints
+        allowed = allowed_pixels(image, mask)
+        maps, scores = self.network(image)
+        keypoints, keypoint_scores = self._keypoints(scores, allowed)
+        order = strongest(keypoint_scores, max_num_keypoints=limit)
+        keypoints = keypoints[order]
+        describe = partial(self._describe, maps)
+        return Points(
+            keypoints=keypoints,
+            scores=keypoint_scores[order],
+            descriptors=describe(keypoints),
+            describe=describe,
+        )
+
+    def _keypoints(self, scores: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return local maxima [N, 2], refined by a soft arg-max, and their scores [N]."""
+        radius = self.config.nms_radius
+        peaks = strict_maxima(scores, radius=radius) & allowed
+        y, x = (peaks & (scores > self.config.detection_threshold)).nonzero(as_tuple=True)
+        windows, offsets = windows_around(scores, x, y, radius=radius)
+        shifts = (windows / _TEMPERATURE).softmax(dim=1) @ offsets.to(scores.dtype)
+        keypoints = torch.stack([x, y], dim=1) + shifts
+        keypoints = keypoints[lies_in(keypoints, allowed)]
+        return keypoints, sample_map(scores[None], keypoints)[:, 0]
+
+    @torch.no_grad()
+    def _describe(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px on any device."""
+        return self.network.describe(maps, positions.to(maps.fine)).to(positions.device)

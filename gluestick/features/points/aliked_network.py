@@ -1,0 +1,247 @@
+"""The ALIKED network, arranged to be fast on a CPU.
+
+Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable
+Transformation", IEEE TIM 2023. Parameter names are those of the published checkpoints, and
+the numbers are those of the published network. But its 128-channel map at full resolution is
+never built: the score head starts with a 1x1 convolution, which commutes with upsampling and
+is applied per scale; and the descriptor head reads the map at few positions, where it is
+interpolated from the scales.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from gluestick.features.points.deformable import DeformableConvolution
+from gluestick.features.points.sampling import unit_rows
+
+Variant = Literal["n16", "n16rot", "n32", "t16"]
+
+_WIDTHS: dict[Variant, tuple[int, int, int, int]] = {
+    "n16": (16, 32, 64, 128),
+    "n16rot": (16, 32, 64, 128),
+    "n32": (16, 32, 64, 128),
+    "t16": (8, 16, 32, 64),
+}
+_SAMPLES: dict[Variant, int] = {"n16": 16, "n16rot": 16, "n32": 32, "t16": 16}
+
+_STRIDE = 32
+_POSITIONS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlikedMaps:
+    """What the network knows about an image.
+
+    Attributes:
+        size: (W, H) px of the image.
+        origin: (x, y) of the image within the padded image, px.
+        fine: [C, H', W'], the first block's output on the padded image.
+        coarse: Three maps [1, D/4, h, w] at strides 2, 8 and 32.
+    """
+
+    size: tuple[int, int]
+    origin: tuple[int, int]
+    fine: Tensor
+    coarse: tuple[Tensor, Tensor, Tensor]
+
+
+class AlikedNetwork(nn.Module):
+    """Computes keypoint scores of an image, and descriptors of positions in it.
+
+    Args:
+        variant: Which of the published networks.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        first, second, third, last = _WIDTHS[variant]
+        self.descriptor_dim = last
+        self.block1 = _Block(3, first, residual=False, deformable=False)
+        self.block2 = _Block(first, second, residual=True, deformable=False)
+        self.block3 = _Block(second, third, residual=True, deformable=True)
+        self.block4 = _Block(third, last, residual=True, deformable=True)
+        self.conv1 = nn.Conv2d(first, last // 4, 1, bias=False)
+        self.conv2 = nn.Conv2d(second, last // 4, 1, bias=False)
+        self.conv3 = nn.Conv2d(third, last // 4, 1, bias=False)
+        self.conv4 = nn.Conv2d(last, last // 4, 1, bias=False)
+        self.score_head = nn.Sequential(
+            nn.Conv2d(last, 8, 1, bias=False),
+            nn.SELU(inplace=True),
+            nn.Conv2d(8, 4, 3, padding=1, bias=False),
+            nn.SELU(inplace=True),
+            nn.Conv2d(4, 4, 3, padding=1, bias=False),
+            nn.SELU(inplace=True),
+            nn.Conv2d(4, 1, 3, padding=1, bias=False),
+        )
+        self.desc_head = _DescriptorHead(last, samples=_SAMPLES[variant])
+
+    def forward(self, image: Tensor) -> tuple[AlikedMaps, Tensor]:
+        """Run the network on one image.
+
+        Args:
+            image: [3, H, W] in [0, 1], RGB. It is padded to multiples of 32 px on all sides by
+                repeating its border.
+
+        Returns:
+            The maps that :meth:`describe` reads, and the scores [H, W] in (0, 1).
+        """
+        height, width = image.shape[1:]
+        left, right = _split(-width % _STRIDE)
+        top, bottom = _split(-height % _STRIDE)
+        padded = F.pad(image[None], (left, right, top, bottom), mode="replicate")
+        fine = self.block1(padded)
+        half = self.block2(F.avg_pool2d(fine, 2))
+        eighth = self.block3(F.avg_pool2d(half, 4))
+        last = self.block4(F.avg_pool2d(eighth, 4))
+        coarse = (F.selu(self.conv2(half)), F.selu(self.conv3(eighth)), F.selu(self.conv4(last)))
+        maps = AlikedMaps(size=(width, height), origin=(left, top), fine=fine[0], coarse=coarse)
+        return maps, self._scores(maps)[top : top + height, left : left + width]
+
+    def describe(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
+        """Describe positions.
+
+        Args:
+            maps: The maps of an image.
+            positions: [M, 2] px of the image; those outside are moved to its border.
+
+        Returns:
+            [M, D], rows of unit norm.
+        """
+        last = _last(maps, positions)
+        moved = positions.clamp_min(0).minimum(last)
+        parts = [self._describe_some(maps, part) for part in moved.split(_POSITIONS_AT_ONCE)]
+        return torch.cat(parts)
+
+    def _scores(self, maps: AlikedMaps) -> Tensor:
+        """Return the score head's output [H', W'] on the padded image."""
+        channels, height, width = maps.fine.shape
+        weights = self.score_head.get_parameter("0.weight").flatten(1).chunk(4, dim=1)
+        mixed = maps.fine.new_empty(len(weights[0]), height, width)
+        for row in range(0, height, _ROWS_AT_ONCE):
+            strip = maps.fine[:, row : row + _ROWS_AT_ONCE].reshape(channels, -1)
+            fine = F.selu(self.conv1.weight.flatten(1) @ strip)
+            mixed[:, row : row + _ROWS_AT_ONCE] = (weights[0] @ fine).unflatten(1, (-1, width))
+        for weight, coarse in zip(weights[1:], maps.coarse, strict=True):
+            mixed += F.interpolate(
+                F.conv2d(coarse, weight[:, :, None, None]),
+                size=(height, width),
+                mode="bilinear",
+                align_corners=True,
+            )[0]
+        scores = mixed[None]
+        for layer in list(self.score_head)[1:]:
+            scores = layer(scores)
+        return scores[0, 0].sigmoid()
+
+    def _describe_some(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px inside the image."""
+        last = _last(maps, positions).long()
+        kernel = torch.arange(3, device=positions.device)
+        grid = torch.cartesian_prod(kernel, kernel).flip(1)  # [9, 2] (x, y), row by row
+        corner = (positions.long() - 1).clamp_min(0).minimum((last - 2).clamp_min(0))
+        pixels = (corner[:, None] + grid).minimum(last)  # [M, 9, 2]
+        patches = self._features_at(maps, pixels).transpose(1, 2).unflatten(2, (3, 3))
+        offsets = self.desc_head.offsets(patches, furthest=max(maps.size) / 4)
+        sampled = self._interpolated_features(maps, positions[:, None] + offsets)  # [M, S, D]
+        return self.desc_head(sampled)
+
+    def _interpolated_features(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
+        """Interpolate the normalised features, zero outside the image, [..., 2] -> [..., D]."""
+        last = _last(maps, positions)
+        corner = positions.floor()
+        result = positions.new_zeros(*positions.shape[:-1], self.descriptor_dim)
+        for pixel, weight in _corners(corner, positions - corner):
+            inside = ((pixel >= 0) & (pixel <= last)).all(dim=-1)
+            features = self._features_at(maps, pixel.clamp_min(0).minimum(last).long())
+            result.addcmul_(features, (weight * inside)[..., None])
+        return result
+
+    def _features_at(self, maps: AlikedMaps, pixels: Tensor) -> Tensor:
+        """Return the normalised features of whole pixels inside the image, [..., 2] -> [..., D]."""
+        _, height, width = maps.fine.shape
+        x, y = (pixels.reshape(-1, 2) + pixels.new_tensor(maps.origin)).unbind(1)
+        fine = F.selu(maps.fine.flatten(1)[:, y * width + x].T @ self.conv1.weight.flatten(1).T)
+        size = torch.tensor([width - 1, height - 1], device=pixels.device)
+        grid = (torch.stack([x, y], dim=1) * 2 / size - 1).to(fine.dtype)[None, None]
+        coarse = [
+            F.grid_sample(coarse, grid, mode="bilinear", align_corners=True)[0, :, 0].T
+            for coarse in maps.coarse
+        ]
+        features = F.normalize(torch.cat([fine, *coarse], dim=1), dim=1)
+        return features.unflatten(0, pixels.shape[:-1])
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions with batch normalisation and SELU, and optionally a skip."""
+
+    def __init__(self, inputs: int, outputs: int, *, residual: bool, deformable: bool) -> None:
+        super().__init__()
+        convolution = _deformable if deformable else _plain
+        self.conv1 = convolution(inputs, outputs)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = convolution(outputs, outputs)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = nn.Conv2d(inputs, outputs, 1) if residual else None
+
+    def forward(self, dense: Tensor) -> Tensor:
+        """[1, C, h, w] -> [1, D, h, w]."""
+        inner = F.selu(self.bn1(self.conv1(dense)), inplace=True)
+        outer = self.bn2(self.conv2(inner))
+        if self.downsample is not None:
+            outer = outer + self.downsample(dense)
+        return F.selu(outer, inplace=True)
+
+
+class _DescriptorHead(nn.Module):
+    """Decides where around a position to sample features, and mixes them (section III-C)."""
+
+    def __init__(self, width: int, *, samples: int) -> None:
+        super().__init__()
+        self.offset_conv = nn.Sequential(
+            nn.Conv2d(width, 2 * samples, 3),
+            nn.SELU(inplace=True),
+            nn.Conv2d(2 * samples, 2 * samples, 1),
+        )
+        self.sf_conv = nn.Conv2d(width, width, 1, bias=False)
+        self.agg_weights = nn.Parameter(torch.rand(samples, width, width))
+
+    def offsets(self, patches: Tensor, *, furthest: float) -> Tensor:
+        """Features around positions [M, D, 3, 3] -> where to sample [M, S, 2], relative, px."""
+        offsets = self.offset_conv(patches)[:, :, 0, 0].clamp(-furthest, furthest)
+        return offsets.unflatten(1, (2, -1)).transpose(1, 2)
+
+    def forward(self, sampled: Tensor) -> Tensor:
+        """Sampled features [M, S, D] -> descriptors [M, D] of unit norm."""
+        features = F.selu(F.linear(sampled, self.sf_conv.weight[:, :, 0, 0]))
+        return unit_rows(torch.einsum("msc,scd->md", features, self.agg_weights))
+
+
+def _plain(inputs: int, outputs: int) -> nn.Module:
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+
+
+def _deformable(inputs: int, outputs: int) -> nn.Module:
+    return DeformableConvolution(inputs, outputs, kernel=3)
+
+
+def _split(amount: int) -> tuple[int, int]:
+    return amount // 2, amount - amount // 2
+
+
+def _last(maps: AlikedMaps, positions: Tensor) -> Tensor:
+    """Return the last pixel (x, y) of the image, in the type of ``positions``."""
+    return positions.new_tensor(maps.size) - 1
+
+
+def _corners(corner: Tensor, fraction: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the four pixels around positions and their bilinear weights."""
+    right, below = fraction.unbind(-1)
+    for dx, weight_x in ((0, 1 - right), (1, right)):
+        for dy, weight_y in ((0, 1 - below), (1, below)):
+            yield corner + corner.new_tensor([dx, dy]), weight_x * weight_y

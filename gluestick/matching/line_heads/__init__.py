@@ -1,0 +1,1 @@
+"""Line heads: from matched points and endpoints to the assignment of lines."""

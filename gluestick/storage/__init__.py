@@ -1,0 +1,1 @@
+"""Files: put in place at once, parameters, and HDF5."""

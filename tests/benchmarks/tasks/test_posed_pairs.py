@@ -1,0 +1,23 @@
+import numpy as np
+from posed_scenes import SIZE, points_in_space, prediction, projections
+
+from gluestick.benchmarks.tasks.posed_pairs import in_stored_pixels
+
+
+def test_points_and_lines_return_to_the_stored_pixels() -> None:
+    points = projections(points_in_space(20))
+    lines = projections(points_in_space(10).reshape(5, 2, 3))
+    turned = prediction(points, lines, turns=(90, 180))
+    stored = in_stored_pixels(turned, turns=(90, 180))
+    for side in (0, 1):
+        np.testing.assert_allclose(stored[f"keypoints{side}"], points[side], atol=1e-4)
+        np.testing.assert_allclose(stored[f"lines{side}"], lines[side], atol=1e-4)
+        assert tuple(stored[f"image_size{side}"]) == SIZE
+    assert tuple(turned["image_size0"]) == SIZE[::-1]
+
+
+def test_nothing_found() -> None:
+    empty = np.zeros((0, 2)), np.zeros((0, 2))
+    stored = in_stored_pixels(prediction(empty, turns=(270, 0)), turns=(270, 0))
+    assert stored["keypoints0"].shape == (0, 2)
+    assert stored["lines1"].shape == (0, 2, 2)
