@@ -23,12 +23,12 @@ def make_table(rng: np.random.Generator, room: np.ndarray) -> list[Faces]:
     size = np.array([*rng.uniform(0.6, 1.8, size=2), rng.uniform(0.4, 1.1)])
     thickness, leg, yaw = rng.uniform(0.02, 0.08), rng.uniform(0.03, 0.09), _some_yaw(rng)
     centre = _place(rng, room)
-    top = box(centre + [0, 0, size[2]], np.array([size[0], size[1], thickness]), yaw=yaw)
+    top = box(centre + _up(size[2]), np.array([size[0], size[1], thickness]), yaw=yaw)
     cosine, sine = np.cos(yaw), np.sin(yaw)
     turn = np.array([[cosine, sine], [-sine, cosine]])
     reach = (size[:2] - leg) / 2 - rng.uniform(0, 0.1)
     legs = [
-        box(centre + [*(reach * signs) @ turn, 0], np.array([leg, leg, size[2]]), yaw=yaw)
+        box(centre + np.append((reach * signs) @ turn, 0), np.array([leg, leg, size[2]]), yaw=yaw)
         for signs in np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
     ]
     return [top, join_faces(legs)]
@@ -39,17 +39,17 @@ def make_shelf(rng: np.random.Generator, room: np.ndarray) -> list[Faces]:
     width, depth, height = rng.uniform(0.6, 1.6), rng.uniform(0.25, 0.5), rng.uniform(0.9, 2.1)
     board, centre = rng.uniform(0.015, 0.05), _place(rng, room)
     boards = [
-        box(centre + [0, 0, z], np.array([width, depth, board]))
+        box(centre + _up(z), np.array([width, depth, board]))
         for z in np.linspace(0, height - board, rng.integers(3, 7))
     ]
     uprights = [
-        box(centre + [side * (width + board) / 2, 0, 0], np.array([board, depth, height]))
+        box(centre + np.array([side * (width + board) / 2, 0, 0]), np.array([board, depth, height]))
         for side in (-1, 1)
     ]
     things = [
         box(
             boards[rng.integers(len(boards) - 1)].corner[0]
-            + [rng.uniform(0.1, width - 0.1), depth / 2, 0],
+            + np.array([rng.uniform(0.1, width - 0.1), depth / 2, 0]),
             rng.uniform(0.06, 0.2, size=3),
             yaw=_some_yaw(rng),
         )
@@ -67,7 +67,7 @@ def make_stairs(rng: np.random.Generator, room: np.ndarray) -> list[Faces]:
         join_faces(
             [
                 box(
-                    centre + forward * run * step + [0, 0, rise * step],
+                    centre + forward * run * step + _up(rise * step),
                     np.array([width, run, rise]),
                     yaw=yaw,
                 )
@@ -81,7 +81,7 @@ def make_pole(rng: np.random.Generator, room: np.ndarray) -> list[Faces]:
     """Return an upright bar from the floor to the ceiling, or lower."""
     foot = _place(rng, room)
     height = room[2] if rng.random() < 0.5 else rng.uniform(1, room[2])
-    return [bar(foot, foot + [0, 0, height], thickness=rng.uniform(0.02, 0.1))]
+    return [bar(foot, foot + _up(height), thickness=rng.uniform(0.02, 0.1))]
 
 
 def make_wires(rng: np.random.Generator, room: np.ndarray) -> list[Faces]:
@@ -107,10 +107,10 @@ def make_column(rng: np.random.Generator, room: np.ndarray) -> list[Faces]:
     """Return an upright or lying cylinder."""
     foot, radius = _place(rng, room), rng.uniform(0.05, 0.35)
     if rng.random() < 0.7:
-        return [cylinder(foot, foot + [0, 0, room[2]], radius=radius)]
+        return [cylinder(foot, foot + _up(room[2]), radius=radius)]
     yaw = rng.uniform(0, np.pi)
     reach = rng.uniform(0.3, 1.2) * np.array([np.cos(yaw), np.sin(yaw), 0])
-    centre = foot + [0, 0, rng.uniform(radius, room[2] - radius)]
+    centre = foot + _up(rng.uniform(radius, room[2] - radius))
     return [cylinder(centre - reach, centre + reach, radius=radius)]
 
 
@@ -146,3 +146,7 @@ def _place(rng: np.random.Generator, room: np.ndarray, *, height: float = 0.0) -
 
 def _some_yaw(rng: np.random.Generator) -> float:
     return float(rng.uniform(0, np.pi)) if rng.random() < 0.5 else 0.0
+
+
+def _up(height: float) -> np.ndarray:
+    return np.array([0, 0, height])

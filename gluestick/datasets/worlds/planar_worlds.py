@@ -1,17 +1,15 @@
 """Pairs of pictures of rooms whose faces show photographs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gluestick.datasets.photograph_pool import PhotographPool
 from gluestick.datasets.worlds.cameras import as_tensor, draw_views
 from gluestick.datasets.worlds.render import render
 from gluestick.datasets.worlds.rooms import Room, draw_room
-from gluestick.images.load import load_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,25 +80,20 @@ class PlanarWorlds:
     """Makes pairs, each from its index alone.
 
     Args:
-        photographs: The files for the textures, at least one.
+        photographs: The textures.
         config: The options.
-
-    Raises:
-        ValueError: If there is no photograph.
     """
 
     def __init__(
-        self, photographs: Sequence[Path], config: PlanarWorldsConfig | None = None
+        self, photographs: PhotographPool, config: PlanarWorldsConfig | None = None
     ) -> None:
-        if not photographs:
-            raise ValueError("planar worlds need at least one photograph, found none")
-        self.photographs = list(photographs)
+        self.photographs = photographs
         self.config = config or PlanarWorldsConfig()
 
     def room(self, index: int) -> tuple[Room, np.random.Generator]:
         """Draw the room of a pair, and return what draws the rest of it."""
         rng = np.random.default_rng([self.config.seed, index])
-        return draw_room(rng, self._photograph, num_photographs=len(self.photographs)), rng
+        return draw_room(rng, self.photographs.draw), rng
 
     def make(self, index: int, *, device: torch.device | str = "cpu") -> WorldPair:
         """Make a pair.
@@ -113,7 +106,7 @@ class PlanarWorlds:
             The pair on that device.
 
         Raises:
-            ValueError: If a photograph cannot be read.
+            ValueError: If no photograph can be read.
         """
         config = self.config
         room, rng = self.room(index)
@@ -138,7 +131,3 @@ class PlanarWorlds:
             R_0to1=as_tensor(R_0to1).to(device),
             t_0to1=as_tensor(views[1].t - R_0to1 @ views[0].t).to(device),
         )
-
-    def _photograph(self, index: int) -> np.ndarray:
-        image = load_image(self.photographs[index])
-        return np.ascontiguousarray((image * 255).round().byte().permute(1, 2, 0).numpy())

@@ -11,8 +11,8 @@ from gluestick.datasets.worlds.furniture import FURNITURE
 from gluestick.datasets.worlds.solids import Faces, hollow, join_faces
 from gluestick.datasets.worlds.textures import PATTERNS, TextureAtlas, build_atlas, washed_out
 
-Photograph = Callable[[int], np.ndarray]
-"""Reads one of the photographs that are at hand, [H, W, 3] uint8, by its index."""
+DrawPhotograph = Callable[[np.random.Generator], np.ndarray]
+"""Draws a photograph, [H, W, 3] uint8."""
 
 _NUM_PHOTOGRAPHS = 10
 _NUM_PATTERNS = 8
@@ -55,15 +55,12 @@ class Room:
     atlas: TextureAtlas
 
 
-def draw_room(
-    rng: np.random.Generator, photograph: Photograph, *, num_photographs: int
-) -> Room:
+def draw_room(rng: np.random.Generator, draw_photograph: DrawPhotograph) -> Room:
     """Draw a room.
 
     Args:
         rng: The source of randomness.
-        photograph: Reads the photographs for the textures.
-        num_photographs: How many there are, at least 1.
+        draw_photograph: Draws the photographs for the textures.
 
     Returns:
         The room, on the CPU.
@@ -77,11 +74,8 @@ def draw_room(
         made = makers[rng.choice(len(makers), p=odds)](rng, size)
         parts += made
         pieces += [np.full(len(part), piece) for part in made]
-    textures, num_photographs = _draw_textures(rng, photograph, num_photographs)
-    chosen = [
-        _choose_textures(rng, len(part), len(textures), num_photographs, each=part is walls)
-        for part in parts
-    ]
+    textures = _draw_textures(rng, draw_photograph)
+    chosen = [_choose_textures(rng, len(part), each=part is walls) for part in parts]
     texture = np.concatenate(chosen)
     faces = join_faces(parts)
     light, gradient = _illuminate(rng, faces)
@@ -104,32 +98,22 @@ def draw_room(
     )
 
 
-def _draw_textures(
-    rng: np.random.Generator, photograph: Photograph, num_photographs: int
-) -> tuple[list[np.ndarray], int]:
-    """Return textures, photographs first, and how many of them are photographs."""
-    chosen = rng.choice(
-        num_photographs, size=min(_NUM_PHOTOGRAPHS, num_photographs), replace=False
-    )
+def _draw_textures(rng: np.random.Generator, draw_photograph: DrawPhotograph) -> list[np.ndarray]:
+    """Return textures: the photographs, then the patterns."""
     textures = []
-    for index in chosen:
-        image = photograph(int(index))
+    for _ in range(_NUM_PHOTOGRAPHS):
+        image = draw_photograph(rng)
         textures.append(washed_out(rng, image) if rng.random() < _WASHED_OUT_SHARE else image)
-    number = len(textures)
-    textures += [PATTERNS[rng.integers(len(PATTERNS))](rng) for _ in range(_NUM_PATTERNS)]
-    return textures, number
+    return textures + [PATTERNS[rng.integers(len(PATTERNS))](rng) for _ in range(_NUM_PATTERNS)]
 
 
-def _choose_textures(
-    rng: np.random.Generator, count: int, num_textures: int, num_photographs: int, *, each: bool
-) -> np.ndarray:
+def _choose_textures(rng: np.random.Generator, count: int, *, each: bool) -> np.ndarray:
     """Return the textures of the faces of a part: of each face, or one for all."""
     number = count if each or (count <= 6 and rng.random() < 0.5) else 1
-    photographs = rng.random(number) < _PHOTOGRAPH_SHARE
     chosen = np.where(
-        photographs,
-        rng.integers(num_photographs, size=number),
-        rng.integers(num_photographs, num_textures, size=number),
+        rng.random(number) < _PHOTOGRAPH_SHARE,
+        rng.integers(_NUM_PHOTOGRAPHS, size=number),
+        _NUM_PHOTOGRAPHS + rng.integers(_NUM_PATTERNS, size=number),
     )
     return np.broadcast_to(chosen, count) if number == 1 else chosen
 

@@ -60,7 +60,9 @@ def flat_faces(corner: np.ndarray, edge_u: np.ndarray, edge_v: np.ndarray) -> Fa
 def join_faces(parts: list[Faces]) -> Faces:
     """Return all faces of at least one part, in order."""
     names = [field.name for field in fields(Faces)]
-    return Faces(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    return Faces(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    )
 
 
 def parallelepiped(corner: np.ndarray, axes: np.ndarray) -> Faces:
@@ -120,6 +122,4 @@ def cylinder(start: np.ndarray, end: np.ndarray, *, radius: float, sides: int = 
 def hollow(size: np.ndarray) -> Faces:
     """Return a box with one corner at the origin that is seen from inside, lengths [3] m."""
     outside = parallelepiped(np.zeros(3), np.diag(size))
-    return flat_faces(
-        outside.corner + outside.edge_u, -outside.edge_u, outside.edge_v
-    )
+    return flat_faces(outside.corner + outside.edge_u, -outside.edge_u, outside.edge_v)
