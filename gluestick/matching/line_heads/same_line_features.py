@@ -1,0 +1,237 @@
+"""What is known about whether two segments are parts of one line."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gluestick.matching.line_heads.candidate_pairs import LinePairs, candidate_mask
+from gluestick.matching.line_heads.endpoints import endpoint_line_scores
+from gluestick.matching.line_heads.epipolar_overlap import (
+    epipolar_channels,
+    fit_fundamental_matrix,
+)
+from gluestick.matching.line_heads.guidance import (
+    CarriedLines,
+    PointMatches,
+    carry_lines,
+    compare_segments,
+    in_units,
+)
+from gluestick.matching.line_heads.guided import (
+    NUM_FEATURES,
+    agreement_channels,
+    ordered,
+    resemblance_channels,
+    trust_channels,
+)
+from gluestick.matching.line_heads.neighbour_sides import (
+    Neighbours,
+    find_neighbours,
+    side_channels,
+)
+from gluestick.types import Wireframe
+
+NUM_OWN_FEATURES = 26
+NUM_SAME_LINE_FEATURES = NUM_FEATURES + NUM_OWN_FEATURES
+_ROWS_AT_ONCE = 262_144
+"""Pairs of lines compared in one go, which bounds the memory."""
+
+_SIMILARITY_SCALE, _SIMILARITY_OFFSET = 20.0, 2.0
+_TYPICAL_LENGTH = 40.0
+_TINY = 1e-6
+
+
+class PairFeatures(NamedTuple):
+    """Pairs of lines that may be parts of one line.
+
+    Attributes:
+        pairs: Which pairs, K of them.
+        features: [K, 52], numbers of the order of 1.
+    """
+
+    pairs: LinePairs
+    features: Tensor
+
+
+class _Side(NamedTuple):
+    """The lines of one image, and what is known about them."""
+
+    lines: Tensor
+    mask: Tensor
+    junctions: Tensor
+    carried: CarriedLines
+    neighbours: Neighbours
+
+    def rows(self, first: int, last: int) -> "_Side":
+        """Return some of the lines."""
+        return _Side(
+            self.lines[:, first:last],
+            self.mask[:, first:last],
+            self.junctions[:, first:last],
+            CarriedLines(*(value[:, :, first:last] for value in self.carried)),
+            Neighbours(*(value[:, first:last] for value in self.neighbours)),
+        )
+
+
+def same_line_features(
+    wireframe0: Wireframe,
+    wireframe1: Wireframe,
+    endpoint_similarity: Tensor,
+    matches: PointMatches,
+    *,
+    also: Tensor | None = None,
+) -> PairFeatures:
+    """Describe the pairs of lines that may be parts of one line.
+
+    The numbers are the same if the images or the endpoints of a line are exchanged.
+
+    Args:
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
+        endpoint_similarity: [B, J0, J1], between their junctions. Gradients reach nothing else.
+        matches: The matches that guide the lines.
+        also: [B, L0, L1] bool, further pairs to describe.
+
+    Returns:
+        The pairs and their features.
+    """
+    similarity = endpoint_line_scores(
+        endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions
+    )
+    resemblance = resemblance_channels(similarity, wireframe0.line_mask, wireframe1.line_mask)
+    with torch.no_grad(), torch.autocast(similarity.device.type, enabled=False):
+        side0 = _side(wireframe0, matches)
+        side1 = _side(wireframe1, matches.swapped())
+        F, support = fit_fundamental_matrix(matches)
+    found = []
+    at_once = max(_ROWS_AT_ONCE // max(similarity.shape[2], 1), 1)
+    for first in range(0, max(similarity.shape[1], 1), at_once):
+        rows = slice(first, first + at_once)
+        part = side0.rows(first, first + at_once)
+        with torch.no_grad(), torch.autocast(similarity.device.type, enabled=False):
+            forth = compare_segments(part.carried.lines, side1.lines[:, None])
+            back = compare_segments(side1.carried.lines, part.lines[:, None])
+            chosen = candidate_mask(
+                forth, back, similarity[:, rows].detach(), part.mask, side1.mask
+            )
+            if also is not None:
+                chosen = chosen | also[:, rows]
+            pairs = LinePairs(*chosen.nonzero(as_tuple=True))
+            guidance = [
+                *agreement_channels(forth, back),
+                *trust_channels(part.carried, side1.carried),
+            ]
+            channels = [pairs.take(channel) for channel in guidance]
+            direction = _directions(part, side1, pairs)
+            channels += _shapes(part, side1, pairs)
+            channels += epipolar_channels(
+                pairs.of0(part.lines), pairs.of1(side1.lines), F[pairs.image], support[pairs.image]
+            )
+            channels += _sides(part, side1, pairs, direction)
+            channels += _situation(matches, support, pairs)
+        alike = [pairs.take(channel[:, rows]) for channel in resemblance]
+        alike += _endpoints(endpoint_similarity, part, side1, pairs, direction)
+        features = torch.stack([*alike, *channels], dim=1)
+        found.append((pairs._replace(line0=pairs.line0 + first), features))
+    parts, features = zip(*found, strict=True)
+    joined = LinePairs(*(torch.cat(values) for values in zip(*parts, strict=True)))
+    return PairFeatures(joined, torch.cat(features))
+
+
+def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
+    lines = in_units(wireframe.detected_lines, wireframe)
+    return _Side(
+        lines,
+        wireframe.line_mask,
+        wireframe.line_junctions,
+        carry_lines(lines, matches),
+        find_neighbours(lines, matches),
+    )
+
+
+def _steps(lines: Tensor) -> Tensor:
+    return lines[..., 1, :] - lines[..., 0, :]
+
+
+def _directions(side0: _Side, side1: _Side, pairs: LinePairs) -> Tensor:
+    """[K], 1 where the lines of a pair run the same way, and -1 where they do not."""
+    carried0 = _steps(pairs.of0(side0.carried.lines[:, 0]))
+    carried1 = _steps(pairs.of1(side1.carried.lines[:, 0]))
+    steps0, steps1 = _steps(pairs.of0(side0.lines)), _steps(pairs.of1(side1.lines))
+    cosine = _cosine(carried0, steps1) + _cosine(carried1, steps0)
+    return torch.where(cosine < 0, -1.0, 1.0)
+
+
+def _cosine(first: Tensor, second: Tensor) -> Tensor:
+    lengths = first.norm(dim=-1) * second.norm(dim=-1)
+    return (first * second).sum(-1) / lengths.clamp(min=_TINY)
+
+
+def _shapes(side0: _Side, side1: _Side, pairs: LinePairs) -> list[Tensor]:
+    """Return lengths, angles to the carried lines, and distances of carried endpoints."""
+    lines0, lines1 = pairs.of0(side0.lines), pairs.of1(side1.lines)
+    carried0 = pairs.of0(side0.carried.lines[:, 0])
+    carried1 = pairs.of1(side1.carried.lines[:, 0])
+    lengths = [
+        (_steps(lines).norm(dim=-1) / _TYPICAL_LENGTH).clamp(min=0.05).log()
+        for lines in (lines0, lines1)
+    ]
+    angles = [
+        (1 - _cosine(_steps(carried), _steps(lines)).abs()).clamp(min=0).sqrt() * 2
+        for carried, lines in ((carried0, lines1), (carried1, lines0))
+    ]
+    best, worst = zip(
+        _end_distances(carried0, lines1), _end_distances(carried1, lines0), strict=True
+    )
+    return [value for both in (lengths, angles, best, worst) for value in ordered(both[0], both[1])]
+
+
+def _end_distances(carried: Tensor, lines: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far the nearer and the farther of two carried ends are from those of lines."""
+    between = (carried[:, :, None] - lines[:, None]).norm(dim=-1)  # [K, 2, 2]
+    same = torch.stack([between[:, 0, 0], between[:, 1, 1]], dim=1)
+    swapped = torch.stack([between[:, 0, 1], between[:, 1, 0]], dim=1)
+    better = torch.where((same.sum(1) <= swapped.sum(1))[:, None], same, swapped)
+    return better.amin(1).log1p() / 2 - 1, better.amax(1).log1p() / 2 - 1
+
+
+def _sides(side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor) -> list[Tensor]:
+    around0 = Neighbours(*(pairs.of0(value) for value in side0.neighbours))
+    around1 = Neighbours(*(pairs.of1(value) for value in side1.neighbours))
+    forth = side_channels(around0, pairs.of1(side1.lines), direction)
+    back = side_channels(around1, pairs.of0(side0.lines), direction)
+    return [value for both in zip(forth, back, strict=True) for value in ordered(*both)]
+
+
+def _situation(matches: PointMatches, support: Tensor, pairs: LinePairs) -> list[Tensor]:
+    """Return how many matches there are, and how many follow one epipolar geometry."""
+    total = matches.weights.sum(1)
+    agreeing = support.to(total.dtype)
+    values = (total / 200).log1p(), agreeing / total.clamp(min=1)
+    return [value[pairs.image] for value in values]
+
+
+def _endpoints(
+    similarity: Tensor, side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor
+) -> list[Tensor]:
+    """Return how alike the endpoints are that must be the same, given how the lines run."""
+    if 0 in similarity.shape[1:]:
+        empty = similarity.new_zeros(len(direction))
+        return [empty, empty, empty, empty]
+    first0, last0 = pairs.of0(side0.junctions).unbind(1)
+    first1, last1 = pairs.of1(side1.junctions).unbind(1)
+    same = torch.stack(
+        [similarity[pairs.image, first0, first1], similarity[pairs.image, last0, last1]]
+    )
+    swapped = torch.stack(
+        [similarity[pairs.image, first0, last1], similarity[pairs.image, last0, first1]]
+    )
+    forwards = direction > 0
+    ours, others = torch.where(forwards, same, swapped), torch.where(forwards, swapped, same)
+    return [
+        ours.amin(0) / _SIMILARITY_SCALE - _SIMILARITY_OFFSET,
+        ours.amax(0) / _SIMILARITY_SCALE - _SIMILARITY_OFFSET,
+        ((ours.sum(0) - others.sum(0)) / _SIMILARITY_SCALE).clamp(-4, 4),
+        others.amax(0) / _SIMILARITY_SCALE - _SIMILARITY_OFFSET,
+    ]
