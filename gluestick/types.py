@@ -89,6 +89,8 @@ class Features(_Value):
         line_scores: [B, L].
         line_mask: [B, L] bool, False for padding.
         describe: One sampler per image, which describes further positions in it.
+        side_colors: [B, L, 2, C] or None, what lies on both sides of the lines; see
+            :func:`gluestick.features.lines.side_colors.side_colors`.
     """
 
     image_size: Tensor
@@ -100,6 +102,7 @@ class Features(_Value):
     line_scores: Tensor
     line_mask: Tensor
     describe: tuple[DescriptorSampler, ...]
+    side_colors: Tensor | None = None
 
     def __post_init__(self) -> None:
         _check(
@@ -137,6 +140,8 @@ class Wireframe(_Value):
         edge_index: [2, E] int64, both directions of every line, without duplicates and
             self-loops, over the nodes of the whole batch: node p of image b has index
             b * P + p (torch-geometric's form).
+        side_colors: [B, L, 2, C] or None, what lies on both sides of the detected lines; see
+            :func:`gluestick.features.lines.side_colors.side_colors`.
     """
 
     image_size: Tensor
@@ -151,6 +156,7 @@ class Wireframe(_Value):
     line_mask: Tensor
     line_junctions: Tensor
     edge_index: Tensor
+    side_colors: Tensor | None = None
 
     def __post_init__(self) -> None:
         _check(

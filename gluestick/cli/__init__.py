@@ -8,6 +8,7 @@ from gluestick.cli.detect import detect
 from gluestick.cli.export import export
 from gluestick.cli.match import match
 from gluestick.cli.models import models
+from gluestick.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -24,6 +25,7 @@ app.command()(detect)
 app.command()(export)
 app.command()(models)
 app.command()(data)
+app.command()(train)
 app.add_typer(benchmark_app)
 
 

@@ -36,6 +36,9 @@ def stack_features(features: Sequence[Features]) -> Features:
         **_stack_fields(features, names=_KEYPOINT_FIELDS, mask="keypoint_mask"),
         **_stack_fields(features, names=_LINE_FIELDS, mask="line_mask"),
     }
+    if all(value.side_colors is not None for value in features):
+        fields = ("side_colors",)
+        stacked |= _stack_fields(features, names=fields, mask="line_mask")
     return Features(
         image_size=torch.cat([value.image_size for value in features]),
         **stacked,

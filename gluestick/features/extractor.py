@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gluestick.features.collate import stack_features
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
+from gluestick.features.lines.side_colors import side_colors
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
 from gluestick.images import ResizeConfig
@@ -145,7 +146,8 @@ class FeatureExtractor(nn.Module):
                     found = self._lines(view.turned(nearest_quarter_turn(turn or 0.0)))
                 else:
                     found = _inside(own_lines, image).to(view.image.device)
-            features.append(_single(image, points, found))
+            colors = side_colors(view.image, view.from_original(found.lines))
+            features.append(_single(image, points, found, colors=colors))
         return stack_features(features)
 
     def view(
@@ -233,7 +235,7 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines) -> Features:
+def _single(image: Tensor, points: Points, lines: Lines, *, colors: Tensor) -> Features:
     device = points.keypoints.device
     height, width = image.shape[1:]
 
@@ -250,4 +252,5 @@ def _single(image: Tensor, points: Points, lines: Lines) -> Features:
         line_scores=lines.scores[None].to(device),
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
+        side_colors=colors[None].to(device),
     )

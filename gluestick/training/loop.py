@@ -1,10 +1,11 @@
 """The loop of training: steps, averages, validation, states on disk."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class LoopConfig:
     """
 
     steps: int = 1000
-    precision: str = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     accelerator: str = "auto"
     devices: int = 1
     validate_every: int = 500
@@ -128,7 +129,6 @@ def run_training(
             optimizer,
             optimization.learning_rate * rate_at(step, num_steps=loop.steps, config=optimization),
         )
-        figures: dict[str, float] = {}
         for part in range(accumulate):
             number = step * accumulate + part
             torch.manual_seed(hash((loop.seed, number)) % 2**63)
@@ -136,11 +136,11 @@ def run_training(
             with fabric.no_backward_sync(module, enabled=part < accumulate - 1):
                 losses = task.loss(module, batch, number=number)
                 fabric.backward(losses["loss"] / accumulate)
-        if optimization.clip > 0:
-            fabric.clip_gradients(
-                module, optimizer, max_norm=optimization.clip, error_if_nonfinite=False
-            )
-        optimizer.step()
+        norm = fabric.clip_gradients(
+            module, optimizer, max_norm=optimization.clip or math.inf, error_if_nonfinite=False
+        )
+        if bool(torch.isfinite(norm)):
+            optimizer.step()
         optimizer.zero_grad()
         average.update(task.module, step)
         step += 1
@@ -166,6 +166,12 @@ def run_training(
             break
     log.close()
     return step >= loop.steps
+
+
+def training_device(loop: LoopConfig) -> torch.device:
+    """Return the device on which the first process trains."""
+    fast = loop.accelerator == "auto" and torch.cuda.is_available()
+    return torch.device("cuda" if fast or loop.accelerator in ("cuda", "gpu") else "cpu")
 
 
 def _save(
@@ -203,11 +209,8 @@ def _restore(
 def _fabric(loop: LoopConfig) -> Any:
     try:
         from lightning_fabric import Fabric
-    except ImportError:
-        try:
-            from lightning.fabric import Fabric
-        except ImportError as error:
-            raise ImportError(
-                "training needs Lightning Fabric: pip install 'gluestick-matching[train]'"
-            ) from error
+    except ImportError as error:
+        raise ImportError(
+            "training needs Lightning Fabric: pip install 'gluestick-matching[train]'"
+        ) from error
     return Fabric(accelerator=loop.accelerator, devices=loop.devices, precision=loop.precision)

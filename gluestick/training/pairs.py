@@ -1,6 +1,5 @@
 """What is trained on: pairs of images from several sources, mixed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +9,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gluestick.datasets.augmentation import Augmentation, AugmentationConfig
-from gluestick.datasets.homography_pairs import HomographyPairs, HomographyPairsConfig
+from gluestick.datasets.homography_pairs import (
+    HomographyPair,
+    HomographyPairs,
+    HomographyPairsConfig,
+)
 from gluestick.datasets.photograph_pool import PhotographPool
-from gluestick.datasets.worlds import PlanarWorlds, PlanarWorldsConfig
+from gluestick.datasets.worlds import PlanarWorlds, PlanarWorldsConfig, WorldPair
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.supervision.reprojection import DepthPair
 from gluestick.supervision.same_lines import foreground_depth
@@ -123,20 +126,16 @@ class TrainingPairs(Dataset):
         config = self.config
         rng = np.random.default_rng([config.seed, index])
         share = config.homographies / (config.homographies + config.worlds)
-        geometry: Mapping[str, Tensor | DepthPair]
-        if rng.random() < share:
-            views = self.homographies.make(index)
-            images, geometry = (views.image0, views.image1), {"H_0to1": views.H_0to1}
-        else:
-            world = self.worlds.make(index)
-            images, geometry = (world.image0, world.image1), {"depth": _depth_pair(world)}
-        images = tuple(self.augmentation(image, rng) for image in images)
-        num_lines, least = rng.choice(config.num_lines), rng.choice(_LEAST_LENGTHS)
+        made = self.homographies if rng.random() < share else self.worlds
+        pair: HomographyPair | WorldPair = made.make(index)
+        image0, image1 = (self.augmentation(image, rng) for image in (pair.image0, pair.image1))
+        num_lines, least = int(rng.choice(config.num_lines)), float(rng.choice(_LEAST_LENGTHS))
         return TrainingPair(
-            images=tuple((image * 255).round().byte() for image in images),
-            lines=tuple(self._lines(image, int(num_lines), float(least)) for image in images),
+            images=(_to_bytes(image0), _to_bytes(image1)),
+            lines=(self._lines(image0, num_lines, least), self._lines(image1, num_lines, least)),
             num_keypoints=int(rng.choice(config.num_keypoints)),
-            **geometry,
+            H_0to1=pair.H_0to1 if isinstance(pair, HomographyPair) else None,
+            depth=None if isinstance(pair, HomographyPair) else _depth_pair(pair),
         )
 
     def _lines(self, image: Tensor, number: int, least_length: float) -> Lines:
@@ -146,7 +145,11 @@ class TrainingPairs(Dataset):
         return Lines(lines=found.lines[kept], scores=found.scores[kept])
 
 
-def _depth_pair(world) -> DepthPair:
+def _to_bytes(image: Tensor) -> Tensor:
+    return (image * 255).round().byte()
+
+
+def _depth_pair(world: WorldPair) -> DepthPair:
     height, width = world.depth0.shape
     size = torch.tensor([[width, height]])
     return DepthPair(

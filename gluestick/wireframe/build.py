@@ -111,4 +111,7 @@ def _build_one(features: Features, index: int, config: WireframeConfig) -> Wiref
         line_mask=torch.ones_like(line_scores, dtype=torch.bool)[None],
         line_junctions=junction_of[None],
         edge_index=to_device(line_edges(line_junctions)),
+        side_colors=(
+            None if features.side_colors is None else features.side_colors[index][line_mask][None]
+        ),
     )

@@ -41,6 +41,8 @@ def stack_wireframes(wireframes: Sequence[Wireframe]) -> Wireframe:
     values |= {
         name: torch.cat([getattr(single, name) for single in singles]) for name in _IMAGE_FIELDS
     }
+    if all(single.side_colors is not None for single in singles):
+        values["side_colors"] = pad_and_stack([single.side_colors[0] for single in singles])
     num_nodes = values["keypoints"].shape[1]
     edges = [single.edge_index + row * num_nodes for row, single in enumerate(singles)]
     return Wireframe(**values, edge_index=torch.cat(edges, dim=1))
@@ -67,6 +69,8 @@ def split_wireframe(wireframe: Wireframe) -> list[Wireframe]:
         values = {name: getattr(wireframe, name)[image, :node_count] for name in _NODE_FIELDS}
         values |= {name: getattr(wireframe, name)[image, :line_count] for name in _LINE_FIELDS}
         values |= {name: getattr(wireframe, name)[image] for name in _IMAGE_FIELDS}
+        if wireframe.side_colors is not None:
+            values["side_colors"] = wireframe.side_colors[image, :line_count]
         edge_index = wireframe.edge_index[:, rows == row] - row * num_nodes
         singles.append(Wireframe(**values, edge_index=edge_index))
     return singles

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from gluestick.matching.line_heads.guidance import Agreement
 
-_MAX_DISTANCE = 25.0
+_MAX_DISTANCE = 35.0
 """Units of 1/640 of the longer side, between a carried line and a candidate."""
 
 _MAX_GAP = 0.5
 """The largest gap between both, as a share of the longer."""
 
-_NUM_ALIKE = 6
+_NUM_ALIKE = 8
 
 
 class LinePairs(NamedTuple):

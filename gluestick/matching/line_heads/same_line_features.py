@@ -30,9 +30,13 @@ from gluestick.matching.line_heads.neighbour_sides import (
     find_neighbours,
     side_channels,
 )
+from gluestick.matching.line_heads.side_appearance import (
+    NUM_APPEARANCE_FEATURES,
+    appearance_channels,
+)
 from gluestick.types import Wireframe
 
-NUM_OWN_FEATURES = 26
+NUM_OWN_FEATURES = 26 + NUM_APPEARANCE_FEATURES
 NUM_SAME_LINE_FEATURES = NUM_FEATURES + NUM_OWN_FEATURES
 _ROWS_AT_ONCE = 262_144
 """Pairs of lines compared in one go, which bounds the memory."""
@@ -47,7 +51,7 @@ class PairFeatures(NamedTuple):
 
     Attributes:
         pairs: Which pairs, K of them.
-        features: [K, 52], numbers of the order of 1.
+        features: [K, 58], numbers of the order of 1.
     """
 
     pairs: LinePairs
@@ -62,6 +66,7 @@ class _Side(NamedTuple):
     junctions: Tensor
     carried: CarriedLines
     neighbours: Neighbours
+    colors: Tensor | None
 
     def rows(self, first: int, last: int) -> "_Side":
         """Return some of the lines."""
@@ -71,6 +76,7 @@ class _Side(NamedTuple):
             self.junctions[:, first:last],
             CarriedLines(*(value[:, :, first:last] for value in self.carried)),
             Neighbours(*(value[:, first:last] for value in self.neighbours)),
+            None if self.colors is None else self.colors[:, first:last],
         )
 
 
@@ -104,7 +110,7 @@ def same_line_features(
         side0 = _side(wireframe0, matches)
         side1 = _side(wireframe1, matches.swapped())
         F, support = fit_fundamental_matrix(matches)
-    found = []
+    found: list[PairFeatures] = []
     at_once = max(_ROWS_AT_ONCE // max(similarity.shape[2], 1), 1)
     for first in range(0, max(similarity.shape[1], 1), at_once):
         rows = slice(first, first + at_once)
@@ -130,13 +136,19 @@ def same_line_features(
             )
             channels += _sides(part, side1, pairs, direction)
             channels += _situation(matches, support, pairs)
+            channels += appearance_channels(
+                None if part.colors is None else pairs.of0(part.colors),
+                None if side1.colors is None else pairs.of1(side1.colors),
+                direction,
+            )
         alike = [pairs.take(channel[:, rows]) for channel in resemblance]
         alike += _endpoints(endpoint_similarity, part, side1, pairs, direction)
         features = torch.stack([*alike, *channels], dim=1)
-        found.append((pairs._replace(line0=pairs.line0 + first), features))
-    parts, features = zip(*found, strict=True)
-    joined = LinePairs(*(torch.cat(values) for values in zip(*parts, strict=True)))
-    return PairFeatures(joined, torch.cat(features))
+        found.append(PairFeatures(pairs._replace(line0=pairs.line0 + first), features))
+    joined = LinePairs(
+        *(torch.cat(values) for values in zip(*(f.pairs for f in found), strict=True))
+    )
+    return PairFeatures(joined, torch.cat([f.features for f in found]))
 
 
 def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
@@ -147,6 +159,7 @@ def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
         wireframe.line_junctions,
         carry_lines(lines, matches),
         find_neighbours(lines, matches),
+        wireframe.side_colors,
     )
 
 

@@ -49,7 +49,7 @@ class SameLineTask:
         *,
         prefix: str = "line_head.",
     ) -> None:
-        self.module = head.score
+        self.module: nn.Module = head.score
         self.head, self.config, self.prefix = head, config, prefix
         self.examples, self.held_out = examples, held_out
         self.pairs_per_step = 0
@@ -91,7 +91,8 @@ class SameLineTask:
         probabilities, overlaps = outputs.sigmoid().unbind(-1)
         same, weight = self.held_out.same.cpu(), self.held_out.weight.cpu().float()
         overlap = self.held_out.overlap.cpu().float()
-        loss = same_line_loss(*outputs.unbind(-1), same, overlap, weight, overlap_weight=0.0)
+        logits, overlap_logits = outputs.unbind(-1)
+        loss = same_line_loss(logits, overlap_logits, same, overlap, weight, overlap_weight=0.0)
         precision = average_precision(probabilities, same, weight)
         return {
             "score": precision,
