@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from gluestick.supervision.line_neighbours import count_samples_beside, may_have_beside
@@ -97,6 +98,27 @@ def same_lines_from_depth(
     return _same_lines(
         carry_lines_by_depth(lines0, lines1, pair, config=config), mask0, mask1, config
     )
+
+
+@torch.no_grad()
+def best_partners(truth: SameLines) -> Tensor:
+    """Choose among the same lines one partner for each, so that they overlap the most in all.
+
+    Args:
+        truth: The truth about each pair of lines.
+
+    Returns:
+        [B, L0, L1] bool, at most one for each line.
+    """
+    chosen = torch.zeros_like(truth.same)
+    for index, (same, overlap) in enumerate(
+        zip(truth.same.cpu(), truth.overlap.cpu(), strict=True)
+    ):
+        rows, columns = same.any(1).nonzero()[:, 0], same.any(0).nonzero()[:, 0]
+        gains = torch.where(same, overlap**2, 0)[rows][:, columns]
+        row, column = linear_sum_assignment(gains.numpy(), maximize=True)
+        chosen[index, rows[row], columns[column]] = True
+    return chosen & truth.same
 
 
 def beside_each_other(samples: LineSamples, *, config: GroundTruthConfig) -> BesideEachOther:

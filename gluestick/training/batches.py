@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
+from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.supervision.reprojection import DepthPair
 from gluestick.supervision.rules import GroundTruthConfig
 from gluestick.supervision.same_lines import (
     SameLines,
+    best_partners,
     same_lines_from_depth,
     same_lines_from_homography,
 )
@@ -30,11 +32,13 @@ class Batch:
         wireframe0: The wireframes of the images 0.
         wireframe1: The wireframes of the images 1.
         lines: Which of their lines are the same.
+        partners: [B, L0, L1] bool, the best partners among them, at most one for each line.
     """
 
     wireframe0: Wireframe
     wireframe1: Wireframe
     lines: SameLines
+    partners: Tensor
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return a copy on another device."""
@@ -42,6 +46,7 @@ class Batch:
             wireframe0=self.wireframe0.to(device),
             wireframe1=self.wireframe1.to(device),
             lines=SameLines(*(value.to(device) for value in self.lines)),
+            partners=self.partners.to(device),
         )
 
 
@@ -76,7 +81,13 @@ def make_batch(
         for pair, first, second in zip(pairs, *sides, strict=True)
     ]
     wireframe0, wireframe1 = (stack_wireframes(side) for side in sides)
-    return Batch(wireframe0=wireframe0, wireframe1=wireframe1, lines=stack_same_lines(truths))
+    lines = stack_same_lines(truths)
+    return Batch(
+        wireframe0=wireframe0,
+        wireframe1=wireframe1,
+        lines=lines,
+        partners=best_partners(lines),
+    )
 
 
 def same_lines_between(
@@ -113,21 +124,6 @@ def stack_same_lines(truths: Sequence[SameLines]) -> SameLines:
         ]
         stacked.append(pad_and_stack(wide))
     return SameLines(*stacked)
-
-
-def stack_batches(batches: Sequence[Batch]) -> Batch:
-    """Put batches into one."""
-    return Batch(
-        wireframe0=stack_wireframes([batch.wireframe0 for batch in batches]),
-        wireframe1=stack_wireframes([batch.wireframe1 for batch in batches]),
-        lines=stack_same_lines(
-            [
-                SameLines(*(value[row : row + 1] for value in batch.lines))
-                for batch in batches
-                for row in range(len(batch.lines.same))
-            ]
-        ),
-    )
 
 
 def _features(

@@ -50,7 +50,7 @@ class ExtractionConfig:
     num_held_out: int = 64
     thinning: float = 0.2
     mirroring: float = 0.1
-    keep_negatives: float = 0.25
+    keep_negatives: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("thinning", "mirroring"):
@@ -133,6 +133,10 @@ class Extraction:
             parts = [
                 describe_rows(seen, nodes, matches=own, keep_negatives=config.keep_negatives)
                 for seen, own in kinds
+            ]
+            size = len(batch.partners)
+            parts = [
+                part._replace(image=part.image + kind * size) for kind, part in enumerate(parts)
             ]
         return join_rows(parts, device="cpu")
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gluestick.matching.line_heads.candidate_pairs import LinePairs
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, point_matches
 from gluestick.matching.line_heads.same_line_features import (
@@ -18,6 +19,7 @@ from gluestick.matching.line_heads.same_line_features import (
     same_line_features,
 )
 from gluestick.storage.atomic import atomic_path
+from gluestick.supervision.same_line_loss import PairTruth
 from gluestick.training.batches import Batch
 from gluestick.types import Wireframe
 
@@ -31,18 +33,28 @@ class LineRows(NamedTuple):
     """Examples for the same-line head.
 
     Attributes:
-        features: [K, 52] float16.
+        features: [K, 58] float16.
         same: [K] bool, the truth.
         overlap: [K] float16 in [0, 1], the true overlap.
+        partner: [K] bool, whether both are each other's best partner.
         weight: [K] float16, how many examples each stands for.
-        pair: [K] int32, the pair of images within the batch.
+        image: [K] int32, the pair of images within the batch.
+        line0: [K] int16, the line of its image 0.
+        line1: [K] int16, the line of its image 1.
     """
 
     features: Tensor
     same: Tensor
     overlap: Tensor
+    partner: Tensor
     weight: Tensor
-    pair: Tensor
+    image: Tensor
+    line0: Tensor
+    line1: Tensor
+
+    def truth(self) -> PairTruth:
+        """Return the truth about these examples."""
+        return PairTruth(*self[1:])
 
 
 @torch.no_grad()
@@ -51,7 +63,7 @@ def describe_rows(
     nodes: NodeAssignment,
     *,
     matches: PointMatches | None = None,
-    keep_negatives: float = 0.25,
+    keep_negatives: float = 0.5,
 ) -> LineRows:
     """Return the examples of a batch.
 
@@ -70,18 +82,35 @@ def describe_rows(
     pairs, features = same_line_features(
         batch.wireframe0, batch.wireframe1, nodes.endpoint_similarity, matches
     )
-    same, overlap, known = (pairs.take(value) for value in batch.lines)
-    weight = torch.ones_like(overlap)
+    truth = pair_truth(batch, pairs)
+    weight, kept = truth.weight, truth.weight > 0
     if keep_negatives < 1:
-        easy = ~same & (features[:, _DISTANCE_CHANNEL] > _HARD)
-        weight[easy] = 1 / keep_negatives
-        known &= ~easy | (torch.rand(easy.shape, device=easy.device) < keep_negatives)
+        easy = ~truth.same & (features[:, _DISTANCE_CHANNEL] > _HARD)
+        weight = torch.where(easy, weight / keep_negatives, weight)
+        kept &= ~easy | (torch.rand(easy.shape, device=easy.device) < keep_negatives)
     return LineRows(
-        features=features[known].half(),
-        same=same[known],
-        overlap=overlap[known].half(),
-        weight=weight[known].half(),
-        pair=pairs.image[known].int(),
+        features=features[kept].half(),
+        same=truth.same[kept],
+        overlap=truth.overlap[kept].half(),
+        partner=truth.partner[kept],
+        weight=weight[kept].half(),
+        image=pairs.image[kept].int(),
+        line0=pairs.line0[kept].short(),
+        line1=pairs.line1[kept].short(),
+    )
+
+
+def pair_truth(batch: Batch, pairs: LinePairs) -> PairTruth:
+    """Return the truth about some pairs of lines of a batch."""
+    same, overlap, known = (pairs.take(value) for value in batch.lines)
+    return PairTruth(
+        same=same,
+        overlap=overlap,
+        partner=pairs.take(batch.partners),
+        weight=known.float(),
+        image=pairs.image,
+        line0=pairs.line0,
+        line1=pairs.line1,
     )
 
 
@@ -111,9 +140,11 @@ def mirrored(batch: Batch, matches: PointMatches) -> tuple[Batch, PointMatches]:
             for name in ("keypoints", "lines", "detected_lines")
         },
     )
-    lines = batch.lines._replace(same=torch.zeros_like(batch.lines.same))
+    none = torch.zeros_like(batch.lines.same)
+    lines = batch.lines._replace(same=none)
     positions = flip(matches.positions1, (width - 1) / unit)
-    return replace(batch, wireframe1=flipped, lines=lines), matches._replace(positions1=positions)
+    changed = replace(batch, wireframe1=flipped, lines=lines, partners=none)
+    return changed, matches._replace(positions1=positions)
 
 
 class RowStore:
@@ -167,8 +198,8 @@ class RowStore:
                 part = LineRows(**load_file(path))
             except (SafetensorError, OSError) as error:
                 raise ValueError(f"{path} is damaged, remove it: {error}") from error
-            number = int(part.pair.max()) + 1 if len(part.pair) else 0
-            parts.append(part._replace(pair=part.pair + first))
+            number = int(part.image.max()) + 1 if len(part.image) else 0
+            parts.append(part._replace(image=part.image + first))
             first += number
         return join_rows(parts, device=device)
 
@@ -179,3 +210,9 @@ class RowStore:
 def join_rows(parts: Sequence[LineRows], *, device: torch.device | str) -> LineRows:
     """Return the examples of all parts in one."""
     return LineRows(*(torch.cat(values).to(device) for values in zip(*parts, strict=True)))
+
+
+def sort_rows(rows: LineRows) -> LineRows:
+    """Return the examples one pair of images after the other."""
+    order = rows.image.argsort(stable=True)
+    return LineRows(*(value[order] for value in rows))

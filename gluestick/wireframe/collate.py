@@ -41,8 +41,9 @@ def stack_wireframes(wireframes: Sequence[Wireframe]) -> Wireframe:
     values |= {
         name: torch.cat([getattr(single, name) for single in singles]) for name in _IMAGE_FIELDS
     }
-    if all(single.side_colors is not None for single in singles):
-        values["side_colors"] = pad_and_stack([single.side_colors[0] for single in singles])
+    colors = [single.side_colors[0] for single in singles if single.side_colors is not None]
+    if len(colors) == len(singles):
+        values["side_colors"] = pad_and_stack(colors)
     num_nodes = values["keypoints"].shape[1]
     edges = [single.edge_index + row * num_nodes for row, single in enumerate(singles)]
     return Wireframe(**values, edge_index=torch.cat(edges, dim=1))

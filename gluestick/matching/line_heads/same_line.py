@@ -16,7 +16,10 @@ from gluestick.matching.line_heads.same_line_features import (
 from gluestick.types import Wireframe
 
 _HIDDEN = 64
-_TINY = 1e-6
+_COPY_DISTANCE = 0.5
+"""px, within which both endpoints of a copy lie."""
+
+_COPY_PENALTY = 1e-3
 
 
 class ScoredPairs(NamedTuple):
@@ -24,13 +27,12 @@ class ScoredPairs(NamedTuple):
 
     Attributes:
         pairs: Which pairs, K of them.
-        logits: [K], of being parts of one line.
-        overlap_logits: [K], of the share that both have in common, if they are.
+        outputs: [K, 3], the logits of being parts of one line and of the share that both have in
+            common if they are, and the score as each other's best partner.
     """
 
     pairs: LinePairs
-    logits: Tensor
-    overlap_logits: Tensor
+    outputs: Tensor
 
 
 class SameLineHead(nn.Module):
@@ -48,7 +50,7 @@ class SameLineHead(nn.Module):
             nn.GELU(),
             nn.Linear(_HIDDEN, _HIDDEN),
             nn.GELU(),
-            nn.Linear(_HIDDEN, 2),
+            nn.Linear(_HIDDEN, 3),
         )
 
     def forward(
@@ -61,7 +63,7 @@ class SameLineHead(nn.Module):
         """
         matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
         scored = self.score_pairs(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
-        return one_to_one_assignment(scored, wireframe0.line_mask, wireframe1.line_mask)
+        return one_to_one_assignment(scored, wireframe0, wireframe1)
 
     def score_pairs(
         self,
@@ -79,36 +81,53 @@ class SameLineHead(nn.Module):
             matches: The matches that guide the lines.
         """
         pairs, features = same_line_features(wireframe0, wireframe1, endpoint_similarity, matches)
-        logits, overlap_logits = self.score(features).unbind(-1)
-        return ScoredPairs(pairs, logits, overlap_logits)
+        return ScoredPairs(pairs, self.score(features))
 
 
-def one_to_one_assignment(scored: ScoredPairs, mask0: Tensor, mask1: Tensor) -> Tensor:
-    """Turn the scores of pairs into an assignment in which the best partners stand out.
+def one_to_one_assignment(
+    scored: ScoredPairs, wireframe0: Wireframe, wireframe1: Wireframe
+) -> Tensor:
+    """Turn the scores of pairs into an assignment, in which copies do not compete.
 
-    A pair's value is its probability of being parts of one line, times how much both have in
-    common relative to the best other partner of either line.
+    GlueStick's double softmax with a dustbin of score 0, in which each line counts as one over
+    the number of its copies in its image. The r-th copy prefers the r-th copy of its partner.
 
     Args:
         scored: The scored pairs.
-        mask0: [B, L0] bool, the real lines.
-        mask1: [B, L1] bool.
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
 
     Returns:
         The assignment [B, L0+1, L1+1]; pairs that cannot be the same have -inf.
     """
-    shape = (*mask0.shape, mask1.shape[1])
-    probability = scored.logits.float().sigmoid()
-    shared = probability * scored.overlap_logits.float().sigmoid()
+    rank0, number0 = _copies(wireframe0)
+    rank1, number1 = _copies(wireframe1)
+    shape = (*rank0.shape, rank1.shape[1])
+    scores = scored.outputs.new_full(shape, float("-inf"), dtype=torch.float32)
     index = scored.pairs.image, scored.pairs.line0, scored.pairs.line1
-    dense = shared.new_zeros(shape).index_put(index, shared)
-    if dense.numel() == 0:
-        return F.pad(dense, (0, 1, 0, 1))
-    best0, best1 = dense.amax(2, keepdim=True), dense.amax(1, keepdim=True)
-    best = torch.maximum(scored.pairs.take(best0), scored.pairs.take(best1))
-    value = probability * shared / best.clamp(min=_TINY)
-    values = value.new_zeros(shape).index_put(index, value)
-    assignment = F.pad(values.log(), (0, 1, 0, 1))
-    assignment[:, :-1, -1] = torch.log1p(-values.amax(2).clamp(max=1 - _TINY))
-    assignment[:, -1, :-1] = torch.log1p(-values.amax(1).clamp(max=1 - _TINY))
+    scores = scores.index_put(index, scored.outputs[:, 2].float())
+    if scores.numel() == 0:
+        return F.pad(scores, (0, 1, 0, 1))
+    rows = _log_total(scores - number1.log()[:, None], dim=2)
+    columns = _log_total(scores - number0.log()[:, :, None], dim=1)
+    values = scores - (rows[:, :, None] + columns[:, None]) / 2
+    apart = rank0[:, :, None] != rank1[:, None]
+    assignment = F.pad(values - apart * _COPY_PENALTY, (0, 1, 0, 1))
+    assignment[:, :-1, -1] = -rows
+    assignment[:, -1, :-1] = -columns
     return assignment
+
+
+def _log_total(scores: Tensor, *, dim: int) -> Tensor:
+    """Return the logarithm of 1, for the dustbin, plus the sum of exponentials along ``dim``."""
+    return torch.logaddexp(scores.logsumexp(dim), scores.new_zeros(()))
+
+
+def _copies(wireframe: Wireframe) -> tuple[Tensor, Tensor]:
+    """Return how many equal lines come before each line, and how many there are: [B, L]."""
+    lines, mask = wireframe.detected_lines, wireframe.line_mask
+    ends = torch.stack([lines, lines.flip(2)], dim=2).flatten(3)  # [B, L, 2, 4]
+    apart = (ends[:, :, None] - ends[:, None, :, :1]).abs().amax(-1)  # [B, L, L, 2]
+    equal = (apart.amin(-1) < _COPY_DISTANCE) & mask[:, None] & mask[:, :, None]
+    number = equal.sum(2).clamp(min=1)
+    return equal.tril(-1).sum(2), number.to(lines.dtype)

@@ -1,7 +1,7 @@
 """Training of line layers and the same-line head of LightGlueStick, with points as they are."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 
 import torch
@@ -14,7 +14,8 @@ from gluestick.supervision.same_line_loss import same_line_loss
 from gluestick.training.batches import Batch
 from gluestick.training.calibration import average_precision, calibration_error
 from gluestick.training.extraction import Extraction
-from gluestick.training.rows import RowStore, thinned
+from gluestick.training.losses import LossConfig
+from gluestick.training.rows import RowStore, pair_truth, thinned
 from gluestick.types import Wireframe
 
 
@@ -25,7 +26,7 @@ class LineLayersTaskConfig:
     Attributes:
         line_layers: The layers that pass messages along the lines; None for all.
         trained: Patterns of the names of the parameters that are trained; all others stay.
-        overlap_weight: See :func:`gluestick.supervision.same_line_loss.same_line_loss`.
+        loss: The weights of the parts of the loss.
     """
 
     line_layers: tuple[int, ...] | None = None
@@ -34,7 +35,7 @@ class LineLayersTaskConfig:
         "transformers.*.line_layer.*",
         "log_assignment.8.final_proj_line.*",
     )
-    overlap_weight: float = 0.5
+    loss: LossConfig = field(default_factory=LossConfig)
 
 
 class ScoringNetwork(nn.Module):
@@ -96,16 +97,8 @@ class LineLayersTask:
             self.cache.add(number, self.extraction.rows(batch, number=number))
         thinning = self.extraction.config.thinning
         scored: ScoredPairs = module(batch.wireframe0, batch.wireframe1, thinning=thinning)
-        same, overlap, known = (scored.pairs.take(value) for value in batch.lines)
-        loss = same_line_loss(
-            scored.logits,
-            scored.overlap_logits,
-            same,
-            overlap,
-            known,
-            overlap_weight=self.config.overlap_weight,
-        )
-        return {"loss": loss}
+        truth = pair_truth(batch, scored.pairs)
+        return same_line_loss(scored.outputs, truth, **asdict(self.config.loss))
 
     @torch.no_grad()
     def validate(self, module: nn.Module, *, device: torch.device) -> Mapping[str, float]:
@@ -118,7 +111,9 @@ class LineLayersTask:
         for batch in self._held_out:
             scored: ScoredPairs = module(batch.wireframe0, batch.wireframe1)
             same, _, known = (scored.pairs.take(value) for value in batch.lines)
-            for kept, value in zip(values, (scored.logits.sigmoid(), same, known), strict=True):
+            for kept, value in zip(
+                values, (scored.outputs[:, 0].sigmoid(), same, known), strict=True
+            ):
                 kept.append(value.float().cpu())
         probabilities, same, weight = (torch.cat(parts) for parts in values)
         return {

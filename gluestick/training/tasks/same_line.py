@@ -1,7 +1,7 @@
 """Training of the same-line head on examples from disk."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from gluestick.matching.line_heads.same_line import SameLineHead
 from gluestick.supervision.same_line_loss import same_line_loss
 from gluestick.training.calibration import average_precision, calibration_error
-from gluestick.training.rows import LineRows
+from gluestick.training.losses import LossConfig
+from gluestick.training.rows import LineRows, sort_rows
 
 _AT_ONCE = 262_144
 
@@ -19,14 +20,16 @@ class SameLineTaskConfig:
     """How the same-line head is trained.
 
     Attributes:
-        rows: How many examples make a batch.
-        overlap_weight: See :func:`gluestick.supervision.same_line_loss.same_line_loss`.
-        noise: The standard deviation of noise that is added to the features.
+        pairs: How many pairs of images make a batch.
+        loss: The weights of the parts of the loss.
     """
 
-    rows: int = 16384
-    overlap_weight: float = 0.5
-    noise: float = 0.0
+    pairs: int = 16
+    loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1:
+            raise ValueError(f"pairs needs to be at least 1, found {self.pairs}")
 
 
 class SameLineTask:
@@ -34,7 +37,7 @@ class SameLineTask:
 
     Args:
         head: The head.
-        examples: What it learns from.
+        examples: What it learns from, one pair of images after the other.
         held_out: What it is validated on.
         config: The options.
         prefix: What the names of the weights on disk begin with.
@@ -51,54 +54,43 @@ class SameLineTask:
     ) -> None:
         self.module: nn.Module = head.score
         self.head, self.config, self.prefix = head, config, prefix
-        self.examples, self.held_out = examples, held_out
-        self.pairs_per_step = 0
+        self.examples, self.held_out = sort_rows(examples), held_out
+        self.pairs_per_step = config.pairs
 
     def batches(self, first: int, *, device: torch.device) -> Iterator[LineRows]:
-        """Yield random examples."""
+        """Yield the examples of random pairs of images."""
         examples = LineRows(*(value.to(device) for value in self.examples))
+        counts = torch.unique_consecutive(self.examples.image, return_counts=True)[1]
+        starts = counts.cumsum(0) - counts
         number = first
         while True:
             generator = torch.Generator().manual_seed(number)
-            chosen = torch.randint(len(examples.same), (self.config.rows,), generator=generator).to(
+            chosen = torch.randint(len(counts), (self.config.pairs,), generator=generator)
+            index = torch.cat([torch.arange(counts[pair]) + starts[pair] for pair in chosen]).to(
                 device
             )
-            yield LineRows(*(value[chosen] for value in examples))
+            rows = LineRows(*(value[index] for value in examples))
+            image = torch.arange(len(chosen)).repeat_interleave(counts[chosen]).to(device)
+            yield rows._replace(image=image)
             number += 1
 
     def loss(self, module: nn.Module, batch: LineRows, *, number: int) -> Mapping[str, Tensor]:
         """Return the loss of a batch of examples."""
-        features = batch.features.float()
-        if self.config.noise > 0:
-            features = features + self.config.noise * torch.randn_like(features)
-        logits, overlap_logits = module(features).unbind(-1)
-        return {
-            "loss": same_line_loss(
-                logits,
-                overlap_logits,
-                batch.same,
-                batch.overlap.float(),
-                batch.weight.float(),
-                overlap_weight=self.config.overlap_weight,
-            )
-        }
+        outputs = module(batch.features.float())
+        return same_line_loss(outputs, batch.truth(), **asdict(self.config.loss))
 
     @torch.no_grad()
     def validate(self, module: nn.Module, *, device: torch.device) -> Mapping[str, float]:
         """Return how well the held-out examples are told apart."""
         features = self.held_out.features.split(_AT_ONCE)
         outputs = torch.cat([module(part.to(device).float()).float().cpu() for part in features])
-        probabilities, overlaps = outputs.sigmoid().unbind(-1)
-        same, weight = self.held_out.same.cpu(), self.held_out.weight.cpu().float()
-        overlap = self.held_out.overlap.cpu().float()
-        logits, overlap_logits = outputs.unbind(-1)
-        loss = same_line_loss(logits, overlap_logits, same, overlap, weight, overlap_weight=0.0)
-        precision = average_precision(probabilities, same, weight)
+        truth = self.held_out.truth()
+        probabilities, weight = outputs[:, 0].sigmoid(), truth.weight.float()
+        losses = same_line_loss(outputs, truth, **asdict(self.config.loss))
         return {
-            "score": precision,
-            "loss": float(loss),
-            "calibration_error": calibration_error(probabilities, same, weight),
-            "overlap_error": float((overlaps - overlap)[same].abs().mean()),
+            "score": average_precision(probabilities, truth.same, weight),
+            "calibration_error": calibration_error(probabilities, truth.same, weight),
+            **{name: float(value) for name, value in losses.items()},
         }
 
     def weights(self, module: nn.Module) -> Mapping[str, Tensor]:
