@@ -1,5 +1,6 @@
 """Batches of pairs with their features, and examples for the same-line head made from them."""
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,12 +102,12 @@ class Extraction:
             batch_size=size,
             sampler=_From(first * size, None if number is None else number * size),
             num_workers=self.config.num_workers,
-            collate_fn=_as_list,
+            collate_fn=_packed,
             worker_init_fn=_one_thread,
             prefetch_factor=2 if self.config.num_workers else None,
         )
-        for pairs in loader:
-            yield make_batch(pairs, self.extractor, self.wireframe, device=device)
+        for packed in loader:
+            yield make_batch(pickle.loads(packed), self.extractor, self.wireframe, device=device)
 
     @torch.no_grad()
     def rows(self, batch: Batch, *, number: int, held_out: bool = False) -> LineRows:
@@ -175,8 +176,9 @@ class _From(Sampler[int]):
             index += 1
 
 
-def _as_list(pairs: list[TrainingPair]) -> list[TrainingPair]:
-    return pairs
+def _packed(pairs: list[TrainingPair]) -> bytes:
+    """Pack pairs into bytes: tensors would take a file descriptor each on their way."""
+    return pickle.dumps(pairs)
 
 
 def _one_thread(worker: int) -> None:
