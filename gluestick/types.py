@@ -3,7 +3,8 @@
 All are frozen, keyword-only and shape-checked once, when they are built. Coordinates are
 (x, y) in pixels of the original image, and the centre of the top-left pixel is (0, 0).
 Letters in shapes: B batch, N keypoints, L lines, P wireframe nodes, D descriptor size,
-E edges. Batched values are padded, and a mask says which entries are real.
+E edges. Batched values are padded, and a mask says which entries are real. Images may have been
+seen in a view (turned, say), which ``views`` remembers; positions are in the original image.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.view_frame import Views, one_view_per_image
 
 DescriptorSampler = Callable[[Tensor], Tensor]
 """Describes any positions: [M, 2] px -> [M, D], rows of unit norm."""
@@ -89,6 +91,8 @@ class Features(_Value):
         line_scores: [B, L].
         line_mask: [B, L] bool, False for padding.
         describe: One sampler per image, which describes further positions in it.
+        views: For each image the view in which keypoints were detected, None, and the same if
+            left out, for images as they are.
     """
 
     image_size: Tensor
@@ -100,6 +104,7 @@ class Features(_Value):
     line_scores: Tensor
     line_mask: Tensor
     describe: tuple[DescriptorSampler, ...]
+    views: Views = ()
 
     def __post_init__(self) -> None:
         _check(
@@ -115,6 +120,7 @@ class Features(_Value):
                 "line_mask": "B L",
             },
         )
+        object.__setattr__(self, "views", one_view_per_image(self.views, len(self.image_size)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +143,9 @@ class Wireframe(_Value):
         edge_index: [2, E] int64, both directions of every line, without duplicates and
             self-loops, over the nodes of the whole batch: node p of image b has index
             b * P + p (torch-geometric's form).
+        views: For each image the view in which it was extracted, None, and the same if left out,
+            for images as they are. Networks are to see the positions there; see
+            :func:`gluestick.viewpoint.wireframe_view.wireframe_in_view`.
     """
 
     image_size: Tensor
@@ -151,6 +160,7 @@ class Wireframe(_Value):
     line_mask: Tensor
     line_junctions: Tensor
     edge_index: Tensor
+    views: Views = ()
 
     def __post_init__(self) -> None:
         _check(
@@ -170,6 +180,7 @@ class Wireframe(_Value):
                 "edge_index": "2 E",
             },
         )
+        object.__setattr__(self, "views", one_view_per_image(self.views, self.batch_size))
 
     @property
     def batch_size(self) -> int:

@@ -63,6 +63,11 @@ def export(
     )
     names = _read_pairs(pairs) if pairs else list(combinations(_image_names(image_dir), 2))
     matcher = options.load_matcher(settings).to(select_device(device))
+    if not isinstance(matcher, PointLineMatcher):
+        raise ValueError(
+            f"{settings.model} takes both images of a pair at once and has no features of single "
+            "images to write: choose another model"
+        )
     _export_hloc(matcher, image_dir, names, output)
 
 

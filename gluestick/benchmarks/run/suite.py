@@ -13,11 +13,12 @@ from typing import Any
 import torch
 
 from gluestick.benchmarks.report.report import write_report
-from gluestick.benchmarks.run.predict import Matcher, Progress, no_progress
+from gluestick.benchmarks.run.predict import Progress, no_progress
 from gluestick.benchmarks.run.runner import Run, run_benchmark, select_pairs
 from gluestick.benchmarks.run.speed import Speed, measure_speed
 from gluestick.benchmarks.tasks.protocol import Benchmark
 from gluestick.benchmarks.tasks.registry import BenchmarkCard, benchmark_card
+from gluestick.matching.protocols import Matcher
 
 MAIN_BUDGET = 1024
 OTHER_BUDGETS = (512, 2048)
