@@ -49,8 +49,8 @@ class ViewFrame:
         """Map positions in the image to the view.
 
         Multiples of 90 degrees are exact: their map only exchanges and negates coordinates. Any
-        other map is taken relative to the centre of the view, where single precision rounds
-        least.
+        other map is taken relative to what the centre of the view shows, to half a pixel, where
+        single precision rounds least.
 
         Args:
             points: [..., 2] px of the original image.
@@ -63,18 +63,24 @@ class ViewFrame:
         if all(abs(entry) in (0, 1) for entry in linear):
             origin, image_of_origin = (0.0, 0.0), (x0, y0)
         else:
-            image_of_origin = (self.size[0] - 1) / 2, (self.size[1] - 1) / 2
-            origin = self._to_original(*image_of_origin)
+            origin = self._centre_in_original()
+            image_of_origin = (
+                a * origin[0] + b * origin[1] + x0,
+                c * origin[0] + d * origin[1] + y0,
+            )
         x, y = points[..., 0] - origin[0], points[..., 1] - origin[1]
         mapped = a * x + b * y + image_of_origin[0], c * x + d * y + image_of_origin[1]
         if isinstance(points, Tensor):
             return torch.stack(mapped, dim=-1)
         return np.stack(mapped, axis=-1)
 
-    def _to_original(self, x: float, y: float) -> tuple[float, float]:
+    def _centre_in_original(self) -> tuple[float, float]:
+        """Return where the image shows what the view shows at its centre, to half a pixel."""
         (a, b, x0), (c, d, y0) = self.affine
-        x, y, determinant = x - x0, y - y0, a * d - b * c
-        return (d * x - b * y) / determinant, (a * y - c * x) / determinant
+        x, y = (self.size[0] - 1) / 2 - x0, (self.size[1] - 1) / 2 - y0
+        half_determinant = (a * d - b * c) / 2
+        across, down = (d * x - b * y) / half_determinant, (a * y - c * x) / half_determinant
+        return round(across) / 2, round(down) / 2
 
 
 Views = tuple[ViewFrame | None, ...]

@@ -5,14 +5,14 @@ import torch
 from gluestick.benchmarks.report.results_page import write_results_page
 from gluestick.benchmarks.run.speed import Speed
 from gluestick.benchmarks.run.suite import ANY_TURN, Job, run_job, run_speed
-from gluestick.peers import load_matcher
-from gluestick.pipeline import PointLineMatcher
+from gluestick.catalog import load_matcher
+from gluestick.matching.protocols import Matcher
 
 NAMES = ("sift+ratio", "lbd")
 SETTINGS = {"max_turn": 180.0, "width": 160, "height": 120}
 
 
-def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
+def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
     return load_matcher(name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines)
 
 
