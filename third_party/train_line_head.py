@@ -22,8 +22,9 @@ from torch import nn
 
 from gluestick import PointLineMatcher
 from gluestick.benchmarks.tasks.protocol import Pair
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
 from gluestick.datasets.holdout import is_held_out
+from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.guidance import point_matches
@@ -83,11 +84,10 @@ def collect(benchmark: SyntheticBenchmark, pairs: Iterable[Pair]) -> list[LineHe
         matcher = matchers[index % len(matchers)]
         found0, found1, _ = matcher(*benchmark.load(pair))
         wireframe0, wireframe1, nodes = matcher.network.line_head.given
-        H_0to1 = pair.truth[1].H @ np.linalg.inv(pair.truth[0].H)
         truth = line_truth_from_homography(
             found0.detected_lines,
             found1.detected_lines,
-            torch.from_numpy(H_0to1)[None],
+            torch.from_numpy(pair.truth.H_0to1)[None],
             image_size0=found0.image_size,
             image_size1=found1.image_size,
         )
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=360)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    config = SyntheticConfig(pairs_per_photograph=1, seed=PAIRS_SEED)
+    config = SyntheticPairsConfig(pairs_per_photograph=1, seed=PAIRS_SEED)
     benchmark = SyntheticBenchmark(arguments.photographs, config)
     pairs = choose_pairs(benchmark, arguments.pairs, arguments.seed)
     samples = collect(benchmark, pairs)
