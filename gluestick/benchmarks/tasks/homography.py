@@ -11,14 +11,13 @@ import numpy as np
 from torch import Tensor
 
 from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
-from gluestick.benchmarks.tasks.planar import (
+from gluestick.benchmarks.tasks.planar_scores import (
     RIGHT_POINT_ERROR,
     line_figures,
-    matched_lines,
-    matched_points,
     planar_line_scores,
     planar_point_errors,
 )
+from gluestick.benchmarks.tasks.predicted_matches import matched_lines, matched_points
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
 from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
 from gluestick.estimation import estimate_homography

@@ -7,7 +7,11 @@ import numpy as np
 from torch import Tensor
 
 from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of
-from gluestick.benchmarks.tasks.planar import line_figures, planar_line_scores, planar_point_scores
+from gluestick.benchmarks.tasks.planar_scores import (
+    line_figures,
+    planar_line_scores,
+    planar_point_scores,
+)
 from gluestick.benchmarks.tasks.protocol import Figures, Pair, Prediction, Scores
 from gluestick.datasets.homographies import view_change
 from gluestick.datasets.photometric import illumination_difference

@@ -1,7 +1,7 @@
 import numpy as np
 from posed_scenes import SIZE, points_in_space, prediction, projections
 
-from gluestick.benchmarks.tasks.posed_pairs import in_stored_pixels
+from gluestick.benchmarks.tasks.predicted_matches import in_stored_pixels
 
 
 def test_points_and_lines_return_to_the_stored_pixels() -> None:
