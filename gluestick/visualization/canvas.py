@@ -153,7 +153,9 @@ class Canvas:
         for place, name in zip(self.placements, names, strict=True):
             self._name(self.part(place), name.replace("\n", " "), font)
 
-    def _name(self, on: np.ndarray, name: str, font: ImageFont.FreeTypeFont) -> None:
+    def _name(
+        self, on: np.ndarray, name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    ) -> None:
         pad = max(3, round(5 * self.unit))
         text, keep = name, len(name)
         while keep > 1 and font.getlength(text) + 2 * pad > on.shape[1]:
