@@ -71,7 +71,7 @@ def test_attention_is_restricted_to_the_edges():
     allowed = torch.stack([allowed[:4, :4], allowed[4:, 4:]])
     logits = torch.einsum("bqhd,bkhd->bhqk", query, key) / 8**0.5
     weights = logits.masked_fill(~allowed[:, None], float("-inf")).softmax(-1)
-    expected = layer.update(x, torch.einsum("bhqk,bkhd->bqhd", weights, value))
+    expected = layer.update(torch.einsum("bhqk,bkhd->bqhd", weights, value), x)
     torch.testing.assert_close(layer(x, rotary, edge_index), expected, atol=1e-5, rtol=1e-5)
 
 
