@@ -1,4 +1,4 @@
-"""The values of images: features, wireframes, cameras.
+"""The values that flow between the steps: those of images.
 
 All are frozen, keyword-only and shape-checked once, when they are built. Coordinates are
 (x, y) in pixels of the original image, and the centre of the top-left pixel is (0, 0).
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 DescriptorSampler = Callable[[Tensor], Tensor]
 """Describes any positions: [M, 2] px -> [M, D], rows of unit norm."""
 
-SomeValue = TypeVar("SomeValue", bound="Value")
+Value = TypeVar("Value", bound="BaseValue")
 
 
-class Value:
-    """Shared by the values: moving to a device."""
+class BaseValue:
+    """Shared by the dataclasses below: moving to a device."""
 
-    def to(self: SomeValue, device: torch.device | str) -> SomeValue:
+    def to(self: Value, device: torch.device | str) -> Value:
         """Return a copy with every tensor on ``device``."""
         moved = {
             field.name: value.to(device)
@@ -46,7 +46,7 @@ def check_value(value: Any, specs: dict[str, str]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Points(Value):
+class Points(BaseValue):
     """Keypoints of one image.
 
     Attributes:
@@ -66,7 +66,7 @@ class Points(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines(Value):
+class Lines(BaseValue):
     """Line segments of one image.
 
     Attributes:
@@ -82,7 +82,7 @@ class Lines(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Features(Value):
+class Features(BaseValue):
     """Keypoints and line segments of a batch of images.
 
     Attributes:
@@ -124,7 +124,7 @@ class Features(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wireframe(Value):
+class Wireframe(BaseValue):
     """A graph per image: nodes are line junctions and keypoints, edges are lines.
 
     Attributes:

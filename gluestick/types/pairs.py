@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gluestick.types.images import Value, Wireframe, check_value
+from gluestick.types.images import BaseValue, Wireframe, check_value
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matches(Value):
+class Matches(BaseValue):
     """Matches between the nodes and between the lines of two wireframes.
 
     A network that tells junctions from keypoints reports the matches of keypoint nodes in
@@ -133,7 +133,7 @@ def _pairs(matches0: Tensor, values0: Tensor, values1: Tensor, row: int) -> tupl
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroundTruth(Value):
+class GroundTruth(BaseValue):
     """The true matches between the nodes and between the lines of two wireframes.
 
     Besides indices there are two labels: -1 for a feature that certainly has no partner, and
