@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from gluestick.checks import ShapeError
-from gluestick.types import Camera, Lines, Matches, Pose, Wireframe, pad_and_stack
-from gluestick.view_frame import ViewFrame
+from gluestick.types import Camera, Lines, Matches, Pose, ViewFrame, Wireframe, pad_and_stack
 
 
 def make_wireframe(batch_size: int = 1, num_nodes: int = 4, num_lines: int = 2) -> Wireframe:

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import ShapeError
-from gluestick.types import Matches, Wireframe
-from gluestick.view_frame import ViewFrame
+from gluestick.types import Matches, ViewFrame, Wireframe
 from gluestick.wireframe.junctions import line_edges
 
 Arrays = dict[str, np.ndarray]

@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from types import NoneType
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gluestick.features.lines.given import LineArray, check_lines
-from gluestick.images.load import as_image
+from gluestick.images.load import ImageLike, as_image
 from gluestick.types import Lines
 
-Image = Tensor | np.ndarray
-OneOrMoreImages = Image | Sequence[Image]
-OneOrMoreMasks = Image | Sequence[Image | None]
-OneOrMoreLines = Lines | Image | Sequence[Lines | LineArray | None]
+Array = Tensor | np.ndarray
+OneOrMoreImages = ImageLike | Sequence[ImageLike]
+OneOrMoreMasks = Array | Sequence[Array | None]
+OneOrMoreLines = Lines | Array | Sequence[Lines | LineArray | None]
+
+_NO_SEQUENCE = (Lines, str, PathLike, Image.Image, NoneType)
+"""What is one entry of a batch, besides arrays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +56,8 @@ def as_image_batch(
     """Return images, masks and segments in the form that the steps pass on.
 
     Args:
-        images: One image or a sequence of B images, which may differ in size: tensors [3, H, W]
-            or [1, H, W] in [0, 1], or arrays [H, W] or [H, W, 3] of integers or of floats in
-            [0, 1]; or a tensor [B, 3, H, W].
+        images: One image or a sequence of B images, which may differ in size, in any form that
+            :func:`gluestick.images.load.as_image` takes; or a tensor [B, 3, H, W].
         masks: For each image [H, W], of which what is not 0 counts as True, or None.
         lines: For each image an array [L, 2, 2] or [L, 4] px, or None.
 
@@ -68,12 +73,12 @@ def as_image_batch(
 
 def _as_list(values: OneOrMoreImages | OneOrMoreMasks | OneOrMoreLines) -> list:
     """Return the entries of a batch, or the only one in a list."""
-    if isinstance(values, Lines) or (isinstance(values, Image) and values.ndim < 4):
-        return [values]
-    return list(values)
+    if isinstance(values, Array):
+        return [values] if values.ndim < 4 else list(values)
+    return [values] if isinstance(values, _NO_SEQUENCE) else list(values)
 
 
-def _as_mask(mask: Image | None) -> Tensor | None:
+def _as_mask(mask: Array | None) -> Tensor | None:
     return None if mask is None else torch.as_tensor(mask) != 0
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gluestick.checks import ShapeError, check_shapes
 from gluestick.geometry.points import Array
-from gluestick.view_frame import ViewFrame
+from gluestick.types import ViewFrame
 
 _MARGIN = 2
 """How far, px, a pixel of a copy turned by no multiple of 90 degrees keeps from what is masked."""

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from gluestick.features.collate import stack_features
-from gluestick.types import Features
-from gluestick.view_frame import ViewFrame
+from gluestick.types import Features, ViewFrame
 
 
 def make_features(seed: int, *, num_keypoints: int, num_lines: int, dim: int = 4) -> Features:

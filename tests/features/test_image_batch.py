@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gluestick.features.image_batch import as_image_batch
+from gluestick.images.load import load_image
 from gluestick.types import Lines
 
 
@@ -12,6 +16,15 @@ def test_one_of_each_is_a_batch_of_one() -> None:
     assert batch.masks[0].dtype == torch.bool
     assert batch.masks[0].sum() == 4
     assert batch.lines[0].lines.tolist() == [[[1, 2], [3, 4]]]
+
+
+def test_an_image_may_be_a_file(assets: Path) -> None:
+    path = assets / "leuven_a.jpg"
+    expected = load_image(path)
+    for images in (path, str(path), [path], [str(path)], Image.open(path)):
+        batch = as_image_batch(images)
+        assert len(batch.images) == 1
+        assert torch.equal(batch.images[0], expected)
 
 
 def test_several_of_each() -> None:
@@ -36,7 +49,10 @@ def test_a_tensor_of_images_is_a_batch() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match="an image needs to be"):
+    with pytest.raises(ValueError, match=r"a\.jpg"):
         as_image_batch(["a.jpg"])
+    for nothing in (None, [None]):
+        with pytest.raises(ValueError, match="an image needs to be"):
+            as_image_batch(nothing)
     with pytest.raises(ValueError, match="lines need the shape"):
         as_image_batch(torch.zeros(3, 4, 6), lines=np.zeros((2, 3)))

@@ -99,7 +99,7 @@ def test_the_budget_holds_where_the_matcher_ignores_it(budgets: list[dict[str, A
 def test_coordinates_are_those_of_the_original_image(budgets: list[dict[str, Any]]) -> None:
     """At half the size the centre of the first pixel is at 0.5 px of the original."""
     matcher = load_peer("vismatch:sure")
-    wireframe0, _, matches = matcher(patchwork(40, 2048), patchwork(40, 60))
+    wireframe0, _, matches = matcher(patchwork(1024, 2048), patchwork(40, 60))
     assert wireframe0.keypoints[0, 0].tolist() == [0.5, 0.5]
     assert wireframe0.keypoints[0, 1].tolist() == [2046.5, 0.5]
     assert (matches.matching_scores0[0, :3] == 1).all()

@@ -3,8 +3,7 @@ from dataclasses import replace
 import torch
 
 from gluestick.images.rotation import turn_points, turned_frame
-from gluestick.types import Wireframe
-from gluestick.view_frame import ViewFrame
+from gluestick.types import ViewFrame, Wireframe
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
 
 SIZES = [[60, 50], [51, 64], [50, 50]]

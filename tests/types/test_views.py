@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gluestick.checks import ShapeError
-from gluestick.view_frame import ViewFrame, one_view_per_image
+from gluestick.types.views import ViewFrame, one_view_per_image
 
 HALF_TURN = ViewFrame(affine=((-1, 0, 99), (0, -1, 49)), size=(100, 50))
 ZOOM = ViewFrame(affine=((2.0, 0.5, -30.0), (0.0, 1.5, 12.0)), size=(300, 120))
