@@ -137,9 +137,8 @@ class PointLineMatcher(nn.Module):
         """Detect and describe, once per image, what :meth:`match` needs.
 
         Args:
-            images: One image or a sequence of B images, which may differ in size: tensors
-                [3, H, W] or [1, H, W] in [0, 1], or arrays [H, W] or [H, W, 3] of integers or
-                of floats in [0, 1]; or a tensor [B, 3, H, W].
+            images: One image or a sequence of B images, which may differ in size, in any form
+                that :func:`gluestick.images.load.as_image` takes; or a tensor [B, 3, H, W].
             masks: For each image [H, W] bool or None; keypoints and detected segments lie
                 only where it is True.
             lines: For each image segments of your own, an array [L, 2, 2] or [L, 4] px, or
@@ -261,10 +260,7 @@ class PointLineMatcher(nn.Module):
         batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
         timer = timer or StageTimer()
         wireframe0 = self._extract(batch0, timer=timer)
-        if self.rotation == "none":
-            found = self._try(wireframe0, batch1, turns=None, timer=timer)
-        else:
-            found = self._match_in_view(wireframe0, batch0, batch1, timer=timer)
+        found = self._match_in_view(wireframe0, batch0, batch1, timer=timer)
         return wireframe0, found.wireframe1, found.matches
 
     @torch.no_grad()
@@ -291,6 +287,8 @@ class PointLineMatcher(nn.Module):
         timer: StageTimer,
     ) -> "_Attempt":
         """Vote on the views of the images 1, match them, and try others for doubtful pairs."""
+        if self.rotation == "none":
+            return self._try(wireframe0, batch1, timer=timer)
         with timer.stage("rotation"):
             votes = vote_turns(batch0, batch1, config=self.relative_turn)
         turns = [vote or 0.0 for vote in votes]
@@ -352,7 +350,7 @@ class PointLineMatcher(nn.Module):
         wireframe0: Wireframe,
         batch1: ImageBatch,
         *,
-        turns: Sequence[float] | None,
+        turns: Sequence[float] | None = None,
         timer: StageTimer,
     ) -> "_Attempt":
         wireframe1 = self._extract(batch1, turns=turns, timer=timer)
