@@ -70,9 +70,7 @@ def test_a_run_that_is_killed_outright_leaves_whole_pairs(
     benchmark_of_scenes: HomographyBenchmark,
     matcher: CountingMatcher,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gluestick.benchmarks.run.predict.FLUSH_SECONDS", 0.0)
     path = tmp_path / "predictions.h5"
     found_at_each_call = []
 
