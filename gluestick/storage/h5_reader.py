@@ -24,6 +24,8 @@ from gluestick.storage.h5_files import (
 from gluestick.storage.h5_merge import merge
 from gluestick.storage.journal import Journal, LockedError, MovedError, journal_path
 
+_inherited: list[h5py.File] = []
+
 CONFIGURATION_ENTRY = "run"
 """The entry whose attribute ``configuration`` says, as JSON, what the others depend on."""
 
@@ -64,6 +66,9 @@ class H5Reader:
 
     def close(self) -> None:
         """Close the file; it is opened again where it is needed."""
+        self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
         if self._journal is not None:
@@ -111,9 +116,10 @@ class H5Reader:
             ValueError: If the file cannot be read.
         """
         self._open()
-        start = f"{plain_name(folder)}/"
+        folder = plain_name(folder)
+        start = f"{folder}/" if folder else ""
         with self._errors(folder):
-            group = None if self._file is None else self._file.get(folder)
+            group = None if self._file is None else self._file.get(folder or "/")
             found = set(group) if isinstance(group, h5py.Group) else set()
         if self._journal is not None:
             length = len(start)
@@ -147,7 +153,7 @@ class H5Reader:
             try:
                 entry = self._read(name, keys)
             except MovedError:  # the writer has just moved it into the file
-                self.close()
+                self._close()
                 self._open()
                 entry = self._read(name, keys)
             yield entry
@@ -168,6 +174,8 @@ class H5Reader:
         """Open what there is, if this process has not done so."""
         if self._process == os.getpid():
             return
+        if self._file is not None:  # closing it would end the lock of the process it is from
+            _inherited.append(self._file)
         self._file = self._journal = None
         if journal_path(self._target).exists():
             self._journal = _recovered(self._target)

@@ -75,7 +75,7 @@ class H5Store(H5Reader):
             self._open()
             self._configure()
         except BaseException:
-            self.close()
+            self._close()
             raise
         self._kept = self._own_journal().end
         self._plan_merge()
@@ -105,7 +105,11 @@ class H5Store(H5Reader):
             if error is None or not isinstance(failure, Exception):
                 raise
         finally:
-            self.close()
+            self._close()
+
+    def close(self) -> None:
+        """Do what the end of the block does."""
+        self.__exit__(None, None, None)
 
     def append(
         self,

@@ -27,7 +27,7 @@ from gluestick.storage.raw_file import RawFile
 EARLIER = [("earlier", 8), ("c", 9)]
 STEPS = [("a", 1), ("folder/b", 2), ("c", 3), ("a", 4), ("d", 5), ("e", 6)]
 SIZE = 300
-RANDOM_KILLS = 25
+RANDOM_KILLS = 12
 
 
 def main(folder: Path, stride: int) -> None:
