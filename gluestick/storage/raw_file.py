@@ -5,7 +5,6 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 
 _open_files: "weakref.WeakSet[RawFile]" = weakref.WeakSet()
@@ -135,6 +134,5 @@ def _close_inherited() -> None:
         file.close()
 
 
-register: Callable[..., None] | None = getattr(os, "register_at_fork", None)
-if register is not None:
-    register(after_in_child=_close_inherited)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited)
