@@ -14,13 +14,12 @@ from gluestick.cli import options
 from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
 from gluestick.datasets.pair_lists import all_pairs, read_pairs
-from gluestick.export import FeaturesWriter, MatchesWriter, read_features_h5
+from gluestick.export import FeaturesReader, FeaturesWriter, MatchesWriter
 from gluestick.export.arrays import wireframe_from_arrays
 from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.types import Wireframe
 
-ENTRIES_PER_FLUSH = 20
 WIREFRAMES_IN_MEMORY = 100
 
 
@@ -77,21 +76,20 @@ def _export_hloc(
     features, matches = output / "features.h5", output / "matches.h5"
     console = Console(stderr=True)
     with FeaturesWriter(features) as images:
-        names = [name for name in dict.fromkeys(chain(*pairs)) if name not in images]
-        for count, name in enumerate(track(names, "Features", console=console), start=1):
+        missing_images = [name for name in dict.fromkeys(chain(*pairs)) if name not in images]
+        for name in track(missing_images, "Features", console=console):
             images.add(name, matcher.extract(load_image(image_dir / name)))
-            if count % ENTRIES_PER_FLUSH == 0:
-                images.flush()
+            images.flush()
 
-    @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
-    def wireframe(name: str) -> Wireframe:
-        return wireframe_from_arrays(read_features_h5(features, name)).to(matcher.device)
+    with FeaturesReader(features) as stored, MatchesWriter(matches) as writer:
 
-    with MatchesWriter(matches) as writer:
+        @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
+        def wireframe(name: str) -> Wireframe:
+            return wireframe_from_arrays(stored.read(name)).to(matcher.device)
+
         missing = [pair for pair in pairs if pair not in writer]
-        for count, (name0, name1) in enumerate(track(missing, "Matches", console=console), start=1):
+        for name0, name1 in track(missing, "Matches", console=console):
             pair = wireframe(name0), wireframe(name1)
             writer.add(name0, name1, *pair, matcher.match(*pair))
-            if count % ENTRIES_PER_FLUSH == 0:
-                writer.flush()
+            writer.flush()
     typer.echo(f"Written: {features}, {matches} ({len(pairs)} pairs, {len(missing)} of them new)")

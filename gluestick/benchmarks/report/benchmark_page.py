@@ -15,7 +15,7 @@ from PIL import Image
 from gluestick.benchmarks.report import plots
 from gluestick.benchmarks.report.tables import figures_table, group_table, seconds_table
 from gluestick.benchmarks.run.runner import PREDICTIONS, Run
-from gluestick.benchmarks.run.store import read_pair
+from gluestick.benchmarks.run.store import PairReader
 from gluestick.benchmarks.run.suite import Outcome
 from gluestick.benchmarks.run.summary import group_labels
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction, Scores
@@ -157,14 +157,14 @@ def _worst_pairs(benchmark: Benchmark, pairs: Sequence[Pair], run: Run) -> list[
         f"<p>By {html.escape(benchmark.worst_by.replace('/', ' ').replace('_', ' '))}. "
         "Crosses and dashes mark wrong matches where the benchmark tells.</p>",
     ]
-    for index in order[:_NUM_WORST]:
-        pair, scores = by_name[run.results.pairs[index].name], run.results.scores[index]
-        parts.append(f"<h3>{html.escape(pair.name)}: {badness[index]:.3g}</h3>")
-        prediction = read_pair(run.folder / PREDICTIONS, pair.name)
-        parts += [
-            f'<img alt="{html.escape(pair.name)}" src="{_data_uri(picture)}">'
-            for picture in _pictures(benchmark, pair, prediction, scores)
-        ]
+    with PairReader(run.folder / PREDICTIONS) as predictions:
+        for index in order[:_NUM_WORST]:
+            pair, scores = by_name[run.results.pairs[index].name], run.results.scores[index]
+            parts.append(f"<h3>{html.escape(pair.name)}: {badness[index]:.3g}</h3>")
+            parts += [
+                f'<img alt="{html.escape(pair.name)}" src="{_data_uri(picture)}">'
+                for picture in _pictures(benchmark, pair, predictions.read(pair.name), scores)
+            ]
     return parts
 
 

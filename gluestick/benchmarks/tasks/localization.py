@@ -162,6 +162,7 @@ class LocalizationBenchmark:
                 query=scene.images[query], reference=scene.images[names[number]], number=number
             ),
             apart=number + 1 < len(names),
+            unit=query,
         )
 
     def load(self, pair: Pair) -> tuple[Tensor, Tensor]:

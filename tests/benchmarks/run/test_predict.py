@@ -76,9 +76,8 @@ def test_a_stopped_run_goes_on(
 
 
 def test_a_run_that_is_killed_outright_leaves_whole_pairs(
-    benchmark_of_scenes: HomographyBenchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    benchmark_of_scenes: HomographyBenchmark, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("gluestick.benchmarks.run.predict.FLUSH_SECONDS", 0.0)
     path = tmp_path / "predictions.h5"
     found_at_each_call = []
 
