@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gluestick.benchmarks.run.hardware import device_name
 from gluestick.benchmarks.run.store import Configuration, PairWriter
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction
 from gluestick.export.arrays import pair_arrays
@@ -27,6 +28,10 @@ Progress = Callable[[Sequence[Pair], str], Iterable[Pair]]
 
 class Matcher(Protocol):
     """What is measured: :class:`gluestick.pipeline.PointLineMatcher`, or a peer."""
+
+    @property
+    def device(self) -> torch.device:
+        """What it runs on."""
 
     def __call__(
         self, image0: Tensor, image1: Tensor, *, timer: StageTimer
@@ -159,8 +164,8 @@ def _predict_pair(matcher: Matcher, image0: Tensor, image1: Tensor) -> Predictio
     wireframe0, wireframe1, matches = matcher(image0, image1, timer=timer)
     arrays = prediction_arrays(wireframe0, wireframe1, matches)
     seconds = {f"seconds_{stage}": np.array(value) for stage, value in timer.seconds.items()}
-    device = matches.matches0.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    # Peers may hand over matches on the CPU that they found elsewhere.
+    name = device_name(matcher.device)
     return (
         arrays
         | seconds

@@ -1,4 +1,4 @@
-"""The report of a benchmark: tables, plots and pictures on one page, and the tables alone."""
+"""The page of a benchmark: tables, plots and pictures as HTML, and the tables as Markdown."""
 
 import base64
 import html
@@ -16,6 +16,7 @@ from gluestick.benchmarks.report import plots
 from gluestick.benchmarks.report.tables import figures_table, group_table, seconds_table
 from gluestick.benchmarks.run.runner import PREDICTIONS, Run
 from gluestick.benchmarks.run.store import read_pair
+from gluestick.benchmarks.run.suite import Outcome
 from gluestick.benchmarks.run.summary import group_labels
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction, Scores
 from gluestick.storage.atomic import atomic_path
@@ -72,6 +73,18 @@ def write_report(
     _write(paths[0], page)
     _write(paths[1], markdown_report(benchmark, runs))
     return list(paths)
+
+
+def write_job_reports(outcome: Outcome) -> list[Path]:
+    """Write the report of each number of keypoints of a job, beside its runs.
+
+    Arguments and errors are those of :func:`write_report`, of all runs of the job.
+    """
+    return [
+        path
+        for runs in outcome.runs.values()
+        for path in write_report(runs[0].folder.parent, outcome.benchmark, outcome.pairs, runs)
+    ]
 
 
 def markdown_report(benchmark: Benchmark, runs: Sequence[Run]) -> str:
