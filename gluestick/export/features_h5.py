@@ -15,8 +15,10 @@ group per image name, and in it
 ``line_junctions``  [L, 2]        int64, the nodes in ``keypoints`` at both endpoints
 ==================  ============  =====================================================
 
-The group's attribute ``num_junctions`` says how many of the first nodes are junctions. The
-lines' datasets and this attribute are additions, which programs made for hloc pass over.
+The group's attribute ``num_junctions`` says how many of the first nodes are junctions. Where the
+image was seen in a view, turned for instance, the attributes ``view`` [2, 3] float64, the map from
+px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which.
+The lines' datasets and these attributes are additions, which programs made for hloc pass over.
 Coordinates are hloc's and ours: px of the original image, the centre of the top-left pixel is
 (0, 0). Importers for COLMAP add 0.5.
 """
@@ -29,7 +31,9 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, wireframe_arrays
-from gluestick.storage.h5_session import H5Session, open_group, read_array
+from gluestick.storage.h5_files import numeric
+from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_store import H5Store
 from gluestick.types import Wireframe
 
 _NEEDED = {"image_size": "2", "keypoints": "P 2"}
@@ -40,26 +44,30 @@ _OPTIONAL = {
     "line_scores": "L",
     "line_junctions": "L 2",
 }
+_ATTRIBUTES = {"num_junctions": np.int64, "view": np.float64, "view_size": np.int64}
+_VIEW = {"view": "2 3", "view_size": "2"}
 
 
 class FeaturesWriter:
-    """Writes the features of many images into one file, which is put in place at the end.
+    """Writes the features of many images into one file, which costs what is added.
 
     Use it in a ``with`` block. An earlier file is extended, and images of the same name are
-    replaced. An error in the block leaves the file as it was after the last :meth:`flush`.
+    replaced. An error in the block leaves the file as it was after the last :meth:`flush`; a
+    process that is killed leaves every image that was added. See
+    :class:`gluestick.storage.h5_store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.
 
     Raises:
-        ValueError: On entering, if there is a file that is not HDF5.
+        ValueError: On entering, if there is a file that is not HDF5, or another writer has it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._session = H5Session(path)
+        self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "FeaturesWriter":
-        self._session.__enter__()
+        self._store.__enter__()
         return self
 
     def __exit__(
@@ -68,10 +76,10 @@ class FeaturesWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._session.__exit__(kind, error, trace)
+        self._store.__exit__(kind, error, trace)
 
     def __contains__(self, name: str) -> bool:
-        return self._session.contains(name)
+        return self._store.contains(name)
 
     def add(
         self,
@@ -100,9 +108,9 @@ class FeaturesWriter:
         else:
             arrays = {key: np.asarray(array) for key, array in features.items()}
         _check(arrays)
-        attributes = {key: arrays[key] for key in ("num_junctions",) if key in arrays}
+        attributes = {key: arrays[key] for key in _ATTRIBUTES if key in arrays}
         noise = arrays.get("uncertainty", np.float32(uncertainty))
-        self._session.replace(
+        self._store.append(
             name,
             {key: _stored(arrays[key]) for key in (*_NEEDED, *_OPTIONAL) if key in arrays},
             attributes=attributes,
@@ -110,8 +118,57 @@ class FeaturesWriter:
         )
 
     def flush(self) -> None:
-        """Put what was added so far in place; it then survives a later error."""
-        self._session.flush()
+        """Have what was added so far survive a later error in the block."""
+        self._store.keep()
+
+
+class FeaturesReader:
+    """Reads the features of many images from one file, which is opened once.
+
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+
+    Args:
+        path: The HDF5 file, of this package or of hloc.
+
+    Raises:
+        ValueError: On entering, if there is no such file, or it is not HDF5 or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._reader = H5Reader(path)
+
+    def __enter__(self) -> "FeaturesReader":
+        self._reader.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    def __contains__(self, name: str) -> bool:
+        return self._reader.contains(name)
+
+    def names(self) -> list[str]:
+        """Return the names of the images, in alphabetical order."""
+        return self._reader.names()
+
+    def read(self, name: str) -> Arrays:
+        """Read the features of one image; see :func:`read_features_h5`."""
+        with self._reader.entry(name, keys=(*_NEEDED, *_OPTIONAL)) as entry:
+            arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
+            for key, dtype in _ATTRIBUTES.items():
+                if key in entry.attributes:
+                    arrays[key] = np.asarray(entry.attributes[key], dtype=dtype)
+            _check(arrays)
+            arrays["image_size"] = arrays["image_size"].astype(np.int64)
+            if "uncertainty" in entry.array_attributes["keypoints"]:
+                noise = entry.array_attributes["keypoints"]["uncertainty"]
+                arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
+        return arrays
 
 
 def write_features_h5(
@@ -143,37 +200,34 @@ def write_features_h5(
 def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
     """Read the features of one image, from this package or from hloc.
 
+    For many, :class:`FeaturesReader` is faster.
+
     Args:
         path: The HDF5 file.
         name: The image's name.
 
     Returns:
         The datasets listed at the top of this module by name, integers as int64 and the rest
-        as float32, and the attributes ``uncertainty`` and ``num_junctions`` as [] arrays. What
-        the file does not hold (the lines, in files of hloc) is left out.
+        as float32; the attributes ``uncertainty`` and ``num_junctions`` as [] arrays, and
+        ``view`` and ``view_size``. What the file does not hold (the lines, in files of hloc) is
+        left out.
 
     Raises:
         ValueError: If there is no such file or image, the file is not HDF5 or is damaged, or
             shapes do not fit together.
     """
-    with open_group(path, name) as group:
-        known = [key for key in (*_NEEDED, *_OPTIONAL) if key in group]
-        arrays = {key: read_array(group, key) for key in known}
-        _check(arrays)
-        arrays["image_size"] = arrays["image_size"].astype(np.int64)
-        if "uncertainty" in group["keypoints"].attrs:
-            noise = group["keypoints"].attrs["uncertainty"]
-            arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
-        if "num_junctions" in group.attrs:
-            arrays["num_junctions"] = np.asarray(group.attrs["num_junctions"], dtype=np.int64)
-    return arrays
+    with FeaturesReader(path) as reader:
+        return reader.read(name)
 
 
 def _check(arrays: Mapping[str, np.ndarray]) -> None:
     missing = [key for key in _NEEDED if key not in arrays]
     if missing:
         raise ValueError(f"features need {' and '.join(missing)}, found {sorted(arrays)}")
-    specs = _NEEDED | {key: spec for key, spec in _OPTIONAL.items() if key in arrays}
+    if ("view" in arrays) != ("view_size" in arrays):
+        raise ValueError("features need view and view_size together, found one of them alone")
+    optional = _OPTIONAL | _VIEW
+    specs = _NEEDED | {key: spec for key, spec in optional.items() if key in arrays}
     check_shapes("features", arrays, specs)
     nodes, num_nodes = arrays.get("line_junctions"), len(arrays["keypoints"])
     if nodes is not None and nodes.size and not 0 <= nodes.min() <= nodes.max() < num_nodes:

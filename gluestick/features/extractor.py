@@ -12,6 +12,7 @@ from gluestick.features.lines.side_colors import side_colors
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
 from gluestick.images import ResizeConfig
+from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
 from gluestick.timing import StageTimer
 from gluestick.types import Features, Lines, Points
@@ -123,7 +124,8 @@ class FeatureExtractor(nn.Module):
             timer: Where the seconds of the stages "keypoints" and "lines" are added up.
 
         Returns:
-            The features in px of the images, on the module's device.
+            The features in px of the images, on the module's device; ``views`` says how each was
+            turned.
 
         Raises:
             ValueError: If there is no image, a shape does not fit, the sequences differ in
@@ -147,7 +149,7 @@ class FeatureExtractor(nn.Module):
                 else:
                     found = _inside(own_lines, image).to(view.image.device)
             colors = side_colors(view.image, view.from_original(found.lines))
-            features.append(_single(image, points, found, colors=colors))
+            features.append(_single(image, points, found, turn=turn or 0.0, colors=colors))
         return stack_features(features)
 
     def view(
@@ -235,7 +237,9 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines, *, colors: Tensor) -> Features:
+def _single(
+    image: Tensor, points: Points, lines: Lines, *, turn: float, colors: Tensor
+) -> Features:
     device = points.keypoints.device
     height, width = image.shape[1:]
 
@@ -253,4 +257,5 @@ def _single(image: Tensor, points: Points, lines: Lines, *, colors: Tensor) -> F
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
         side_colors=colors[None].to(device),
+        views=(turned_frame((width, height), angle=turn),),
     )

@@ -135,10 +135,9 @@ def mirrored(batch: Batch, matches: PointMatches) -> tuple[Batch, PointMatches]:
     wireframe: Wireframe = batch.wireframe1
     flipped = replace(
         wireframe,
-        **{
-            name: flip(getattr(wireframe, name), width - 1)
-            for name in ("keypoints", "lines", "detected_lines")
-        },
+        keypoints=flip(wireframe.keypoints, width - 1),
+        lines=flip(wireframe.lines, width - 1),
+        detected_lines=flip(wireframe.detected_lines, width - 1),
     )
     none = torch.zeros_like(batch.lines.same)
     lines = batch.lines._replace(same=none)

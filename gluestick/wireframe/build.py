@@ -114,4 +114,5 @@ def _build_one(features: Features, index: int, config: WireframeConfig) -> Wiref
         side_colors=(
             None if features.side_colors is None else features.side_colors[index][line_mask][None]
         ),
+        views=features.views[index : index + 1],
     )

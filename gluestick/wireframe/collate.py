@@ -46,7 +46,8 @@ def stack_wireframes(wireframes: Sequence[Wireframe]) -> Wireframe:
         values["side_colors"] = pad_and_stack(colors)
     num_nodes = values["keypoints"].shape[1]
     edges = [single.edge_index + row * num_nodes for row, single in enumerate(singles)]
-    return Wireframe(**values, edge_index=torch.cat(edges, dim=1))
+    views = tuple(view for single in singles for view in single.views)
+    return Wireframe(**values, edge_index=torch.cat(edges, dim=1), views=views)
 
 
 def split_wireframe(wireframe: Wireframe) -> list[Wireframe]:
@@ -73,5 +74,5 @@ def split_wireframe(wireframe: Wireframe) -> list[Wireframe]:
         if wireframe.side_colors is not None:
             values["side_colors"] = wireframe.side_colors[image, :line_count]
         edge_index = wireframe.edge_index[:, rows == row] - row * num_nodes
-        singles.append(Wireframe(**values, edge_index=edge_index))
+        singles.append(Wireframe(**values, edge_index=edge_index, views=wireframe.views[image]))
     return singles
