@@ -1,7 +1,7 @@
 """Batches of pairs with their features, and examples for the same-line head made from them."""
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,20 +38,26 @@ class ExtractionConfig:
         batch_size: How many pairs make a batch.
         num_workers: How many processes make pairs; 0 makes them in the main one.
         num_pairs: How many pairs fill the cache.
+        first_pair: From which one on.
         num_held_out: How many held-out pairs there are to validate on.
         thinning: How likely it is in [0, 1] that only a random share of the point matches of a
             pair guides the lines.
         mirroring: The share in [0, 1] of batches whose images 1 are also seen in a mirror.
         keep_negatives: The share of the easy negative examples that is kept.
+        part: Which share of the batches this process makes, so that several can fill a cache.
+        parts: How many processes do.
     """
 
     batch_size: int = 8
     num_workers: int = 0
     num_pairs: int = 2000
+    first_pair: int = 0
     num_held_out: int = 64
     thinning: float = 0.2
     mirroring: float = 0.1
     keep_negatives: float = 0.5
+    part: int = 0
+    parts: int = 1
 
     def __post_init__(self) -> None:
         for name in ("thinning", "mirroring"):
@@ -59,6 +65,10 @@ class ExtractionConfig:
                 raise ValueError(f"{name} needs to be in [0, 1], found {getattr(self, name)}")
         if not 0 < self.keep_negatives <= 1:
             raise ValueError(f"keep_negatives needs to be in (0, 1], found {self.keep_negatives}")
+        if not 0 <= self.part < self.parts:
+            raise ValueError(
+                f"part needs to be at least 0 and below parts, found {self.part} of {self.parts}"
+            )
         for name in ("batch_size", "num_pairs", "num_held_out"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs to be at least 1, found {getattr(self, name)}")
@@ -83,13 +93,12 @@ class Extraction:
         self.data, self.config = data, config
 
     def batches(
-        self, first: int, number: int | None, *, device: torch.device, held_out: bool = False
+        self, numbers: Iterable[int], *, device: torch.device, held_out: bool = False
     ) -> Iterator[Batch]:
-        """Yield batches on the device, from one on.
+        """Yield batches on the device.
 
         Args:
-            first: The number of the first batch.
-            number: How many, or None for no end.
+            numbers: Which ones.
             device: Where they are made.
             held_out: Whether photographs that are never trained on are taken.
         """
@@ -100,7 +109,7 @@ class Extraction:
         loader = DataLoader(
             TrainingPairs(data, size=_ENDLESS, lines=_ALL_LINES),
             batch_size=size,
-            sampler=_From(first * size, None if number is None else number * size),
+            sampler=_PairsOf(numbers, size),
             num_workers=self.config.num_workers,
             collate_fn=_packed,
             worker_init_fn=_one_thread,
@@ -143,16 +152,18 @@ class Extraction:
 
     def fill(self, store: RowStore, *, device: torch.device, held_out: bool, say: Say) -> None:
         """Add the examples that a store lacks."""
-        pairs = self.config.num_held_out if held_out else self.config.num_pairs
-        total = -(-pairs // self.config.batch_size)
-        first = next((number for number in range(total) if number not in store), total)
-        batches = self.batches(first, total - first, device=device, held_out=held_out)
-        for number, batch in enumerate(batches if first < total else (), start=first):
-            if number not in store:
-                store.add(number, self.rows(batch, number=number, held_out=held_out))
-            if (number + 1) % 10 == 0 or number + 1 == total:
-                kind = "held-out" if held_out else "training"
-                say(f"{kind} pairs: {(number + 1) * self.config.batch_size} of {pairs}")
+        config = self.config
+        pairs = config.num_held_out if held_out else config.num_pairs
+        total = -(-pairs // config.batch_size)
+        first = 0 if held_out else config.first_pair // config.batch_size
+        numbers = range(first + config.part, first + total, config.parts)
+        missing = [number for number in numbers if number not in store]
+        kind, size = "held-out" if held_out else "training", config.batch_size
+        batches = self.batches(missing, device=device, held_out=held_out)
+        for done, (number, batch) in enumerate(zip(missing, batches, strict=True), start=1):
+            store.add(number, self.rows(batch, number=number, held_out=held_out))
+            if done % 10 == 0 or done == len(missing):
+                say(f"{kind} pairs: {done * size} of {len(missing) * size}")
 
 
 def open_stores(folder: Path, origin: dict[str, Any]) -> tuple[RowStore, RowStore]:
@@ -163,17 +174,15 @@ def open_stores(folder: Path, origin: dict[str, Any]) -> tuple[RowStore, RowStor
     )
 
 
-class _From(Sampler[int]):
-    """All indices from one on, as many as asked for, or without end."""
+class _PairsOf(Sampler[int]):
+    """The indices of the pairs of some batches."""
 
-    def __init__(self, first: int, number: int | None) -> None:
-        self.first, self.number = first, number
+    def __init__(self, numbers: Iterable[int], size: int) -> None:
+        self.numbers, self.size = numbers, size
 
     def __iter__(self) -> Iterator[int]:
-        index = self.first
-        while self.number is None or index < self.first + self.number:
-            yield index
-            index += 1
+        for number in self.numbers:
+            yield from range(number * self.size, (number + 1) * self.size)
 
 
 def _packed(pairs: list[TrainingPair]) -> bytes:

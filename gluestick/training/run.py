@@ -127,7 +127,7 @@ def _initialize(module: LightGlueStick | SameLineHead, path: str, *, prefix: str
 def _origin(config: TrainConfig) -> dict:
     """Return what the examples in a cache depend on, apart from how many there are."""
     extraction = asdict(config.extraction)
-    for name in ("num_workers", "num_pairs", "num_held_out"):
+    for name in ("num_workers", "num_pairs", "first_pair", "num_held_out", "part", "parts"):
         del extraction[name]
     data = asdict(config.data)
     photographs = Path(config.data.photographs)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
+from itertools import count
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +90,7 @@ class LineLayersTask:
 
     def batches(self, first: int, *, device: torch.device) -> Iterator[Batch]:
         """Yield batches on the device, from a number on."""
-        return self.extraction.batches(first, None, device=device)
+        return self.extraction.batches(count(first), device=device)
 
     def loss(self, module: nn.Module, batch: Batch, *, number: int) -> Mapping[str, Tensor]:
         """Return the loss of a batch, and keep its examples."""
@@ -106,7 +107,9 @@ class LineLayersTask:
         if not self._held_out:
             config = self.extraction.config
             number = -(-config.num_held_out // config.batch_size)
-            self._held_out = list(self.extraction.batches(0, number, device=device, held_out=True))
+            self._held_out = list(
+                self.extraction.batches(range(number), device=device, held_out=True)
+            )
         values: list[list[Tensor]] = [[], [], []]
         for batch in self._held_out:
             scored: ScoredPairs = module(batch.wireframe0, batch.wireframe1)
