@@ -12,6 +12,7 @@ from gluestick.matching.line_heads.epipolar_overlap import (
     fit_fundamental_matrix,
 )
 from gluestick.matching.line_heads.guidance import (
+    Agreement,
     CarriedLines,
     PointMatches,
     carry_lines,
@@ -38,7 +39,7 @@ from gluestick.types import Wireframe
 
 NUM_OWN_FEATURES = 26 + NUM_APPEARANCE_FEATURES
 NUM_SAME_LINE_FEATURES = NUM_FEATURES + NUM_OWN_FEATURES
-_ROWS_AT_ONCE = 262_144
+_PAIRS_AT_ONCE = 262_144
 """Pairs of lines compared in one go, which bounds the memory."""
 
 _SIMILARITY_SCALE, _SIMILARITY_OFFSET = 20.0, 2.0
@@ -85,8 +86,6 @@ def same_line_features(
     wireframe1: Wireframe,
     endpoint_similarity: Tensor,
     matches: PointMatches,
-    *,
-    also: Tensor | None = None,
 ) -> PairFeatures:
     """Describe the pairs of lines that may be parts of one line.
 
@@ -97,7 +96,6 @@ def same_line_features(
         wireframe1: The wireframes of the images 1.
         endpoint_similarity: [B, J0, J1], between their junctions. Gradients reach nothing else.
         matches: The matches that guide the lines.
-        also: [B, L0, L1] bool, further pairs to describe.
 
     Returns:
         The pairs and their features.
@@ -109,9 +107,9 @@ def same_line_features(
     with torch.no_grad(), torch.autocast(similarity.device.type, enabled=False):
         side0 = _side(wireframe0, matches)
         side1 = _side(wireframe1, matches.swapped())
-        F, support = fit_fundamental_matrix(matches)
+        geometry = _Geometry(matches, *fit_fundamental_matrix(matches))
     found: list[PairFeatures] = []
-    at_once = max(_ROWS_AT_ONCE // max(similarity.shape[2], 1), 1)
+    at_once = max(_PAIRS_AT_ONCE // max(similarity.shape[2], 1), 1)
     for first in range(0, max(similarity.shape[1], 1), at_once):
         rows = slice(first, first + at_once)
         part = side0.rows(first, first + at_once)
@@ -121,34 +119,33 @@ def same_line_features(
             chosen = candidate_mask(
                 forth, back, similarity[:, rows].detach(), part.mask, side1.mask
             )
-            if also is not None:
-                chosen = chosen | also[:, rows]
             pairs = LinePairs(*chosen.nonzero(as_tuple=True))
-            guidance = [
-                *agreement_channels(forth, back),
-                *trust_channels(part.carried, side1.carried),
-            ]
-            channels = [pairs.take(channel) for channel in guidance]
             direction = _directions(part, side1, pairs)
-            channels += _shapes(part, side1, pairs)
-            channels += epipolar_channels(
-                pairs.of0(part.lines), pairs.of1(side1.lines), F[pairs.image], support[pairs.image]
-            )
-            channels += _sides(part, side1, pairs, direction)
-            channels += _situation(matches, support, pairs)
-            channels += appearance_channels(
-                None if part.colors is None else pairs.of0(part.colors),
-                None if side1.colors is None else pairs.of1(side1.colors),
-                direction,
-            )
+            channels = [
+                *_guidance(forth, back, pairs, direction),
+                *(pairs.take(value) for value in trust_channels(part.carried, side1.carried)),
+                *_shapes(part, side1, pairs),
+                *_epipolar(part, side1, pairs, geometry),
+                *_sides(part, side1, pairs, direction),
+                *_situation(geometry, pairs),
+                *_appearance(part, side1, pairs, direction),
+            ]
         alike = [pairs.take(channel[:, rows]) for channel in resemblance]
         alike += _endpoints(endpoint_similarity, part, side1, pairs, direction)
         features = torch.stack([*alike, *channels], dim=1)
         found.append(PairFeatures(pairs._replace(line0=pairs.line0 + first), features))
     joined = LinePairs(
-        *(torch.cat(values) for values in zip(*(f.pairs for f in found), strict=True))
+        *(torch.cat(values) for values in zip(*(part.pairs for part in found), strict=True))
     )
-    return PairFeatures(joined, torch.cat([f.features for f in found]))
+    return PairFeatures(joined, torch.cat([part.features for part in found]))
+
+
+class _Geometry(NamedTuple):
+    """What is known about the points of each pair of images."""
+
+    matches: PointMatches
+    F: Tensor
+    support: Tensor
 
 
 def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
@@ -179,6 +176,40 @@ def _directions(side0: _Side, side1: _Side, pairs: LinePairs) -> Tensor:
 def _cosine(first: Tensor, second: Tensor) -> Tensor:
     lengths = first.norm(dim=-1) * second.norm(dim=-1)
     return (first * second).sum(-1) / lengths.clamp(min=_TINY)
+
+
+def _guidance(
+    forth: Agreement, back: Agreement, pairs: LinePairs, direction: Tensor
+) -> list[Tensor]:
+    """Return how well the lines agree, with left compared to left where they run the same way."""
+    image, line0, line1 = pairs
+    ahead = Agreement(*(value[image, :, line0, line1] for value in forth))  # [K, 3]
+    behind = Agreement(*(value[image, :, line1, line0] for value in back))
+    order = torch.tensor([0, 2, 1], device=direction.device)
+    backwards = (direction < 0)[:, None]
+    behind = Agreement(*(torch.where(backwards, value[:, order], value) for value in behind))
+    values = agreement_channels(
+        Agreement(*(value.T[None, :, :, None] for value in ahead)),
+        Agreement(*(value.T[None, :, None] for value in behind)),
+    )
+    return [value[0, :, 0] for value in values]
+
+
+def _epipolar(side0: _Side, side1: _Side, pairs: LinePairs, geometry: _Geometry) -> list[Tensor]:
+    return epipolar_channels(
+        pairs.of0(side0.lines),
+        pairs.of1(side1.lines),
+        geometry.F[pairs.image],
+        geometry.support[pairs.image],
+    )
+
+
+def _appearance(side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor) -> list[Tensor]:
+    return appearance_channels(
+        None if side0.colors is None else pairs.of0(side0.colors),
+        None if side1.colors is None else pairs.of1(side1.colors),
+        direction,
+    )
 
 
 def _shapes(side0: _Side, side1: _Side, pairs: LinePairs) -> list[Tensor]:
@@ -217,10 +248,10 @@ def _sides(side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor) -> l
     return [value for both in zip(forth, back, strict=True) for value in ordered(*both)]
 
 
-def _situation(matches: PointMatches, support: Tensor, pairs: LinePairs) -> list[Tensor]:
+def _situation(geometry: _Geometry, pairs: LinePairs) -> list[Tensor]:
     """Return how many matches there are, and how many follow one epipolar geometry."""
-    total = matches.weights.sum(1)
-    agreeing = support.to(total.dtype)
+    total = geometry.matches.weights.sum(1)
+    agreeing = geometry.support.to(total.dtype)
     values = (total / 200).log1p(), agreeing / total.clamp(min=1)
     return [value[pairs.image] for value in values]
 
