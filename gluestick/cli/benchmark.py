@@ -29,12 +29,13 @@ from gluestick.benchmarks.run.suite import find_jobs, models_by_budget, run_job,
 from gluestick.benchmarks.run.summary import figure, write_json
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
+from gluestick.catalog import load_matcher, matcher_card
 from gluestick.cli import options
 from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
 from gluestick.config import MatchConfig, load_config
-from gluestick.peers import PEERS, load_matcher, matcher_card
-from gluestick.pipeline import PointLineMatcher
+from gluestick.matching.protocols import Matcher
+from gluestick.peers import PEERS
 from gluestick.pretrained import DEFAULT_MODEL, MODELS
 from gluestick.storage.atomic import atomic_path
 
@@ -193,7 +194,7 @@ def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
 
 def _load_own(
     own: MatchConfig, *, max_num_keypoints: int | None, max_num_lines: int | None
-) -> PointLineMatcher:
+) -> Matcher:
     """Load the model with its own settings, and a peer, which has none, by its name."""
     return load_matcher(
         own.model,
@@ -291,7 +292,7 @@ def run_all(
     names = _names(model or DEFAULT_MODEL, peers)
     selected = select_device(device)
 
-    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
+    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
         matcher = load_matcher(
             name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
         )

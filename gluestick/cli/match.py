@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -92,7 +92,7 @@ def match(
         max_error=max_error,
     )
     images = load_image(image0), load_image(image1)
-    given = {
+    given: dict[str, Any] = {
         "mask0": load_mask(mask0) if mask0 else None,
         "mask1": load_mask(mask1) if mask1 else None,
         "lines0": load_lines(lines0) if lines0 else None,

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from gluestick.catalog import load_matcher as load_named_matcher
+from gluestick.catalog import matcher_card
 from gluestick.config import MatchConfig, load_match_config
-from gluestick.peers import load_matcher as load_named_matcher
-from gluestick.pipeline import PointLineMatcher
+from gluestick.matching.protocols import Matcher
 
 Model = Annotated[str | None, typer.Option(help="A model or a peer; see `gluestick models`.")]
 Weights = Annotated[
@@ -96,7 +97,7 @@ def match_config(
     fields = {"model": model, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]
-    config = load_match_config(path, [*named, *(overrides or ())])
+    config = load_match_config(path, [*named, *(overrides or ())], find_card=matcher_card)
     return replace(
         config,
         weights=weights or config.weights,
@@ -104,7 +105,7 @@ def match_config(
     )
 
 
-def load_matcher(config: MatchConfig) -> PointLineMatcher:
+def load_matcher(config: MatchConfig) -> Matcher:
     """Load the matcher that a configuration names.
 
     Raises:
