@@ -47,7 +47,7 @@ def log_double_softmax(
     Returns:
         The assignment [B, M+1, N+1].
     """
-    scores = _at_least_single(scores)
+    scores = at_least_single(scores)
     batch_size, num_rows, num_columns = scores.shape
     impossible = _impossible(mask0, mask1)
     if impossible is not None:
@@ -79,7 +79,7 @@ def sigmoid_log_double_softmax(
         The assignment [B, M+1, N+1].
     """
     scores, matchability0, matchability1 = map(
-        _at_least_single, (scores, matchability0, matchability1)
+        at_least_single, (scores, matchability0, matchability1)
     )
     rows = scores if mask1 is None else scores.masked_fill(~mask1[:, None], float("-inf"))
     columns = scores if mask0 is None else scores.masked_fill(~mask0[:, :, None], float("-inf"))
@@ -96,8 +96,8 @@ def sigmoid_log_double_softmax(
     )
 
 
-def _at_least_single(scores: Tensor) -> Tensor:
-    """Convert half precision, which is too coarse for log-probabilities, to single."""
+def at_least_single(scores: Tensor) -> Tensor:
+    """Convert half precision, which is too coarse for probabilities, to single."""
     return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
 
@@ -112,6 +112,24 @@ def _assemble(pairs: Tensor, unmatched0: Tensor, unmatched1: Tensor) -> Tensor:
     assignment[:, :-1, -1] = unmatched0
     assignment[:, -1, :-1] = unmatched1
     return assignment
+
+
+def block_diagonal(junctions: Tensor, keypoints: Tensor) -> Tensor:
+    """Join two assignments into one in which no pair mixes them.
+
+    Args:
+        junctions: [B, J0+1, J1+1].
+        keypoints: [B, K0+1, K1+1].
+
+    Returns:
+        [B, J0+K0+1, J1+K1+1], junctions first.
+    """
+    rows, columns = junctions.shape[1] - 1, junctions.shape[2] - 1
+    joined = F.pad(keypoints, (columns, 0, rows, 0), value=float("-inf"))
+    joined[:, :rows, :columns] = junctions[:, :-1, :-1]
+    joined[:, :rows, -1] = junctions[:, :-1, -1]
+    joined[:, -1, :columns] = junctions[:, -1, :-1]
+    return joined
 
 
 def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches:

@@ -71,9 +71,10 @@ def _localization() -> Task:
 
 
 def _synthetic() -> Task:
-    from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
+    from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+    from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 
-    return SyntheticConfig, SyntheticBenchmark
+    return SyntheticPairsConfig, SyntheticBenchmark
 
 
 _CARDS = (
