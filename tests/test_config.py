@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from gluestick.config import MatchConfig, load_config, load_match_config
-from gluestick.pretrained import MODELS
+from gluestick.pretrained import MODELS, model_card
 
 
 def test_defaults_are_those_of_the_default_model() -> None:
@@ -15,6 +15,21 @@ def test_defaults_are_those_of_the_default_model() -> None:
 def test_defaults_follow_the_named_model() -> None:
     config = load_match_config(None, ["model=superpoint-lsd-gluestick"])
     assert config.pipeline == MODELS["superpoint-lsd-gluestick"].config
+
+
+def test_whose_card_is_found_gives_the_defaults() -> None:
+    asked = []
+
+    def find_card(name: str) -> object:
+        asked.append(name)
+        return model_card("disk-lsd")
+
+    config = load_match_config(None, ["model=own", "max_error=2"], find_card=find_card)
+    assert asked == ["own"]
+    assert (config.model, config.max_error) == ("own", 2.0)
+    assert config.pipeline == MODELS["disk-lsd"].config
+    with pytest.raises(ValueError, match="no model 'own'"):
+        load_match_config(None, ["model=own"])
 
 
 def test_overrides_come_after_the_file(tmp_path: Path) -> None:

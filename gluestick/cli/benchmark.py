@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gluestick.benchmarks.run.runner import Run
     from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
     from gluestick.config import MatchConfig
-    from gluestick.pipeline import PointLineMatcher
+    from gluestick.matching.protocols import Matcher
 
 app = typer.Typer(
     name="benchmark",
@@ -130,8 +130,8 @@ def _own_settings(
     rotation: str | None,
 ) -> MatchConfig:
     """Return the settings of the model; a peer has only its name and files."""
+    from gluestick.catalog import matcher_card
     from gluestick.config import MatchConfig
-    from gluestick.peers import matcher_card
     from gluestick.pretrained import MODELS
 
     if model is None or model in MODELS:
@@ -160,8 +160,8 @@ def _score(contest: _Contest) -> list[Run]:
 
 def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
     from gluestick.benchmarks.run.runner import run_benchmark
+    from gluestick.catalog import load_matcher
     from gluestick.cli.devices import select_device
-    from gluestick.peers import load_matcher
 
     budgets = {
         "max_num_keypoints": contest.max_num_keypoints,
@@ -194,9 +194,9 @@ def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
 
 def _load_own(
     own: MatchConfig, *, max_num_keypoints: int | None, max_num_lines: int | None
-) -> PointLineMatcher:
+) -> Matcher:
     """Load the model with its own settings, and a peer, which has none, by its name."""
-    from gluestick.peers import load_matcher
+    from gluestick.catalog import load_matcher
     from gluestick.pretrained import MODELS
 
     return load_matcher(
@@ -211,7 +211,8 @@ def _load_own(
 
 def _names(model: str, peers: str) -> list[str]:
     """Return the model and its peers, each once; ``all`` stands for every peer."""
-    from gluestick.peers import PEERS, matcher_card
+    from gluestick.catalog import matcher_card
+    from gluestick.peers import PEERS
 
     named = [name.strip() for name in peers.split(",") if name.strip()]
     groups = ([*PEERS] if name == "all" else [name] for name in named)
@@ -306,8 +307,8 @@ def run_all(
     from gluestick.benchmarks.report.benchmark_page import write_job_reports
     from gluestick.benchmarks.report.results_page import write_results_page
     from gluestick.benchmarks.run.suite import find_jobs, models_by_budget, run_job, run_speed
+    from gluestick.catalog import load_matcher
     from gluestick.cli.devices import select_device
-    from gluestick.peers import load_matcher
     from gluestick.pretrained import DEFAULT_MODEL
 
     plots.check_matplotlib()
@@ -315,7 +316,7 @@ def run_all(
     names = _names(model or DEFAULT_MODEL, peers)
     selected = select_device(device)
 
-    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
+    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
         matcher = load_matcher(
             name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
         )

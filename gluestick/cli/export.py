@@ -48,6 +48,7 @@ def export(
     """
     from gluestick.cli.devices import select_device
     from gluestick.datasets.pair_lists import all_pairs, read_pairs
+    from gluestick.pipeline import PointLineMatcher
 
     if format != "hloc":
         raise ValueError(f"the format needs to be hloc, found {format!r}")
@@ -64,6 +65,11 @@ def export(
     )
     names = read_pairs(pairs) if pairs else all_pairs(image_dir)
     matcher = options.load_matcher(settings).to(select_device(device))
+    if not isinstance(matcher, PointLineMatcher):
+        raise ValueError(
+            f"{settings.model} takes both images of a pair at once and has no features of single "
+            "images to write: choose another model"
+        )
     _export_hloc(matcher, image_dir, names, output)
 
 

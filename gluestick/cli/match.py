@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -90,7 +90,7 @@ def match(
         max_error=max_error,
     )
     images = load_image(image0), load_image(image1)
-    given = {
+    given: dict[str, Any] = {
         "mask0": load_mask(mask0) if mask0 else None,
         "mask1": load_mask(mask1) if mask1 else None,
         "lines0": load_lines(lines0) if lines0 else None,

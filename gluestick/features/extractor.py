@@ -11,6 +11,7 @@ from gluestick.features.lines.registry import LineDetectorConfig, build_line_det
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
 from gluestick.images import ResizeConfig
+from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
 from gluestick.timing import StageTimer
 from gluestick.types import Features, Lines, Points
@@ -122,7 +123,8 @@ class FeatureExtractor(nn.Module):
             timer: Where the seconds of the stages "keypoints" and "lines" are added up.
 
         Returns:
-            The features in px of the images, on the module's device.
+            The features in px of the images, on the module's device; ``views`` says how each was
+            turned.
 
         Raises:
             ValueError: If there is no image, a shape does not fit, the sequences differ in
@@ -145,7 +147,7 @@ class FeatureExtractor(nn.Module):
                     found = self._lines(view.turned(nearest_quarter_turn(turn or 0.0)))
                 else:
                     found = _inside(own_lines, image).to(view.image.device)
-            features.append(_single(image, points, found))
+            features.append(_single(image, points, found, turn=turn or 0.0))
         return stack_features(features)
 
     def view(
@@ -233,7 +235,7 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines) -> Features:
+def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Features:
     device = points.keypoints.device
     height, width = image.shape[1:]
 
@@ -250,4 +252,5 @@ def _single(image: Tensor, points: Points, lines: Lines) -> Features:
         line_scores=lines.scores[None].to(device),
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
+        views=(turned_frame((width, height), angle=turn),),
     )

@@ -111,4 +111,5 @@ def _build_one(features: Features, index: int, config: WireframeConfig) -> Wiref
         line_mask=torch.ones_like(line_scores, dtype=torch.bool)[None],
         line_junctions=junction_of[None],
         edge_index=to_device(line_edges(line_junctions)),
+        views=features.views[index : index + 1],
     )
