@@ -5,8 +5,6 @@ import pytest
 from gluestick.config import MatchConfig, load_config, load_match_config
 from gluestick.pretrained import MODELS, model_card
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs" / "match").glob("*.yaml"))
-
 
 def test_defaults_are_those_of_the_default_model() -> None:
     config = load_match_config(None)
@@ -77,12 +75,3 @@ def test_broken_files_are_refused(tmp_path: Path, content: str) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ValueError, match=r"nowhere\.yaml"):
         load_config("nowhere.yaml", defaults=MatchConfig())
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_committed_files_load_and_change_something(path: Path) -> None:
-    assert load_match_config(path) != load_match_config(None)
-
-
-def test_there_are_committed_files() -> None:
-    assert CONFIGS

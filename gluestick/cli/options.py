@@ -1,16 +1,17 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gluestick.catalog import load_matcher as load_named_matcher
-from gluestick.catalog import matcher_card
-from gluestick.config import MatchConfig, load_match_config
-from gluestick.matching.protocols import Matcher
+if TYPE_CHECKING:
+    from gluestick.config import MatchConfig
+    from gluestick.matching.protocols import Matcher
 
 Model = Annotated[str | None, typer.Option(help="A model or a peer; see `gluestick models`.")]
 Weights = Annotated[
@@ -94,6 +95,9 @@ def match_config(
     Raises:
         ValueError: If something does not fit the schema.
     """
+    from gluestick.catalog import matcher_card
+    from gluestick.config import load_match_config
+
     fields = {"model": model, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]
@@ -111,6 +115,8 @@ def load_matcher(config: MatchConfig) -> Matcher:
     Raises:
         ValueError: If weights are missing or do not fit.
     """
+    from gluestick.catalog import load_matcher as load_named_matcher
+
     return load_named_matcher(
         config.model,
         weights=config.weights,

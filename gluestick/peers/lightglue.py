@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kornia.feature import LightGlue
 from torch import Tensor, nn
 
 from gluestick.matching.checkpoints import read_checkpoint
@@ -49,6 +48,8 @@ class KorniaLightGlue(nn.Module):
     """
 
     def __init__(self, config: KorniaLightGlueConfig | None = None) -> None:
+        from kornia.feature import LightGlue
+
         super().__init__()
         self.config = config or KorniaLightGlueConfig()
         no_download: Any = None

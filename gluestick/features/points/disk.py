@@ -9,7 +9,6 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from kornia.feature import DISK
 from torch import Tensor, nn
 
 from gluestick.features.points.download import DOWNLOAD, fetch_weights
@@ -58,6 +57,8 @@ class Disk(nn.Module):
     """
 
     def __init__(self, config: DiskConfig | None = None) -> None:
+        from kornia.feature import DISK
+
         super().__init__()
         self.config = config or DiskConfig()
         self.network = DISK()
@@ -77,6 +78,8 @@ class Disk(nn.Module):
             ValueError: If the file is missing, damaged or belongs to another network, or the
                 download fails.
         """
+        from kornia.feature import DISK
+
         detector = cls(config)
         if weights == DOWNLOAD:
             state = fetch_weights("DISK", DISK.from_pretrained)
