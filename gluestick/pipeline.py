@@ -28,7 +28,7 @@ from gluestick.pretrained import (
     with_detector_weights,
 )
 from gluestick.storage.parameters import load_strict, read_parameters
-from gluestick.timing import StageTimer
+from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.types import Lines, Matches, Wireframe
 from gluestick.viewpoint.pair_view import ImageBatch, Rotation, check_rotation, match_turned
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
@@ -36,6 +36,7 @@ from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.viewpoint.wireframe_view import turn_wireframe
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
+from gluestick.wireframe.collate import stack_wireframes
 
 Image = Tensor | np.ndarray
 OneOrMoreImages = Image | Sequence[Image]
@@ -56,6 +57,9 @@ class PointLineMatcher(nn.Module):
         turn_search: The options of the search for pairs on which the vote does not help.
     """
 
+    _anchor: Tensor
+    """Moves along with the module, which tells its device where nothing has parameters."""
+
     def __init__(
         self,
         *,
@@ -73,6 +77,7 @@ class PointLineMatcher(nn.Module):
         self.rotation = check_rotation(rotation)
         self.relative_turn = relative_turn or RelativeTurnConfig()
         self.turn_search = turn_search or TurnSearchConfig()
+        self.register_buffer("_anchor", torch.zeros(0), persistent=False)
 
     @classmethod
     def from_pretrained(
@@ -129,9 +134,10 @@ class PointLineMatcher(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the parameters; the CPU for a matcher without any."""
-        parameter = next(self.parameters(), None)
-        return torch.device("cpu") if parameter is None else parameter.device
+        """Where the network runs, and where wireframes are matched."""
+        modules = [part for part in (self.network, self) if isinstance(part, nn.Module)]
+        parameters = (parameter for module in modules for parameter in module.parameters())
+        return next(parameters, self._anchor).device
 
     @torch.no_grad()
     def extract(
@@ -170,13 +176,16 @@ class PointLineMatcher(nn.Module):
                 "the weights of the model's point detector are not shipped: name their file "
                 "with detector_weights= (--detector-weights)"
             )
-        timer = timer or StageTimer()
+        timer = timer or NO_TIMES
         batch = _as_batch(images, masks, lines)
-        features = self.extractor(
+        wireframes = []
+        for features in self.extractor.each(
             batch.images, masks=batch.masks, lines=batch.lines, turns=turns, timer=timer
-        )
-        with timer.stage("wireframe"):
-            return build_wireframe(features, config=self.wireframe)
+        ):
+            with timer.stage("wireframe"):
+                wireframes.append(build_wireframe(features, config=self.wireframe))
+            del features  # and with them the dense maps of the image
+        return stack_wireframes(wireframes, padded=False)
 
     def match(
         self,
@@ -190,22 +199,22 @@ class PointLineMatcher(nn.Module):
         """Match two batches of wireframes, pair by pair.
 
         Args:
-            wireframe0: The wireframes of the images 0.
+            wireframe0: The wireframes of the images 0, on any device.
             wireframe1: The wireframes of the images 1, as many.
             turns0: The turns with which the wireframes 0 were extracted, if there were any.
             turns1: The same for the wireframes 1.
             timer: Where the seconds of the stage "matching" are added up.
 
         Returns:
-            The matches.
+            The matches, on the matcher's device.
 
         Raises:
             ValueError: If the batches, the turns or the descriptors do not fit.
         """
         wireframe0 = turn_wireframe(wireframe0, turns=turns0)
         wireframe1 = turn_wireframe(wireframe1, turns=turns1)
-        with torch.no_grad(), (timer or StageTimer()).stage("matching"):
-            return self.network(wireframe0, wireframe1)
+        with torch.no_grad(), (timer or NO_TIMES).stage("matching"):
+            return self.network(wireframe0.to(self.device), wireframe1.to(self.device))
 
     def forward(
         self,
@@ -236,7 +245,7 @@ class PointLineMatcher(nn.Module):
         Raises:
             ValueError: See :meth:`extract` and :meth:`match`.
         """
-        timer = timer or StageTimer()
+        timer = timer or NO_TIMES
         wireframe0 = self.extract(image0, masks=mask0, lines=lines0, timer=timer)
         if self.rotation == "none":
             wireframe1 = self.extract(image1, masks=mask1, lines=lines1, timer=timer)

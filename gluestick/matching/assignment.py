@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches
 
 
@@ -47,7 +48,7 @@ def log_double_softmax(
     Returns:
         The assignment [B, M+1, N+1].
     """
-    scores = _at_least_single(scores)
+    scores = at_least_single(scores)
     batch_size, num_rows, num_columns = scores.shape
     impossible = _impossible(mask0, mask1)
     if impossible is not None:
@@ -79,7 +80,7 @@ def sigmoid_log_double_softmax(
         The assignment [B, M+1, N+1].
     """
     scores, matchability0, matchability1 = map(
-        _at_least_single, (scores, matchability0, matchability1)
+        at_least_single, (scores, matchability0, matchability1)
     )
     rows = scores if mask1 is None else scores.masked_fill(~mask1[:, None], float("-inf"))
     columns = scores if mask0 is None else scores.masked_fill(~mask0[:, :, None], float("-inf"))
@@ -94,11 +95,6 @@ def sigmoid_log_double_softmax(
         unmatched0 if mask0 is None else unmatched0.masked_fill(~mask0, 0),
         unmatched1 if mask1 is None else unmatched1.masked_fill(~mask1, 0),
     )
-
-
-def _at_least_single(scores: Tensor) -> Tensor:
-    """Convert half precision, which is too coarse for log-probabilities, to single."""
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
 
 def _impossible(mask0: Tensor | None, mask1: Tensor | None) -> Tensor | None:
@@ -179,8 +175,11 @@ def to_matches(
     )
 
 
-class MatchAssignment(nn.Module):
+class MatchAssignment(AtLeastSingle):
     """The heads of LightGlueStick at one layer: similarities and matchabilities.
+
+    They stay in single precision: rounded to bfloat16, similarities of about 20 are 0.1 apart,
+    which decides between neighbours.
 
     Args:
         descriptor_dim: The number of channels C.
@@ -203,8 +202,19 @@ class MatchAssignment(nn.Module):
             The vectors [B, S, C], whose products are the similarities, and the logits [B, S]
             of having a match.
         """
-        return self.final_proj(x) / x.shape[-1] ** 0.25, self.matchability(x).squeeze(-1)
+        x = at_least_single(x)
+        with without_autocast(x.device):
+            return self.final_proj(x) / x.shape[-1] ** 0.25, self.node_matchability(x)
+
+    def node_matchability(self, x: Tensor) -> Tensor:
+        """Return the logits [B, S] of nodes [B, S, C] having a match."""
+        x = at_least_single(x)
+        with without_autocast(x.device):
+            return self.matchability(x).squeeze(-1)
 
     def project_endpoints(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Project junctions for matching them as endpoints of lines, as :meth:`project`."""
-        return self.final_proj_line(x) / x.shape[-1] ** 0.25, self.endp_matchability(x).squeeze(-1)
+        x = at_least_single(x)
+        with without_autocast(x.device):
+            vectors = self.final_proj_line(x) / x.shape[-1] ** 0.25
+            return vectors, self.endp_matchability(x).squeeze(-1)

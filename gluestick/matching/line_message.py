@@ -61,7 +61,7 @@ class LineMessagePassing(nn.Module):
         weighted = torch.where(mask[..., None], messages * weights[..., None], 0)
         updates = weighted.new_zeros(batch_size * num_nodes, channels)
         updates = updates.index_add(0, index, weighted.flatten(0, 1))
-        return x + updates.view_as(x)
+        return x + updates.view_as(x).to(x.dtype)
 
     def _attention(
         self, own: Tensor, neighbour: Tensor, index: Tensor, mask: Tensor, num_nodes: int

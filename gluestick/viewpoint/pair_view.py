@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor, one_per_image
 from gluestick.timing import StageTimer
+from gluestick.transfers import to_host
 from gluestick.types import Lines, Matches, Wireframe
 from gluestick.viewpoint.relative_turn import (
     RelativeTurnConfig,
@@ -226,7 +228,7 @@ def _doubtful_pairs(
     doubtful = scores < matcher.turn_search.min_support * fewer
     if matcher.rotation == "exhaustive":
         doubtful |= torch.tensor([vote is None for vote in votes], device=doubtful.device)
-    return (doubtful & (fewer > 0)).nonzero().flatten().tolist()
+    return np.flatnonzero(*to_host(doubtful & (fewer > 0))).tolist()
 
 
 def _best_attempt(
