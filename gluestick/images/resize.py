@@ -18,17 +18,23 @@ class ResizeConfig:
         size: The length that the side gets, px, or None to keep images as they are.
         side: Whether ``size`` is for the longer or for the shorter side.
         upscale: Whether images that are already smaller are enlarged.
+        max_aspect: Where ``size`` is for the longer side: images that are more than this many
+            times as long as they are wide, such as panoramas, keep ``size / max_aspect`` px of
+            their shorter side, unless that needs more than ``2 * size**2`` pixels.
     """
 
     size: int | None = 1024
     side: Literal["long", "short"] = "long"
     upscale: bool = False
+    max_aspect: float = 3.2
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise ValueError(f"size needs to be at least 1 px, or None, found {self.size}")
         if self.side not in ("long", "short"):
             raise ValueError(f"side needs to be 'long' or 'short', found {self.side!r}")
+        if not self.max_aspect >= 1:
+            raise ValueError(f"max_aspect needs to be at least 1, found {self.max_aspect}")
 
 
 def resized_size(image_size: tuple[int, int], *, config: ResizeConfig) -> tuple[int, int]:
@@ -43,12 +49,22 @@ def resized_size(image_size: tuple[int, int], *, config: ResizeConfig) -> tuple[
     """
     if config.size is None:
         return image_size
-    side = max(image_size) if config.side == "long" else min(image_size)
-    factor = config.size / side
+    factor = _factor(image_size, size=config.size, config=config)
     if factor > 1 and not config.upscale:
         return image_size
     width, height = (max(1, round(length * factor)) for length in image_size)
     return width, height
+
+
+def _factor(image_size: tuple[int, int], *, size: int, config: ResizeConfig) -> float:
+    short, long = sorted(image_size)
+    if config.side == "short":
+        return size / short
+    if long <= config.max_aspect * short:
+        return size / long
+    whole_shorter_side = size / (config.max_aspect * short)
+    most_pixels = size * (2 / (short * long)) ** 0.5
+    return max(size / long, min(whole_shorter_side, most_pixels))
 
 
 def resize_image(image: Tensor, *, config: ResizeConfig) -> tuple[Tensor, Tensor]:

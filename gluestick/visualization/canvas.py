@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gluestick.visualization.inputs import to_rgb
@@ -20,7 +21,8 @@ TEXT: Color = (232, 234, 238)
 
 _SHIFT = 4  # cv2 takes coordinates in sixteenths of a pixel
 _MAX_ASPECT = 3.0  # images that are all wider than this lie one below the other
-_BRIGHTNESS = 80.0  # what the mean of a dimmed image should be
+_BRIGHTNESS = 105.0  # what the mean of a dimmed image should be
+_COLORFUL = 0.55  # how much of its colour a dimmed image keeps
 _REFERENCE_WIDTH = 1200  # px; stroke widths and text are given for this width
 
 
@@ -131,6 +133,40 @@ class Canvas:
         size = max(1.0, radius * self.unit)
         cv2.circle(on, _fixed(center), round(size * 2**_SHIFT), color, -1, cv2.LINE_AA, _SHIFT)
 
+    def ring(self, on: np.ndarray, center: np.ndarray, color: Color, *, radius: float) -> None:
+        """Draw a circle; the arguments are those of :meth:`dot`."""
+        size, thickness = round(max(1.0, radius * self.unit) * 2**_SHIFT), max(1, round(self.unit))
+        cv2.circle(on, _fixed(center), size, color, thickness, cv2.LINE_AA, _SHIFT)
+
+    def add_names(self, names: Sequence[str]) -> None:
+        """Write a name into the upper left corner of each image.
+
+        Args:
+            names: One text per image; what does not fit is left out in its middle.
+
+        Raises:
+            ValueError: If there is another number of names than of images.
+        """
+        if len(names) != len(self.placements):
+            raise ValueError(f"{len(self.placements)} images need as many names, found {names}")
+        font = ImageFont.load_default(max(9, round(15 * self.unit)))
+        for place, name in zip(self.placements, names, strict=True):
+            self._name(self.part(place), name.replace("\n", " "), font)
+
+    def _name(
+        self, on: np.ndarray, name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    ) -> None:
+        pad = max(3, round(5 * self.unit))
+        text, keep = name, len(name)
+        while keep > 1 and font.getlength(text) + 2 * pad > on.shape[1]:
+            keep -= 1
+            text = f"{name[: keep // 2]}…{name[len(name) - (keep - keep // 2) :]}"
+        left, top, right, bottom = font.getbbox(text)
+        on[: round(bottom - top) + 2 * pad, : round(right - left) + 2 * pad] //= 3
+        picture = Image.fromarray(on)
+        ImageDraw.Draw(picture).text((pad - left, pad - top), text, fill=TEXT, font=font)
+        on[:] = np.asarray(picture)
+
     def add_legend(self, title: str, entries: Sequence[tuple[Glyph, str]]) -> None:
         """Append a strip with the counts and a sample of each style.
 
@@ -185,8 +221,8 @@ def _dimmed(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    brightness = float(np.clip(_BRIGHTNESS / max(float(gray.mean()), 1.0), 0.5, 1.1))
-    return cv2.addWeighted(image, 0.3 * brightness, gray, 0.7 * brightness, 0)
+    brightness = float(np.clip(_BRIGHTNESS / max(float(gray.mean()), 1.0), 0.6, 1.1))
+    return cv2.addWeighted(image, _COLORFUL * brightness, gray, (1 - _COLORFUL) * brightness, 0)
 
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:

@@ -61,6 +61,27 @@ def to_coordinates(name: str, values: Any, *, lines: bool = False) -> np.ndarray
     return array
 
 
+def to_homography(name: str, value: Any) -> np.ndarray:
+    """Return a homography as float64.
+
+    Args:
+        name: What it is, for messages.
+        value: [3, 3], an array or a tensor.
+
+    Returns:
+        [3, 3].
+
+    Raises:
+        ValueError: If the shape is another, a number is not finite, or it has no inverse.
+    """
+    array = _array(value).astype(np.float64)
+    if array.shape != (3, 3):
+        raise ShapeError(f"{name} needs the shape [3, 3], found {list(array.shape)}")
+    if not np.isfinite(array).all() or np.linalg.det(array) == 0:
+        raise ValueError(f"{name} needs finite numbers and an inverse, found {array.tolist()}")
+    return array
+
+
 def to_pairs(name: str, matches0: Any, *, count0: int, count1: int) -> np.ndarray:
     """Return the pairs of indices in a list of matches.
 

@@ -12,7 +12,7 @@ _SAMPLE: Color = (255, 190, 60)
 def draw_lines(
     canvas: Canvas, place: Placement, lines: np.ndarray, colors: np.ndarray, *, dashed: np.ndarray
 ) -> None:
-    """Draw segments with marked endpoints, solid with a dark edge or thin and dashed.
+    """Draw segments, solid with a dark edge or thin and dashed; the first end gets a ring.
 
     Args:
         canvas: The canvas.
@@ -62,17 +62,18 @@ def _solid(canvas: Canvas, on: np.ndarray, line: np.ndarray, color: Color) -> No
     start, end = line
     canvas.line(on, start, end, _EDGE, width=4.2)
     canvas.line(on, start, end, color, width=2.3)
-    for point in line:
-        canvas.dot(on, point, _EDGE, radius=3.6)
-        canvas.dot(on, point, _END, radius=2.6)
-        canvas.dot(on, point, color, radius=1.3)
+    canvas.dot(on, start, _EDGE, radius=5.2)
+    canvas.dot(on, start, _END, radius=4.2)
+    canvas.dot(on, start, color, radius=2.6)
+    canvas.dot(on, end, _EDGE, radius=3.6)
+    canvas.dot(on, end, _END, radius=2.6)
 
 
 def _dashed(canvas: Canvas, on: np.ndarray, line: np.ndarray, color: Color) -> None:
     start, end = line
     canvas.dashes(on, start, end, color, width=1)
-    for point in line:
-        canvas.dot(on, point, color, radius=1.8)
+    canvas.ring(on, start, color, radius=3.2)
+    canvas.dot(on, end, color, radius=1.8)
 
 
 def _sample(canvas: Canvas, center: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ def draw_point_matches(
     matches0: Any,
     *,
     inliers: Any = None,
+    names: Sequence[str] | None = None,
     width: int = 1600,
 ) -> np.ndarray:
     """Draw the matched keypoints of a pair side by side.
@@ -42,6 +43,7 @@ def draw_point_matches(
         matches0: [N0] integers, the index in ``keypoints1`` or -1.
         inliers: [S] bool, one for each entry of ``matches0`` above -1, in that order;
             ``None`` where nothing is known.
+        names: What is written into the corner of each image, such as the names of the files.
         width: The picture's width in px, at least 200.
 
     Returns:
@@ -68,6 +70,8 @@ def draw_point_matches(
     _connect(canvas, [values[chosen] for values in matched], colors[chosen], opacity=0.45)
     for place, values in zip(canvas.placements, matched, strict=True):
         points_style.draw_keypoints(canvas, place, values, colors, crosses=outlier)
+    if names is not None:
+        canvas.add_names(names)
     glyphs = (
         points_style.keypoint_glyph,
         points_style.cross_glyph,
@@ -92,11 +96,14 @@ def draw_line_matches(
     line_matches0: Any,
     *,
     inliers: Any = None,
+    reversed_ends: Any = None,
+    names: Sequence[str] | None = None,
     width: int = 1600,
 ) -> np.ndarray:
     """Draw the matched line segments of a pair side by side.
 
-    A match has one colour, different from those of its neighbours. Endpoints are marked.
+    A match has one colour, different from those of its neighbours. Endpoints are marked, the
+    first by a larger dot in the colour of the match, so that one sees which ends correspond.
     Outliers are thin and dashed, unmatched segments thin and grey.
 
     Args:
@@ -107,6 +114,10 @@ def draw_line_matches(
         line_matches0: [L0] integers, the index in ``lines1`` or -1.
         inliers: [S] bool, one for each entry of ``line_matches0`` above -1, in that order;
             ``None`` where nothing is known.
+        reversed_ends: [S] bool, for each match in that order whether the first end in image 0 is
+            the second in image 1; ``None`` if the order of the ends is to be taken as it is. See
+            :func:`gluestick.geometry.line_ends.ends_reversed`.
+        names: What is written into the corner of each image, such as the names of the files.
         width: The picture's width in px, at least 200.
 
     Returns:
@@ -124,6 +135,9 @@ def draw_line_matches(
     outlier = np.zeros(len(pairs), dtype=bool) if mask is None else ~mask
     canvas = Canvas([image0, image1], width=width)
     matched = [lines[side][pairs[:, side]] for side in (0, 1)]
+    swapped = to_inliers("reversed_ends", reversed_ends, count=len(pairs))
+    if swapped is not None:
+        matched[1] = np.where(swapped[:, None, None], matched[1][:, ::-1], matched[1])
     colors = neighbor_colors(matched[0].mean(axis=1))
     with canvas.layer(0.5):
         for side, place in enumerate(canvas.placements):
@@ -131,6 +145,8 @@ def draw_line_matches(
             lines_style.draw_faint_lines(canvas, place, unmatched)
     for place, values in zip(canvas.placements, matched, strict=True):
         lines_style.draw_lines(canvas, place, values, colors, dashed=outlier)
+    if names is not None:
+        canvas.add_names(names)
     glyphs = (lines_style.line_glyph, lines_style.dashed_glyph, lines_style.faint_glyph)
     _add_legend(
         canvas,

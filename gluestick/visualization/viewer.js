@@ -4,7 +4,8 @@ const byId = (id) => document.getElementById(id);
 const canvas = byId("canvas");
 const context = canvas.getContext("2d");
 const images = [byId("image0"), byId("image1")];
-const GAP = 6, REACH = { mouse: 12, pen: 16, touch: 26 };
+const warped = byId("warped");
+const GAP = 6, BLINK_MS = 700, REACH = { mouse: 12, pen: 16, touch: 26 };
 const FAINT = "rgba(215, 220, 230, 0.5)", EDGE = "rgba(8, 8, 10, 0.9)";
 
 // A match: kind, its place in both lists, score, inlier (true, false, null), colour, and the
@@ -25,6 +26,7 @@ for (const kind of ["points", "lines"]) {
 // Each pane shows one image: canvas px = offset + scale * (image px + 0.5).
 const panes = [{}, {}];
 let shown = [], hovered = null, pinned = null, fitted = true, drawing = false;
+let overlaid = false, blinkedOff = false;
 
 function layout() {
   const { width, height } = canvas.getBoundingClientRect();
@@ -43,6 +45,10 @@ function layout() {
     pane.left = beside ? side * (pane.width + GAP) : 0;
     pane.top = beside ? 0 : side * (pane.height + GAP);
   });
+  if (overlaid) {
+    Object.assign(panes[0], { left: 0, top: 0, width: Math.max(1, width), height: Math.max(1, height) });
+    Object.assign(panes[1], { left: -10, top: -10, width: 1, height: 1 });
+  }
   if (fitted) fit();
   draw();
 }
@@ -119,8 +125,12 @@ function drawPane(pane, side) {
     if (images[side].complete && images[side].naturalWidth > 0) {
       context.drawImage(images[side], ...box);
     }
-    context.fillStyle = "rgba(0, 0, 0, 0.4)";
-    context.fillRect(...box);
+    if (overlaid) {
+      drawOverlay(pane, box);
+    } else {
+      context.fillStyle = "rgba(0, 0, 0, 0.4)";
+      context.fillRect(...box);
+    }
     if (byId("unmatched").checked) drawUnmatched(pane, side);
     context.globalAlpha = chosen() ? 0.3 : 1;
     for (const kind of ["lines", "points"]) {
@@ -132,6 +142,20 @@ function drawPane(pane, side) {
     }
     context.globalAlpha = 1;
   });
+}
+
+// The warped image lies right of the swipe; a blink shows it everywhere or nowhere.
+function drawOverlay(pane, box) {
+  const blink = byId("blink").checked;
+  if (blink && blinkedOff) return;
+  const edge = blink ? pane.left : pane.left + Number(byId("swipe").value) * pane.width;
+  clipped({ ...pane, left: edge, width: pane.left + pane.width - edge }, () => {
+    context.beginPath();
+    for (const corner of data.overlay) context.lineTo(...place(pane, corner));
+    context.clip();
+    context.drawImage(warped, ...box);
+  });
+  if (!blink) stroke([[edge, pane.top], [edge, pane.top + pane.height]], "#fff", 1.5);
 }
 
 function drawUnmatched(pane, side) {
@@ -380,7 +404,19 @@ for (const id of ["points", "lines", "unmatched", "inliers", "score"]) {
 byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
 byId("fit").addEventListener("click", fit);
-for (const image of images) image.addEventListener("load", draw);
+byId("swipe").addEventListener("input", draw);
+byId("blink").addEventListener("input", draw);
+byId("overlay").addEventListener("input", () => {
+  [overlaid, fitted] = [byId("overlay").checked, true];
+  layout();
+});
+byId("overlay-controls").hidden = data.overlay.length === 0;
+setInterval(() => {
+  if (!overlaid || !byId("blink").checked) return;
+  blinkedOff = !blinkedOff;
+  draw();
+}, BLINK_MS);
+for (const image of [...images, warped]) image.addEventListener("load", draw);
 byId("score").max = Math.max(1, ...matches.map((match) => Math.ceil(match.score * 100) / 100));
 if (matches.every((match) => match.inlier === null)) {
   byId("inliers").disabled = true;

@@ -9,6 +9,7 @@ import re
 from importlib import resources
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 from torch import Tensor
@@ -17,6 +18,7 @@ from gluestick.storage.atomic import atomic_path
 from gluestick.visualization.colors import neighbor_colors, position_colors
 from gluestick.visualization.inputs import (
     to_coordinates,
+    to_homography,
     to_inliers,
     to_pairs,
     to_rgb,
@@ -42,14 +44,17 @@ def write_viewer(
     *,
     point_inliers: Any = None,
     line_inliers: Any = None,
+    H_0to1: np.ndarray | None = None,
     title: str = "Matches",
 ) -> None:
     """Write one HTML page that needs nothing else, neither other files nor a network.
 
     In it, a person hovers or taps a match to see both its ends, its score and its coordinates,
     switches points, lines, unmatched features and outliers on and off, sets the least score,
-    zooms and moves both images together, and steps through the matches by keys. Coordinates
-    are stored to 0.01 px and scores to 0.0001; images longer than 2048 px are embedded smaller.
+    zooms and moves both images together, and steps through the matches by keys. Where a
+    homography is given, image 1 can also be laid over image 0, to swipe or to blink between
+    them. Coordinates are stored to 0.01 px and scores to 0.0001; images longer than 2048 px are
+    embedded smaller.
 
     Args:
         path: The file.
@@ -66,6 +71,8 @@ def write_viewer(
         point_inliers: [S] bool, one for each entry of ``matches0`` above -1, in that order;
             ``None`` where nothing is known.
         line_inliers: [T] bool, the same for ``line_matches0``.
+        H_0to1: [3, 3], the homography from image 0 to image 1 by which image 1 is laid over
+            image 0; ``None`` where there is none that can be trusted.
         title: What stands at the top, any text.
 
     Raises:
@@ -74,14 +81,17 @@ def write_viewer(
     """
     pictures = [to_rgb(image0), to_rgb(image1)]
     sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
-    data = {
+    data: dict[str, Any] = {
         "images": sizes,
         "points": _point_data(
             (keypoints0, keypoints1), matches0, matching_scores0, point_inliers, sizes[0]
         ),
         "lines": _line_data((lines0, lines1), line_matches0, line_matching_scores0, line_inliers),
     }
+    overlay, outline = _overlay(pictures[1], H_0to1, sizes[0])
+    data["overlay"] = outline
     parts = {
+        "OVERLAY": "data:," if overlay is None else _data_uri(overlay),
         "TITLE": html.escape(title),
         "IMAGE0": _data_uri(pictures[0]),
         "IMAGE1": _data_uri(pictures[1]),
@@ -91,6 +101,36 @@ def write_viewer(
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _resource("viewer.html"))
     with atomic_path(path) as temporary:
         temporary.write_bytes(page.encode("utf-8", errors="replace"))
+
+
+def _overlay(
+    picture1: np.ndarray, H_0to1: np.ndarray | None, size0: tuple[int, int]
+) -> tuple[np.ndarray | None, list[list[float]]]:
+    """Warp image 1 into the frame of image 0, and outline what it covers there, px of image 0."""
+    if H_0to1 is None:
+        return None, []
+    shrink = min(1.0, _MAX_IMAGE_SIDE / max(size0))
+    width, height = (max(1, round(length * shrink)) for length in size0)
+    from_overlay = np.diag([size0[0] / width, size0[1] / height, 1.0])
+    from_overlay[:2, 2] = (np.diag(from_overlay)[:2] - 1) / 2
+    H_to_1 = to_homography("H_0to1", H_0to1) @ from_overlay
+    # OpenCV samples behind the horizon as well, where the image is seen mirrored.
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    sign = np.sign(np.linalg.det(H_to_1))
+    front = sign * (H_to_1[2, 0] * x + H_to_1[2, 1] * y + H_to_1[2, 2]) > 0
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(picture1, H_to_1, (width, height), flags=flags)
+    whole = np.full(picture1.shape[:2], 255, np.uint8)
+    covered = cv2.warpPerspective(whole, H_to_1, (width, height), flags=flags)
+    covered[~front] = 0
+    contours, _ = cv2.findContours(
+        (covered > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    if not contours:
+        return None, []
+    largest = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 1.0, True)[:, 0]
+    corners = largest @ from_overlay[:2, :2].T + from_overlay[:2, 2]
+    return warped, np.round(corners, 1).tolist()
 
 
 def _point_data(

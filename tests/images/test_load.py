@@ -238,15 +238,18 @@ def test_the_result_does_not_share_memory():
         (np.full((2, 2), -0.5), r"in \[0, 1\]"),
         (np.zeros((2, 2), np.int64), "int64"),
         (torch.zeros(3, 2, 2, dtype=torch.int32), "int32"),
-        (np.zeros((2, 2, 4)), r"\[H, W, 3\], found \[2, 2, 4\]"),
-        (np.zeros((3, 2, 2)), r"\[H, W, 3\], found \[3, 2, 2\]"),
+        (np.zeros((2, 2, 2)), r"\[H, W, 1, 3 or 4\], found \[2, 2, 2\]"),
+        (np.zeros((3, 2, 2)), r"\[H, W, 1, 3 or 4\], found \[3, 2, 2\]"),
         (np.zeros((1, 2, 2, 3)), "found"),
-        (torch.zeros(2, 2, 3), r"\[1 or 3, H, W\], found \[2, 2, 3\]"),
-        (torch.zeros(2, 2), "found"),
+        (torch.zeros(2, 2, 3), r"\[1, 3 or 4, H, W\], found \[2, 2, 3\]"),
+        (torch.zeros(2), "found"),
+        (Image.new("I", (2, 2)), "32-bit integers"),
+        (np.full((2, 2), 1.3), r"in \[0, 1\]"),
         (np.zeros((0, 5)), "at least one pixel"),
         (torch.zeros(3, 5, 0), "at least one pixel"),
-        ("photo.jpg", "load_image"),
-        (None, "NoneType"),
+        ("nowhere.jpg", r"nowhere\.jpg does not exist"),
+        (None, r"cv2\.imread"),
+        (3, "found int"),
     ],
 )
 def test_bad_arrays_are_errors(value, message):
@@ -254,10 +257,57 @@ def test_bad_arrays_are_errors(value, message):
         as_image(value)
 
 
-def test_rounding_beyond_the_range_is_clamped():
-    image = as_image(torch.tensor([[[-1e-6, 1.0000005]]]))
+def test_every_kind_of_holder_is_the_same_image(tmp_path):
+    expected = expected_of(COLOURS)
+    opaque = np.dstack([COLOURS, np.full((2, 3), 255, np.uint8)])
+    read_only = COLOURS.copy()
+    read_only.flags.writeable = False
+    path = saved(tmp_path, Image.fromarray(COLOURS))
+    for value in (
+        path,
+        str(path),
+        Image.fromarray(COLOURS),
+        Image.fromarray(opaque),
+        opaque,
+        torch.from_numpy(opaque).permute(2, 0, 1),
+        read_only,
+        COLOURS[::-1][::-1],
+        (COLOURS.astype(np.uint16) * 257).astype(">u2"),
+        (COLOURS / 255).astype(">f8"),
+        (COLOURS.astype(np.int32) * 257 - 32768).astype(np.int16),
+        expected.clone().requires_grad_(),
+        expected.clone().to(torch.float64),
+    ):
+        image = as_image(value)
+        torch.testing.assert_close(image, expected)
+        assert not image.requires_grad
+
+
+def test_grey_in_every_shape():
+    gray = np.array([[0, 255]], np.uint8)
+    expected = torch.tensor([[0.0, 1.0]]).expand(3, -1, -1)
+    for value in (gray[..., None], torch.from_numpy(gray), Image.fromarray(gray), gray > 0):
+        torch.testing.assert_close(as_image(value), expected)
+
+
+def test_opacity_of_arrays_is_composited_over_white():
+    clear = np.zeros((1, 2, 4), np.uint8)
+    clear[0, 0, 3] = 255
+    expected = torch.tensor([[0.0, 1.0]]).expand(3, -1, -1)
+    torch.testing.assert_close(as_image(clear), expected)
+    torch.testing.assert_close(as_image(Image.fromarray(clear)), expected)
+
+
+def test_what_interpolation_overshoots_is_clamped():
+    image = as_image(torch.tensor([[[-0.15, 1.15]]]))
     assert image.min() == 0
     assert image.max() == 1
+
+
+def test_a_file_of_floats_out_of_range_is_named(tmp_path):
+    path = saved(tmp_path, Image.fromarray(np.full((2, 2), 300, np.float32)), "counts.tif")
+    with pytest.raises(ValueError, match=r"counts\.tif cannot be used: .*300 to 300"):
+        load_image(path)
 
 
 def test_grayscale_weights():

@@ -146,3 +146,28 @@ def test_save_picture(tmp_path, pair, monkeypatch):
         save_picture(path, pair.images[1])
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_names_are_written_into_the_corners(pair):
+    arguments = (*pair.images, *pair.keypoints, pair.matches)
+    plain = draw_point_matches(*arguments)
+    named = draw_point_matches(*arguments, names=["left.jpg", "ein sehr langer Näme " * 20])
+    rows, columns = np.nonzero((plain != named).any(axis=2))
+    assert rows.max() < 40
+    assert columns.min() == 0
+    assert columns.max() > 1500
+    assert (named[rows, columns] > 200).any()
+    with pytest.raises(ValueError, match="2 images need as many names"):
+        draw_point_matches(*arguments, names=["only one"])
+
+
+def test_corresponding_ends_carry_the_same_mark():
+    black = np.zeros((60, 80), np.uint8)
+    line = np.array([[[10.0, 30], [70, 30]]])
+    kept = draw_line_matches(black, black, line, line, [0], width=1200)
+    told = draw_line_matches(
+        black, black, line, line[:, ::-1], [0], reversed_ends=[True], width=1200
+    )
+    untold = draw_line_matches(black, black, line, line[:, ::-1], [0], width=1200)
+    assert np.array_equal(kept, told)
+    assert not np.array_equal(kept, untold)

@@ -81,6 +81,7 @@ def test_images_are_embedded(tmp_path, pair):
     pair.images[1] = np.full((10, 5000), 200, dtype=np.uint8)
     write(path, pair)
     sources = [attributes["src"] for tag, attributes in parse(path).tags if tag == "img"]
+    assert sources.pop() == "data:,"
     sizes = []
     for source in sources:
         kind, _, content = source.partition(",")
@@ -133,7 +134,7 @@ def test_every_element_the_script_uses_exists(tmp_path, pair):
     assert used
     assert used <= ids
     labelled = [a for tag, a in page.tags if tag == "input"]
-    assert len(labelled) == 6
+    assert len(labelled) == 9
 
 
 def test_nothing_found(tmp_path):
@@ -199,3 +200,37 @@ def test_failed_write_leaves_the_earlier_file(tmp_path, pair, monkeypatch):
         write(path, pair)
     assert path.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_overlay_shows_image_1_where_a_homography_puts_it(pair, tmp_path):
+    """Image 1 is image 0 moved by (10, 5): laid over image 0 it covers the same content."""
+    rng = np.random.default_rng(1)
+    wide = np.asarray(Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8)).resize((90, 65)))
+    pair.images = [wide[:60, :80], wide[5:65, 10:90]]
+    H_0to1 = np.array([[1.0, 0, -10], [0, 1, -5], [0, 0, 1]])
+    write(tmp_path / "viewer.html", pair, H_0to1=H_0to1)
+    page = parse(tmp_path / "viewer.html")
+    outline = np.array(json.loads(page.texts["data"])["overlay"])
+    assert outline.min(axis=0).tolist() == pytest.approx([10, 5], abs=1)
+    assert outline.max(axis=0).tolist() == pytest.approx([79, 59], abs=1)
+    (source,) = [tag["src"] for _, tag in page.tags if tag.get("id") == "warped"]
+    content = base64.b64decode(source.removeprefix("data:image/jpeg;base64,"))
+    overlay = np.asarray(Image.open(io.BytesIO(content))).astype(int)
+    difference = np.abs(overlay - pair.images[0])[8:57, 13:77]
+    assert difference.mean() < 4
+
+
+def test_an_overlay_ends_at_the_horizon(pair, tmp_path):
+    H_0to1 = np.array([[1.0, 0, 0], [0, 1, 0], [-1 / 40, 0, 1]])
+    write(tmp_path / "viewer.html", pair, H_0to1=H_0to1)
+    outline = np.array(json.loads(parse(tmp_path / "viewer.html").texts["data"])["overlay"])
+    assert outline[:, 0].max() < 40
+
+
+def test_without_a_homography_there_is_no_overlay(pair, tmp_path):
+    far = np.array([[1.0, 0, 1e6], [0, 1, 0], [0, 0, 1]])
+    for H_0to1 in (None, far):
+        write(tmp_path / "viewer.html", pair, H_0to1=H_0to1)
+        assert json.loads(parse(tmp_path / "viewer.html").texts["data"])["overlay"] == []
+    with pytest.raises(ValueError, match="an inverse"):
+        write(tmp_path / "viewer.html", pair, H_0to1=np.zeros((3, 3)))
