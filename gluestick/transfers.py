@@ -27,10 +27,11 @@ def to_host(*tensors: Tensor) -> tuple[np.ndarray, ...]:
     values = [tensor.detach() for tensor in tensors]
     if len(values) < 2 or all(value.device.type == "cpu" for value in values):
         return tuple(value.cpu().numpy() for value in values)
-    flat = [value.contiguous().reshape(-1).view(torch.uint8) for value in values]
-    parts = torch.cat(flat).cpu().split([len(part) for part in flat])
+    flat = [value.contiguous().view(-1).view(torch.uint8) for value in values if value.numel()]
+    packed = torch.cat(flat).cpu() if flat else torch.zeros(0, dtype=torch.uint8)
+    parts = packed.split([value.nbytes for value in values])
     return tuple(
-        part.clone().view(value.dtype).reshape(value.shape).numpy()
+        part.clone().view(value.dtype).view(value.shape).numpy()
         for part, value in zip(parts, values, strict=True)
     )
 
@@ -45,17 +46,18 @@ def to_device(*arrays: np.ndarray, device: torch.device | str) -> tuple[Tensor, 
     Returns:
         A tensor for each, of the same shape and type; on the CPU it shares the array's memory.
     """
-    values = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
+    values = [torch.from_numpy(np.asarray(array, order="C")) for array in arrays]
     if len(values) < 2 or torch.device(device).type == "cpu":
         return tuple(value.to(device) for value in values)
-    offsets = np.cumsum([0, *(-(-value.nbytes // _ALIGNMENT) * _ALIGNMENT for value in values)])
-    packed = torch.zeros(int(offsets[-1]), dtype=torch.uint8)
-    for value, offset in zip(values, offsets.tolist(), strict=False):
-        packed[offset : offset + value.nbytes] = value.reshape(-1).view(torch.uint8)
-    packed = packed.to(device)
+    blocks = [-(-value.nbytes // _ALIGNMENT) * _ALIGNMENT for value in values]
+    packed = torch.zeros(sum(blocks), dtype=torch.uint8)
+    for part, value in zip(packed.split(blocks), values, strict=True):
+        if value.numel():
+            part[: value.nbytes] = value.view(-1).view(torch.uint8)
+    parts = packed.to(device).split(blocks)
     return tuple(
-        packed[offset : offset + value.nbytes].view(value.dtype).reshape(value.shape)
-        for value, offset in zip(values, offsets.tolist(), strict=False)
+        part[: value.nbytes].view(value.dtype).view(value.shape)
+        for part, value in zip(parts, values, strict=True)
     )
 
 
