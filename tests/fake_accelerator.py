@@ -271,6 +271,4 @@ class FakeAccelerator(TorchFunctionMode):
             if isinstance(value, Marked) != isinstance(target, Marked) and any(_tensors([index])):
                 raise RuntimeError("index_put expects values on the device of the indexed tensor")
             value = self._move(value, to_device=isinstance(target, Marked))
-        return self._run(
-            func, [target, index, value], kwargs, on_device=isinstance(target, Marked)
-        )
+        return self._run(func, [target, index, value], kwargs, on_device=isinstance(target, Marked))

@@ -210,9 +210,7 @@ class GlueStick(nn.Module):
         )
         return matches, intermediate
 
-    def _prepare(
-        self, wireframe: Wireframe, both_have_lines: Tensor, counts: NodeCounts
-    ) -> _Nodes:
+    def _prepare(self, wireframe: Wireframe, both_have_lines: Tensor, counts: NodeCounts) -> _Nodes:
         mask = wireframe.keypoint_mask
         padded = any(sum(nodes) < mask.shape[1] for nodes in zip(*counts, strict=True))
         lines = normalize_keypoints(wireframe.lines, wireframe.image_size, scale=POSITION_SCALE)

@@ -22,7 +22,6 @@ _SCORE_EPSILON = 1e-8
 _FIELDS_READ = ("keypoints", "keypoint_mask", "lines", "line_scores", "line_mask")
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class WireframeConfig:
     """How line endpoints and keypoints become the nodes of a graph.
@@ -102,9 +101,7 @@ class _Graph(NamedTuple):
     num_junctions: Tensor
 
 
-def _connect(
-    image: Mapping[str, np.ndarray], config: WireframeConfig
-) -> tuple[np.ndarray, ...]:
+def _connect(image: Mapping[str, np.ndarray], config: WireframeConfig) -> tuple[np.ndarray, ...]:
     """Connect the lines of one image on the host, and return the fields of :class:`_Graph`."""
     detected = image["lines"][image["line_mask"]]  # [L, 2, 2]
     line_scores = image["line_scores"][image["line_mask"]]

@@ -8,6 +8,7 @@ from rendered_scenes import needs_kornia_xfeat, patchwork
 from gluestick.checks import ShapeError
 from gluestick.features.protocols import PointDetector
 
+
 def assert_valid(points, detector, image):
     height, width = image.shape[1:]
     count = len(points.keypoints)

@@ -142,7 +142,9 @@ def test_a_detector_is_unfrozen_on_its_own() -> None:
     extractor.point_detector.train()
     extractor.train()
     extractor([image])
-    moved = [name for name, value in extractor.state_dict().items() if (value != before[name]).any()]
+    moved = [
+        name for name, value in extractor.state_dict().items() if (value != before[name]).any()
+    ]
     assert moved
     assert all("bn" in name for name in moved)
     assert not extractor.eval().point_detector.training
