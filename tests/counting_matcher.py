@@ -1,5 +1,6 @@
 """A quick matcher for tests of benchmarks."""
 
+import torch
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
@@ -15,6 +16,7 @@ class CountingMatcher:
     """Matches by SIFT and nearest neighbours, counts its calls and may stop at one of them."""
 
     config = "sift"
+    device = torch.device("cpu")
 
     def __init__(self) -> None:
         points = PointDetectorConfig(name="sift", max_num_keypoints=100)

@@ -34,11 +34,10 @@ _WAITING = (
 
 _INDEXING = ("index", "index_put", "index_put_", "_index_put_impl_")
 
-_TAKE_NUMBERS = frozenset(
-    "add and clamp clamp_max clamp_min div eq fill floordiv ge gt iadd imul isub itruediv le lerp "
-    "lt masked_fill maximum minimum mod mul ne or pow radd rmul rsub rtruediv sub truediv where "
-    "xor".split()
-)
+_TAKE_NUMBERS = """
+    add and clamp clamp_max clamp_min div eq fill floordiv ge gt iadd imul isub itruediv le lerp
+    lt masked_fill maximum minimum mod mul ne or pow radd rmul rsub rtruediv sub truediv where xor
+""".split()
 """Functions that take a tensor of the host without dimensions as a number."""
 
 

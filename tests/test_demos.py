@@ -13,6 +13,7 @@ DEMOS = Path(__file__).parent.parent / "demos"
         ("match_two_photographs", ("leuven_a.jpg", "leuven_b.jpg"), "homography with"),
         ("match_many_pairs", (".",), "leuven_a.jpg leuven_b.jpg: "),
         ("bring_your_own_lines", ("leuven_a.jpg", "leuven_b.jpg"), " matched"),
+        ("learn_on_wireframes", ("leuven_a.jpg", "leuven_b.jpg"), "with lines: area under"),
     ],
 )
 def test_a_demo_runs(assets: Path, name: str, arguments: tuple[str, ...], words: str) -> None:

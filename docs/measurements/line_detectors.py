@@ -17,6 +17,7 @@ import torch
 
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.geometry.homography import transform_points
+from gluestick.geometry.line_frames import LineFrames
 from gluestick.geometry.lines import line_lengths
 from gluestick.images.load import load_image
 
@@ -54,14 +55,11 @@ def repeatability(lines0: np.ndarray, lines1: np.ndarray, H_0to1: np.ndarray) ->
     warped = warped[inside]
     if not len(warped) or not len(lines1):
         return [np.nan] * 2 * len(DISTANCES)
-    lengths = line_lengths(lines1)
-    along = (lines1[:, 1] - lines1[:, 0]) / lengths[:, None]
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    offset = warped[:, None] - lines1[None, :, :1]  # [M, N, 2, 2]
-    distance = np.abs(np.einsum("mned,nd->mne", offset, across)).max(axis=-1)
-    extent = np.sort(np.einsum("mned,nd->mne", offset, along), axis=-1)
-    overlap = np.minimum(extent[..., 1], lengths) - np.maximum(extent[..., 0], 0)
-    shorter = np.minimum(line_lengths(warped)[:, None], lengths)
+    frames = LineFrames.of(lines1)
+    along, across = frames.coordinates_of_all(warped.swapaxes(0, 1))  # [2, M, N]
+    distance = np.abs(across).max(axis=0)
+    overlap = np.minimum(along.max(axis=0), frames.length) - np.maximum(along.min(axis=0), 0)
+    shorter = np.minimum(line_lengths(warped)[:, None], frames.length)
     ends = np.minimum(
         np.linalg.norm(warped[:, None] - lines1[None], axis=-1).max(axis=-1),
         np.linalg.norm(warped[:, None] - lines1[None, :, ::-1], axis=-1).max(axis=-1),

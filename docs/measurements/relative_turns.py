@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from gluestick.benchmarks.run.runner import select_pairs
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
 from gluestick.datasets.homographies import rotation_at_centre
+from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.viewpoint.relative_turn import (
     RelativeTurn,
@@ -51,7 +52,8 @@ def measure(root: Path, *, num_pairs: int) -> None:
     print("| | pairs | number | right | confident | confident and wrong | s |")
     print("|---|---|---|---|---|---|---|")
     for label, max_turn in (("upright", None), ("turned by any angle", 180.0)):
-        benchmark = SyntheticBenchmark(root, SyntheticConfig(holdout=True, max_turn=max_turn))
+        config = SyntheticPairsConfig(holdout=True, max_turn=max_turn)
+        benchmark = SyntheticBenchmark(root, config)
         pairs = select_pairs(benchmark.pairs(), num_pairs=num_pairs)
         for method, estimate in methods.items():
             errors, confident, seconds = [], [], []
@@ -61,8 +63,7 @@ def measure(root: Path, *, num_pairs: int) -> None:
                 found = estimate(*images)
                 seconds.append(time.perf_counter() - start)
                 size = images[0].shape[2], images[0].shape[1]
-                H_0to1 = pair.truth[1].H @ np.linalg.inv(pair.truth[0].H)
-                turn = rotation_at_centre(H_0to1, image_size=size)
+                turn = rotation_at_centre(pair.truth.H_0to1, image_size=size)
                 errors.append(abs((found.angle - turn + 180) % 360 - 180))
                 confident.append(found.confident)
             right = np.array(errors) < RIGHT

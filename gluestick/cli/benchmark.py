@@ -14,10 +14,10 @@ from rich.progress import track
 from rich.table import Table
 
 from gluestick.benchmarks.report import plots
-from gluestick.benchmarks.report.compare import compare_folders, comparison_json, comparison_table
-from gluestick.benchmarks.report.report import write_report
+from gluestick.benchmarks.report.benchmark_page import write_job_reports, write_report
+from gluestick.benchmarks.report.compare import compare_folders, comparison_json
 from gluestick.benchmarks.report.results_page import write_results_page
-from gluestick.benchmarks.report.tables import figure_title, format_figure
+from gluestick.benchmarks.report.tables import comparison_table, figure_title, format_figure
 from gluestick.benchmarks.run.runner import (
     SUMMARY,
     Run,
@@ -303,9 +303,11 @@ def run_all(
     for number, job in enumerate(jobs, start=1):
         typer.echo(f"{number}/{len(jobs)}: {job.name}", err=True)
         models = models_by_budget(job, names[0], names[1:])
-        outcomes.append(run_job(job, output, models, load, num_pairs=num_pairs, progress=_progress))
+        outcome = run_job(job, output, models, load, num_pairs=num_pairs, progress=_progress)
+        write_job_reports(outcome)
+        outcomes.append(outcome)
     if write is not None:
-        speed = run_speed(jobs[0], names, load, device=selected, progress=_progress)
+        speed = run_speed(jobs[0], names, load, progress=_progress)
         command = shlex.join(["gluestick", *sys.argv[1:]])
         written = write_results_page(write, outcomes, speed=speed, command=command)
         typer.echo("Written: " + ", ".join(map(str, written)))

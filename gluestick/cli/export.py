@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain, combinations
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +13,13 @@ from rich.progress import track
 from gluestick.cli import options
 from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
-from gluestick.export import FeaturesWriter, MatchesWriter, read_features_h5
+from gluestick.datasets.pair_lists import all_pairs, read_pairs
+from gluestick.export import FeaturesReader, FeaturesWriter, MatchesWriter
 from gluestick.export.arrays import wireframe_from_arrays
 from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.types import Wireframe
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-ENTRIES_PER_FLUSH = 20
 WIREFRAMES_IN_MEMORY = 100
 
 
@@ -61,7 +60,7 @@ def export(
         weights=weights,
         detector_weights=detector_weights,
     )
-    names = _read_pairs(pairs) if pairs else list(combinations(_image_names(image_dir), 2))
+    names = read_pairs(pairs) if pairs else all_pairs(image_dir)
     matcher = options.load_matcher(settings).to(select_device(device))
     _export_hloc(matcher, image_dir, names, output)
 
@@ -72,44 +71,20 @@ def _export_hloc(
     features, matches = output / "features.h5", output / "matches.h5"
     console = Console(stderr=True)
     with FeaturesWriter(features) as images:
-        names = [name for name in dict.fromkeys(chain(*pairs)) if name not in images]
-        for count, name in enumerate(track(names, "Features", console=console), start=1):
+        missing_images = [name for name in dict.fromkeys(chain(*pairs)) if name not in images]
+        for name in track(missing_images, "Features", console=console):
             images.add(name, matcher.extract(load_image(image_dir / name)))
-            if count % ENTRIES_PER_FLUSH == 0:
-                images.flush()
+            images.flush()
 
-    @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
-    def wireframe(name: str) -> Wireframe:
-        return wireframe_from_arrays(read_features_h5(features, name)).to(matcher.device)
+    with FeaturesReader(features) as stored, MatchesWriter(matches) as writer:
 
-    with MatchesWriter(matches) as writer:
+        @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
+        def wireframe(name: str) -> Wireframe:
+            return wireframe_from_arrays(stored.read(name)).to(matcher.device)
+
         missing = [pair for pair in pairs if pair not in writer]
-        for count, (name0, name1) in enumerate(track(missing, "Matches", console=console), start=1):
+        for name0, name1 in track(missing, "Matches", console=console):
             pair = wireframe(name0), wireframe(name1)
             writer.add(name0, name1, *pair, matcher.match(*pair))
-            if count % ENTRIES_PER_FLUSH == 0:
-                writer.flush()
+            writer.flush()
     typer.echo(f"Written: {features}, {matches} ({len(pairs)} pairs, {len(missing)} of them new)")
-
-
-def _image_names(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if len(files) < 2:
-        raise ValueError(f"{folder} needs at least two images, found {len(files)}")
-    return [path.relative_to(folder).as_posix() for path in files]
-
-
-def _read_pairs(path: Path) -> list[tuple[str, str]]:
-    pairs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        names = line.split()
-        if not names:
-            continue
-        if len(names) < 2:
-            raise ValueError(f"{path}, line {number}: needs two image names, found {line!r}")
-        pairs.append((names[0], names[1]))
-    if not pairs:
-        raise ValueError(f"{path} needs lines of two image names, found none")
-    return list(dict.fromkeys(pairs))

@@ -11,33 +11,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gluestick.geometry.lines import line_lengths, line_normals
+from gluestick.geometry.line_frames import LineFrames
 from gluestick.geometry.points import to_homogeneous
 
 
 @dataclass(frozen=True)
-class LineFrames:
-    """The frames of line segments: positions along them and across them.
+class LineEquations:
+    """Positions along line segments and across them, as products with (x, y, 1).
 
     Attributes:
-        along: [M, 3]; its product with (x, y, 1) is the position along the line, 0 at the
-            first and 1 at the second endpoint.
-        across: [M, 3]; its product with (x, y, 1) is the signed distance from the line.
+        along: [M, 3], for the position along the line, 0 at the first and 1 at the second
+            endpoint.
+        across: [M, 3], for the signed distance from the line.
     """
 
     along: np.ndarray
     across: np.ndarray
 
     @classmethod
-    def from_lines(cls, lines: np.ndarray) -> "LineFrames":
-        """Build the frames of [M, 2, 2] segments of positive length."""
-        start = lines[:, 0]
-        tangents = (lines[:, 1] - start) / line_lengths(lines)[:, None] ** 2
-        along, across = (
-            np.concatenate([axis, -(axis * start).sum(1, keepdims=True)], axis=1)
-            for axis in (tangents, line_normals(lines))
-        )
-        return cls(along, across)
+    def from_lines(cls, lines: np.ndarray) -> "LineEquations":
+        """Build the equations of [M, 2, 2] segments of positive length."""
+        frames = LineFrames.of(lines)
+        return cls(frames.fraction_equation(), frames.equations()[1])
 
 
 @dataclass(frozen=True)
@@ -49,23 +44,23 @@ class Correspondences:
         points1: [S, 2].
         lines0: [M, 2, 2].
         lines1: [M, 2, 2].
-        frames0: The frames of ``lines0``.
-        frames1: The frames of ``lines1``.
+        frames0: The equations of ``lines0``.
+        frames1: The equations of ``lines1``.
     """
 
     points0: np.ndarray
     points1: np.ndarray
     lines0: np.ndarray
     lines1: np.ndarray
-    frames0: LineFrames
-    frames1: LineFrames
+    frames0: LineEquations
+    frames1: LineEquations
 
     @classmethod
     def from_arrays(
         cls, points0: np.ndarray, points1: np.ndarray, lines0: np.ndarray, lines1: np.ndarray
     ) -> "Correspondences":
-        """Add the frames of the lines."""
-        frames = (LineFrames.from_lines(lines) for lines in (lines0, lines1))
+        """Add the equations of the lines."""
+        frames = (LineEquations.from_lines(lines) for lines in (lines0, lines1))
         return cls(points0, points1, lines0, lines1, *frames)
 
     @property

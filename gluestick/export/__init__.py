@@ -1,12 +1,24 @@
 """Files that other programs read: hloc's HDF5 layout and numpy archives."""
 
 from gluestick.export.arrays import matches_arrays, pair_arrays, wireframe_arrays
-from gluestick.export.features_h5 import FeaturesWriter, read_features_h5, write_features_h5
-from gluestick.export.matches_h5 import MatchesWriter, read_matches_h5, write_matches_h5
+from gluestick.export.features_h5 import (
+    FeaturesReader,
+    FeaturesWriter,
+    read_features_h5,
+    write_features_h5,
+)
+from gluestick.export.matches_h5 import (
+    MatchesReader,
+    MatchesWriter,
+    read_matches_h5,
+    write_matches_h5,
+)
 from gluestick.export.matches_npz import read_matches_npz, write_matches_npz
 
 __all__ = [
+    "FeaturesReader",
     "FeaturesWriter",
+    "MatchesReader",
     "MatchesWriter",
     "matches_arrays",
     "pair_arrays",

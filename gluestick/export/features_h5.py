@@ -29,7 +29,9 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, wireframe_arrays
-from gluestick.storage.h5_session import H5Session, open_group, read_array
+from gluestick.storage.h5_files import numeric
+from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_store import H5Store
 from gluestick.types import Wireframe
 
 _NEEDED = {"image_size": "2", "keypoints": "P 2"}
@@ -43,23 +45,25 @@ _OPTIONAL = {
 
 
 class FeaturesWriter:
-    """Writes the features of many images into one file, which is put in place at the end.
+    """Writes the features of many images into one file, which costs what is added.
 
     Use it in a ``with`` block. An earlier file is extended, and images of the same name are
-    replaced. An error in the block leaves the file as it was after the last :meth:`flush`.
+    replaced. An error in the block leaves the file as it was after the last :meth:`flush`; a
+    process that is killed leaves every image that was added. See
+    :class:`gluestick.storage.h5_store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.
 
     Raises:
-        ValueError: On entering, if there is a file that is not HDF5.
+        ValueError: On entering, if there is a file that is not HDF5, or another writer has it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._session = H5Session(path)
+        self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "FeaturesWriter":
-        self._session.__enter__()
+        self._store.__enter__()
         return self
 
     def __exit__(
@@ -68,10 +72,10 @@ class FeaturesWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._session.__exit__(kind, error, trace)
+        self._store.__exit__(kind, error, trace)
 
     def __contains__(self, name: str) -> bool:
-        return self._session.contains(name)
+        return self._store.contains(name)
 
     def add(
         self,
@@ -102,7 +106,7 @@ class FeaturesWriter:
         _check(arrays)
         attributes = {key: arrays[key] for key in ("num_junctions",) if key in arrays}
         noise = arrays.get("uncertainty", np.float32(uncertainty))
-        self._session.replace(
+        self._store.append(
             name,
             {key: _stored(arrays[key]) for key in (*_NEEDED, *_OPTIONAL) if key in arrays},
             attributes=attributes,
@@ -110,8 +114,58 @@ class FeaturesWriter:
         )
 
     def flush(self) -> None:
-        """Put what was added so far in place; it then survives a later error."""
-        self._session.flush()
+        """Have what was added so far survive a later error in the block."""
+        self._store.keep()
+
+
+class FeaturesReader:
+    """Reads the features of many images from one file, which is opened once.
+
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+
+    Args:
+        path: The HDF5 file, of this package or of hloc.
+
+    Raises:
+        ValueError: On entering, if there is no such file, or it is not HDF5 or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._reader = H5Reader(path)
+
+    def __enter__(self) -> "FeaturesReader":
+        self._reader.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    def __contains__(self, name: str) -> bool:
+        return self._reader.contains(name)
+
+    def names(self) -> list[str]:
+        """Return the names of the images, in alphabetical order."""
+        return self._reader.names()
+
+    def read(self, name: str) -> Arrays:
+        """Read the features of one image; see :func:`read_features_h5`."""
+        with self._reader.entry(name, keys=(*_NEEDED, *_OPTIONAL)) as entry:
+            arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
+            _check(arrays)
+            arrays["image_size"] = arrays["image_size"].astype(np.int64)
+            if "uncertainty" in entry.array_attributes["keypoints"]:
+                noise = entry.array_attributes["keypoints"]["uncertainty"]
+                arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
+            if "num_junctions" in entry.attributes:
+                arrays["num_junctions"] = np.asarray(
+                    entry.attributes["num_junctions"], dtype=np.int64
+                )
+        return arrays
 
 
 def write_features_h5(
@@ -143,6 +197,8 @@ def write_features_h5(
 def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
     """Read the features of one image, from this package or from hloc.
 
+    For many, :class:`FeaturesReader` is faster.
+
     Args:
         path: The HDF5 file.
         name: The image's name.
@@ -156,17 +212,8 @@ def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
         ValueError: If there is no such file or image, the file is not HDF5 or is damaged, or
             shapes do not fit together.
     """
-    with open_group(path, name) as group:
-        known = [key for key in (*_NEEDED, *_OPTIONAL) if key in group]
-        arrays = {key: read_array(group, key) for key in known}
-        _check(arrays)
-        arrays["image_size"] = arrays["image_size"].astype(np.int64)
-        if "uncertainty" in group["keypoints"].attrs:
-            noise = group["keypoints"].attrs["uncertainty"]
-            arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
-        if "num_junctions" in group.attrs:
-            arrays["num_junctions"] = np.asarray(group.attrs["num_junctions"], dtype=np.int64)
-    return arrays
+    with FeaturesReader(path) as reader:
+        return reader.read(name)
 
 
 def _check(arrays: Mapping[str, np.ndarray]) -> None:

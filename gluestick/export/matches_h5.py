@@ -25,7 +25,9 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays
-from gluestick.storage.h5_session import H5Session, MissingEntryError, open_group, read_array
+from gluestick.storage.h5_files import MissingEntryError, numeric
+from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_store import H5Store
 from gluestick.types import Matches, Wireframe
 
 _NEEDED = {"matches0": "P0", "matching_scores0": "P0"}
@@ -44,24 +46,25 @@ _OPTIONAL = {
 
 
 class MatchesWriter:
-    """Writes the matches of many pairs into one file, which is put in place at the end.
+    """Writes the matches of many pairs into one file, which costs what is added.
 
     Use it in a ``with`` block. An earlier file is extended, and a pair that is there already,
     also the other way round, is replaced. An error in the block leaves the file as it was
-    after the last :meth:`flush`.
+    after the last :meth:`flush`; a process that is killed leaves every pair that was added. See
+    :class:`gluestick.storage.h5_store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.
 
     Raises:
-        ValueError: On entering, if there is a file that is not HDF5.
+        ValueError: On entering, if there is a file that is not HDF5, or another writer has it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._session = H5Session(path)
+        self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "MatchesWriter":
-        self._session.__enter__()
+        self._store.__enter__()
         return self
 
     def __exit__(
@@ -70,10 +73,10 @@ class MatchesWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._session.__exit__(kind, error, trace)
+        self._store.__exit__(kind, error, trace)
 
     def __contains__(self, names: tuple[str, str]) -> bool:
-        return any(self._session.contains(_group_name(*pair)) for pair in (names, names[::-1]))
+        return any(self._store.contains(_group_name(*pair)) for pair in (names, names[::-1]))
 
     def add(
         self,
@@ -121,15 +124,14 @@ class MatchesWriter:
         arrays = {key: np.asarray(array) for key, array in arrays.items()}
         _check(arrays)
         group = _group_name(name0, name1)
-        earlier = self._session.attributes(group)
+        earlier = self._store.attributes(group)
         names = (earlier.get("name0", name0), earlier.get("name1", name1))
         if names != (name0, name1):
             raise ValueError(
                 f"the pairs {names} and {(name0, name1)} have the same name {group!r} in a match "
                 "file: rename one of the images"
             )
-        self._session.remove(_group_name(name1, name0))
-        self._session.replace(
+        self._store.append(
             group,
             {
                 key: arrays[key].astype(np.float32 if "scores" in key else np.int64)
@@ -137,11 +139,67 @@ class MatchesWriter:
                 if key in arrays
             },
             attributes={"name0": name0, "name1": name1},
+            replaced=[_group_name(name1, name0)],
         )
 
     def flush(self) -> None:
-        """Put what was added so far in place; it then survives a later error."""
-        self._session.flush()
+        """Have what was added so far survive a later error in the block."""
+        self._store.keep()
+
+
+class MatchesReader:
+    """Reads the matches of many pairs from one file, which is opened once.
+
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+
+    Args:
+        path: The HDF5 file, of this package or of hloc.
+
+    Raises:
+        ValueError: On entering, if there is no such file, or it is not HDF5 or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
+        self._reader = H5Reader(path)
+
+    def __enter__(self) -> "MatchesReader":
+        self._reader.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    def __contains__(self, names: tuple[str, str]) -> bool:
+        return any(self._reader.contains(_group_name(*pair)) for pair in (names, names[::-1]))
+
+    def read(self, name0: str, name1: str) -> Arrays:
+        """Read the matches of one pair; see :func:`read_matches_h5`."""
+        try:
+            return self._read(name0, name1)
+        except MissingEntryError as missing:
+            try:
+                turned = self._read(name1, name0)
+            except MissingEntryError:
+                raise missing from None
+        if "matches1" not in turned:
+            raise ValueError(
+                f"{self.path} holds only the matches from {name1!r} to {name0!r}: read them that "
+                "way round"
+            )
+        return {key[:-1] + ("1" if key.endswith("0") else "0"): turned[key] for key in turned}
+
+    def _read(self, name0: str, name1: str) -> Arrays:
+        group = _group_name(name0, name1)
+        with self._reader.entry(group, keys=(*_NEEDED, *_OPTIONAL)) as entry:
+            arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
+            _check(arrays)
+        return arrays
 
 
 def write_matches_h5(
@@ -176,6 +234,8 @@ def write_matches_h5(
 def read_matches_h5(path: str | os.PathLike[str], name0: str, name1: str) -> Arrays:
     """Read the matches of one pair, from this package or from hloc.
 
+    For many, :class:`MatchesReader` is faster.
+
     Args:
         path: The HDF5 file.
         name0: The name of image 0.
@@ -189,26 +249,8 @@ def read_matches_h5(path: str | os.PathLike[str], name0: str, name1: str) -> Arr
         ValueError: If there is no such file or pair, the file is not HDF5 or is damaged,
             shapes do not fit together, or a pair of hloc is stored the other way round.
     """
-    try:
-        return _read(path, name0, name1)
-    except MissingEntryError as missing:
-        try:
-            turned = _read(path, name1, name0)
-        except MissingEntryError:
-            raise missing from None
-    if "matches1" not in turned:
-        raise ValueError(
-            f"{path} holds only the matches from {name1!r} to {name0!r}: read them that way round"
-        )
-    return {key[:-1] + ("1" if key.endswith("0") else "0"): turned[key] for key in turned}
-
-
-def _read(path: str | os.PathLike[str], name0: str, name1: str) -> Arrays:
-    with open_group(path, _group_name(name0, name1)) as group:
-        known = [key for key in (*_NEEDED, *_OPTIONAL) if key in group]
-        arrays = {key: read_array(group, key) for key in known}
-        _check(arrays)
-    return arrays
+    with MatchesReader(path) as reader:
+        return reader.read(name0, name1)
 
 
 def _group_name(name0: str, name1: str) -> str:

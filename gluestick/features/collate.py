@@ -46,12 +46,15 @@ def stack_features(features: Sequence[Features], *, padded: bool = True) -> Feat
 
 def _counts(features: Sequence[Features], *, padded: bool) -> tuple[list[int], list[int]]:
     """Return how many keypoints and lines each image has, from all devices in one copy."""
-    masks = [(value.keypoint_mask, value.line_mask) for value in features]
     if padded:
-        sums = [torch.stack([mask.sum(dim=1) for mask in both]) for both in masks]
+        sums = [
+            torch.stack([value.keypoint_mask.sum(dim=1), value.line_mask.sum(dim=1)])
+            for value in features
+        ]
         (counts,) = to_host(torch.cat(sums, dim=1))  # [2, B]
         return counts[0].tolist(), counts[1].tolist()
-    num_keypoints, num_lines = ([mask.shape[1] for mask in kind] for kind in zip(*masks))
+    num_keypoints = [value.keypoint_mask.shape[1] for value in features]
+    num_lines = [value.line_mask.shape[1] for value in features]
     return num_keypoints, num_lines
 
 

@@ -5,6 +5,8 @@ tensors alike, and what comes in goes out.
 """
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gluestick.geometry.points import Array
 
@@ -18,7 +20,10 @@ def line_lengths(lines: Array) -> Array:
     Returns:
         [...] px.
     """
-    return ((lines[..., 1, :] - lines[..., 0, :]) ** 2).sum(-1) ** 0.5
+    steps = lines[..., 1, :] - lines[..., 0, :]
+    if isinstance(steps, Tensor):
+        return torch.linalg.vector_norm(steps, dim=-1)
+    return (steps**2).sum(-1) ** 0.5
 
 
 def line_normals(lines: Array) -> Array:
@@ -31,10 +36,33 @@ def line_normals(lines: Array) -> Array:
         [..., 2], the direction from the first to the second endpoint, turned by +90 degrees
         from the x towards the y axis: (dx, dy) -> (-dy, dx).
     """
-    directions = (lines[..., 1, :] - lines[..., 0, :]) / line_lengths(lines)[..., None]
-    normals = directions[..., [1, 0]]
-    normals[..., 0] *= -1
-    return normals
+    steps = lines[..., 1, :] - lines[..., 0, :]
+    return turned_by_90_degrees(steps / line_lengths(lines)[..., None])
+
+
+def turned_by_90_degrees(vectors: Array) -> Array:
+    """Turn vectors [..., 2] from the x towards the y axis: (x, y) -> (-y, x)."""
+    x, y = vectors[..., 0], vectors[..., 1]
+    if isinstance(x, Tensor):
+        return torch.stack([-y, x], dim=-1)
+    return np.stack([-y, x], axis=-1)
+
+
+def distances_from_lines(points: Tensor, lines: Tensor) -> Tensor:
+    """Return the distances of points from segments, beyond whose ends the nearest end counts.
+
+    Args:
+        points: [..., K, 2] px, K points for each segment, or shapes that broadcast to this.
+        lines: [..., 2, 2] px. A segment without length is a point.
+
+    Returns:
+        [..., K] px.
+    """
+    step = lines[..., 1:, :] - lines[..., :1, :]  # [..., 1, 2]
+    offset = points - lines[..., :1, :]
+    squared = (step**2).sum(-1).clamp(min=torch.finfo(step.dtype).tiny)
+    fraction = ((offset * step).sum(-1) / squared).clamp(0, 1)
+    return torch.linalg.vector_norm(offset - fraction[..., None] * step, dim=-1)
 
 
 def points_on_lines(lines: Array, fractions: Array) -> Array:

@@ -110,6 +110,24 @@ def _assemble(pairs: Tensor, unmatched0: Tensor, unmatched1: Tensor) -> Tensor:
     return assignment
 
 
+def block_diagonal(junctions: Tensor, keypoints: Tensor) -> Tensor:
+    """Join two assignments into one in which no pair mixes them.
+
+    Args:
+        junctions: [B, J0+1, J1+1].
+        keypoints: [B, K0+1, K1+1].
+
+    Returns:
+        [B, J0+K0+1, J1+K1+1], junctions first.
+    """
+    rows, columns = junctions.shape[1] - 1, junctions.shape[2] - 1
+    joined = F.pad(keypoints, (columns, 0, rows, 0), value=float("-inf"))
+    joined[:, :rows, :columns] = junctions[:, :-1, :-1]
+    joined[:, :rows, -1] = junctions[:, :-1, -1]
+    joined[:, -1, :columns] = junctions[:, -1, :-1]
+    return joined
+
+
 def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches:
     """Match rows and columns that are each other's most likely partner.
 

@@ -153,6 +153,8 @@ class FeedForward(nn.Sequential):
 class RotaryBlock(nn.Module):
     """What LightGlue's self attention and the line messages share.
 
+    It can be combined with another base class that takes no arguments.
+
     Args:
         descriptor_dim: The number of channels C.
         num_heads: The number of heads H; C / H must be even.
@@ -193,8 +195,8 @@ class RotaryBlock(nn.Module):
         query, key = rotated.to(query_key.dtype).unbind(2)
         return query, key, value.unflatten(-1, (num_heads, -1))
 
-    def update(self, x: Tensor, context: Tensor) -> Tensor:
-        """Add to ``x`` [B, S, C] what follows from its attention context [B, S, H, D]."""
+    def update(self, context: Tensor, x: Tensor) -> Tensor:
+        """Add to ``x`` [..., C] what follows from its attention context [..., H, D]."""
         message = self.out_proj(context.flatten(-2))
         return x + self.ffn(torch.cat([x, message], dim=-1))
 
@@ -225,7 +227,7 @@ class SelfBlock(RotaryBlock):
             num_query_junctions=num_junctions,
             num_key_junctions=num_junctions,
         )
-        return self.update(x, context)
+        return self.update(context, x)
 
 
 class CrossBlock(nn.Module):

@@ -11,7 +11,6 @@ from gluestick.matching.attention import AttentionalPropagation
 from gluestick.matching.encoders import EndpointEncoder, KeypointEncoder, Pointwise
 from gluestick.matching.inputs import NodeCounts, check_pair, normalize_keypoints
 from gluestick.matching.line_heads.endpoints import endpoint_line_scores
-from gluestick.matching.line_message import LineMessagePassing
 from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches, Wireframe
 
@@ -93,6 +92,9 @@ class _GraphNetwork(nn.Module):
     """Self attention, line messages and cross attention in turn."""
 
     def __init__(self, config: GlueStickConfig) -> None:
+        # Here, because importing it brings torch-geometric.
+        from gluestick.matching.line_message import LineMessagePassing
+
         super().__init__()
         self.num_line_iterations = config.num_line_iterations
         self.layers = nn.ModuleList(

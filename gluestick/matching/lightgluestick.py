@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gluestick.matching.assignment import (
     MatchAssignment,
+    block_diagonal,
     sigmoid_log_double_softmax,
     to_matches,
 )
@@ -26,7 +27,6 @@ from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.inputs import check_pair, normalize_keypoints
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
-from gluestick.matching.line_message import AttentionalLineMessagePassing
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
 from gluestick.precision import without_autocast
 from gluestick.types import Matches, Wireframe
@@ -116,7 +116,11 @@ class TransformerLayer(nn.Module):
         sizes = config.descriptor_dim, config.num_heads
         self.one_way = config.attention == "one_way"
         self.self_attn = SelfBlock(*sizes)
-        self.line_layer = AttentionalLineMessagePassing(*sizes) if with_lines else None
+        self.line_layer: nn.Module | None = None
+        if with_lines:  # here, because importing it brings torch-geometric
+            from gluestick.matching.line_message import AttentionalLineMessagePassing
+
+            self.line_layer = AttentionalLineMessagePassing(*sizes)
         self.cross_attn = CrossBlock(*sizes)
 
     def forward(self, tokens0: Tokens, tokens1: Tokens) -> tuple[Tokens, Tokens]:
@@ -319,7 +323,7 @@ class LightGlueStick(nn.Module):
         if self.config.attention == "full":
             assignment = between(slice(None), slice(None))
         else:
-            assignment = _block_diagonal(
+            assignment = block_diagonal(
                 between(slice(junctions0), slice(junctions1)),
                 between(slice(junctions0, None), slice(junctions1, None)),
             )
@@ -367,16 +371,6 @@ class LightGlueStick(nn.Module):
             junction_matching_scores0=matches.matching_scores0.masked_fill(~junction0, 0),
             junction_matching_scores1=matches.matching_scores1.masked_fill(~junction1, 0),
         )
-
-
-def _block_diagonal(junctions: Tensor, keypoints: Tensor) -> Tensor:
-    """Join two assignments into one in which no pair mixes them."""
-    rows, columns = junctions.shape[1] - 1, junctions.shape[2] - 1
-    joined = F.pad(keypoints, (columns, 0, rows, 0), value=float("-inf"))
-    joined[:, :rows, :columns] = junctions[:, :-1, :-1]
-    joined[:, :rows, -1] = junctions[:, :-1, -1]
-    joined[:, -1, :columns] = junctions[:, -1, :-1]
-    return joined
 
 
 def add_line_layers(network: LightGlueStick, layers: Sequence[int]) -> LightGlueStick:

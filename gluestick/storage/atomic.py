@@ -1,11 +1,16 @@
 """Writing files so that nobody ever sees half of one."""
 
 import os
+import platform
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_PARTIAL = ".partial"
+_being_written: set[str] = set()
 
 
 @contextmanager
@@ -15,8 +20,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary file lies in the same folder and has the same suffix. It replaces ``path`` in
     one step when the block ends, and is removed when the block raises: a full disk, an error or
     an interrupt leaves what was at ``path`` as it was. (A process that is killed outright
-    leaves the earlier file intact too, and a hidden ``.partial-*`` file beside it.) A
-    symbolic link is followed, and the permissions of an earlier file are kept.
+    leaves the earlier file intact too, and a hidden ``.partial-*`` file beside it, which
+    :func:`remove_partial_files` finds.) A symbolic link is followed, and the permissions of an
+    earlier file are kept.
 
     Args:
         path: The file to write. Missing folders are created.
@@ -29,14 +35,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             a file.
         OSError: If the block raises it, or the file cannot be put in place.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise ValueError(f"a file is to be written to {path}, but a folder or device is there")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"{path} cannot be written: a folder on the way is a file") from error
-    temporary = target.with_name(f".partial-{secrets.token_hex(8)}{target.suffix}")
+    target = writable_target(path)
+    token = f"{_host()}-{os.getpid()}-{secrets.token_hex(8)}"
+    temporary = target.with_name(f"{_PARTIAL}-{token}{target.suffix}")
+    _being_written.add(temporary.name)
     try:
         yield temporary
         if target.exists():
@@ -45,6 +47,51 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+        _being_written.discard(temporary.name)
+
+
+def writable_target(path: str | os.PathLike[str]) -> Path:
+    """Return where a file is to be written, links followed, and create the folders on the way.
+
+    Raises:
+        ValueError: If ``path`` is a folder or another thing that is not a file, or lies below
+            a file.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ValueError(f"a file is to be written to {path}, but a folder or device is there")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"{path} cannot be written: a folder on the way is a file") from error
+    return target
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left in a folder."""
+    if os.name == "nt":  # where nothing tells whether a process lives
+        return
+    for path in folder.glob(f"{_PARTIAL}-{_host()}-*"):
+        number = path.name.split("-")[2]
+        if path.name in _being_written or not number.isdecimal():
+            continue
+        if int(number) == os.getpid() or not _is_alive(int(number)):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _host() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _flush_to_disk(path: Path) -> None:

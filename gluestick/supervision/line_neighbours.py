@@ -1,58 +1,34 @@
 """Which sampled points lie beside which line segments."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+from gluestick.geometry.line_frames import LineFrames
+from gluestick.geometry.lines import distances_from_lines, line_lengths
 from gluestick.supervision.rules import GroundTruthConfig
 
 SLACK = 0.01  # px, more than the rounding of coordinates
 PAIRS_AT_ONCE = 2048  # whose samples fit into a processor's cache
 
 
-class LineFrames(NamedTuple):
-    """Coordinate frames along line segments, with the origin at the second endpoint.
+def supervised_frames(lines: Tensor, *, config: GroundTruthConfig) -> LineFrames[Tensor]:
+    """Return the frames of segments, which begin at the second endpoint, as in glue-factory.
 
-    A segment extends from ``-length`` to 0 along its direction.
+    Args:
+        lines: [..., 2, 2] px.
+        config: Its ``glue_factory_numerics`` apply.
 
-    Attributes:
-        origin: [..., 2] px.
-        direction: [..., 2], of unit length, from the first to the second endpoint; NaN for a
-            segment without length.
-        length: [...] px.
+    Returns:
+        The frames; the coordinates of a segment without length are NaN.
     """
-
-    origin: Tensor
-    direction: Tensor
-    length: Tensor
-
-    @classmethod
-    def of(cls, lines: Tensor, *, config: GroundTruthConfig) -> "LineFrames":
-        """Return the frames of segments [..., 2, 2] px."""
-        along = lines[..., 1, :] - lines[..., 0, :]
-        length = torch.linalg.vector_norm(along, dim=-1)
-        if config.glue_factory_numerics:
-            length = length.half().to(lines)
-        return cls(lines[..., 1, :], along / length[..., None], length)
-
-    def coordinates(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the coordinates along and across segments.
-
-        Args:
-            x: [..., S] px, points for each segment.
-            y: [..., S] px.
-
-        Returns:
-            Along and across, [..., S] px.
-        """
-        x, y = x - self.origin[..., :1], y - self.origin[..., 1:]
-        dx, dy = self.direction[..., :1], self.direction[..., 1:]
-        return x * dx + y * dy, y * dx - x * dy
+    length = line_lengths(lines)
+    if config.glue_factory_numerics:
+        length = length.half().to(lines)
+    return LineFrames.of(lines.flip(-2), length=length)
 
 
 def is_beside(
-    frames: LineFrames, along: Tensor, across: Tensor, *, config: GroundTruthConfig
+    frames: LineFrames[Tensor], along: Tensor, across: Tensor, *, config: GroundTruthConfig
 ) -> Tensor:
     """Tell which points lie near a segment and between its ends.
 
@@ -65,7 +41,7 @@ def is_beside(
     Returns:
         [..., S] bool.
     """
-    between = (along <= 0) & (along >= -frames.length[..., None])
+    between = (along >= 0) & (along <= frames.length[..., None])
     return between & (across.abs() < config.line_distance)
 
 
@@ -86,7 +62,7 @@ def may_have_beside(
     Returns:
         [B, L, M] bool, False only where no visible sample lies beside the segment.
     """
-    frames = LineFrames.of(lines, config=config)
+    frames = supervised_frames(lines, config=config)
     chord, deviation = _chords(samples, visible)  # [B, M, 2, 2], [B, M]
     margin = deviation[:, None] + SLACK
     (along0, across0), (along1, across1) = (
@@ -95,8 +71,8 @@ def may_have_beside(
     near = (torch.minimum(across0, across1) - margin < config.line_distance) & (
         torch.maximum(across0, across1) + margin > -config.line_distance
     )
-    between = (torch.minimum(along0, along1) - margin <= 0) & (
-        torch.maximum(along0, along1) + margin >= -frames.length[..., None]
+    between = (torch.maximum(along0, along1) + margin >= 0) & (
+        torch.minimum(along0, along1) - margin <= frames.length[..., None]
     )
     return near & between & visible.any(-1)[:, None]
 
@@ -122,14 +98,14 @@ def count_samples_beside(
         [B, L, M] int64, 0 for other pairs.
     """
     num_lines, num_others = among.shape[1:]
-    frames = LineFrames.of(lines.flatten(0, 1), config=config)
+    frames = supervised_frames(lines.flatten(0, 1), config=config)
     x, y = (values.flatten(0, 1).contiguous() for values in samples.unbind(-1))  # [B*M, S]
     visible = visible.flatten(0, 1)
     counts = torch.zeros(among.numel(), dtype=torch.int64, device=among.device)
     for pairs in torch.nonzero(among.flatten())[:, 0].split(PAIRS_AT_ONCE):
         line = pairs // num_others  # [K], among the B*L segments
         other = line // num_lines * num_others + pairs % num_others  # [K], among the B*M lines
-        chosen = LineFrames(*(value[line] for value in frames))
+        chosen = frames.select(line)
         along, across = chosen.coordinates(x[other], y[other])  # [K, S]
         beside = is_beside(chosen, along, across, config=config) & visible[other]
         counts[pairs] = beside.sum(-1)
@@ -142,9 +118,5 @@ def _chords(samples: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
     last = order.shape[-1] - 1 - order.flip(-1).argmax(-1)
     ends = torch.stack([order.argmax(-1), last], dim=-1)  # [B, M, 2]
     chord = samples.gather(2, ends[..., None].expand(*ends.shape, 2))
-    step = chord[..., 1, :] - chord[..., 0, :]
-    offset = samples - chord[:, :, :1]  # [B, M, S, 2]
-    squared = (step**2).sum(-1, keepdim=True).clamp(min=torch.finfo(step.dtype).tiny)
-    fraction = ((offset * step[:, :, None]).sum(-1) / squared).clamp(0, 1)
-    distance = torch.linalg.vector_norm(offset - fraction[..., None] * step[:, :, None], dim=-1)
+    distance = distances_from_lines(samples, chord)  # [B, M, S]
     return chord, distance.masked_fill(~visible, 0).amax(-1)

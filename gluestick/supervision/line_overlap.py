@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
-from gluestick.supervision.line_neighbours import LineFrames, is_beside
+from gluestick.supervision.line_neighbours import is_beside, supervised_frames
 from gluestick.supervision.line_samples import (
     LineSamples,
     carry_lines_by_depth,
@@ -130,7 +130,7 @@ def _overlap_one_way(
     lines: Tensor, samples: Reprojection, config: GroundTruthConfig
 ) -> tuple[Tensor, Tensor]:
     """Compare lines [K, 2, 2] with carried samples [K, S, ...] of their partners."""
-    frames = LineFrames.of(lines, config=config)
+    frames = supervised_frames(lines, config=config)
     along, across = frames.coordinates(*samples.positions.unbind(-1))  # [K, S]
     beside = is_beside(frames, along, across, config=config) & samples.visible
     shorter = torch.minimum(frames.length, _extent(along, across, samples.visible))

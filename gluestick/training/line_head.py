@@ -5,34 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from gluestick.matching.line_heads.guidance import PointMatches
+from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.line_heads.guided import GuidedLineHead
-from gluestick.supervision.rules import UNMATCHED, TrueMatches
-from gluestick.types import Wireframe
+from gluestick.supervision.assignment_loss import line_assignment_loss
+from gluestick.supervision.rules import IGNORED
+from gluestick.training.line_head_samples import LineHeadSample
 
 Progress = Callable[[Sequence[int], str], Iterable[int]]
 """Passes the epochs on, one after the other, and shows how far it is under a title."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineHeadSample:
-    """A batch of pairs as the line head sees it.
-
-    Attributes:
-        wireframe0: The wireframes of the images 0.
-        wireframe1: The wireframes of the images 1.
-        endpoint_similarity: [B, J0, J1], between their junctions.
-        matches: The matches of their points.
-        truth: The true matches of their lines.
-    """
-
-    wireframe0: Wireframe
-    wireframe1: Wireframe
-    endpoint_similarity: Tensor
-    matches: PointMatches
-    truth: TrueMatches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,29 +42,6 @@ class LineHeadTrainingConfig:
             raise ValueError(f"thinning needs to be in [0, 1], found {self.thinning}")
 
 
-def line_assignment_loss(log_assignment: Tensor, truth: TrueMatches) -> Tensor:
-    """Return the mean negative log-likelihood of true matches plus that of unmatched lines.
-
-    As in GlueStick (arXiv 2304.02008), both kinds have the same weight whatever their numbers.
-
-    Args:
-        log_assignment: [B, L0+1, L1+1].
-        truth: The true matches; ignored lines have no influence.
-
-    Returns:
-        [], 0 where all lines are ignored.
-    """
-    image, row = torch.nonzero(truth.matches0 > -1, as_tuple=True)
-    matched = log_assignment[image, row, truth.matches0[image, row]]
-    unmatched = torch.cat(
-        [
-            log_assignment[:, :-1, -1][truth.matches0 == UNMATCHED],
-            log_assignment[:, -1, :-1][truth.matches1 == UNMATCHED],
-        ]
-    )
-    return -sum((part.mean() for part in (matched, unmatched) if len(part)), matched.sum() * 0)
-
-
 def train_line_head(
     samples: Sequence[LineHeadSample],
     *,
@@ -98,8 +56,8 @@ def train_line_head(
         progress: Shows how far it is.
 
     Returns:
-        The head in evaluation mode, and the mean loss of each epoch. Samples, options and number
-        of threads decide both.
+        The head in evaluation mode on the device of the samples, and the mean loss of each
+        epoch. Samples, options and number of threads decide both.
 
     Raises:
         ValueError: If there is no sample.
@@ -110,7 +68,7 @@ def train_line_head(
     rng = np.random.default_rng(config.seed)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(config.seed)
-        head = GuidedLineHead()
+        head = GuidedLineHead().to(samples[0].endpoint_similarity.device)
     optimizer = torch.optim.AdamW(
         head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -134,6 +92,40 @@ def train_line_head(
             total += loss.item()
         losses.append(total / len(samples))
     return head.eval(), losses
+
+
+@torch.no_grad()
+def best_threshold(head: GuidedLineHead, samples: Iterable[LineHeadSample]) -> tuple[float, float]:
+    """Return the probability from which on matches of lines are best accepted.
+
+    Args:
+        head: The head.
+        samples: What it is tried on.
+
+    Returns:
+        The threshold from 0.05 to 0.95 with the best F1 score over all lines of all samples, and
+        that score.
+
+    Raises:
+        ValueError: If there is no sample.
+    """
+    scores, correct, num_true = [], [], 0
+    for sample in samples:
+        assignment = head.match(
+            sample.wireframe0, sample.wireframe1, sample.endpoint_similarity, sample.matches
+        )
+        found, true = mutual_matches(assignment, threshold=0.0), sample.truth.matches0
+        judged = (found.matches0 > -1) & (true > IGNORED)
+        scores.append(found.scores0[judged])
+        correct.append((found.matches0 == true)[judged])
+        num_true += int((true > -1).sum())
+    if not scores:
+        raise ValueError("a threshold needs at least one sample, found none")
+    every, right = torch.cat(scores), torch.cat(correct)
+    thresholds = torch.linspace(0.05, 0.95, 19, device=every.device)
+    taken = every > thresholds[:, None]
+    f1 = 2 * (taken & right).sum(1) / (taken.sum(1) + num_true)
+    return float(thresholds[f1.argmax()]), float(f1.max())
 
 
 def _thinned(

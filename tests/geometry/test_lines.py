@@ -4,10 +4,12 @@ import torch
 
 from gluestick.geometry.lines import (
     clip_to_image,
+    distances_from_lines,
     line_lengths,
     line_normals,
     lines_inside_mask,
     points_on_lines,
+    turned_by_90_degrees,
 )
 
 LINES = np.array([[[0.0, 0], [3, 4]], [[5, 5], [5, 1]], [[2, 3], [12, 3]]])
@@ -39,6 +41,29 @@ def test_batched_and_empty_lines() -> None:
 def test_lengths_have_gradients() -> None:
     lines = torch.from_numpy(LINES).requires_grad_()
     assert torch.autograd.gradcheck(line_lengths, lines)
+
+
+def test_a_line_without_length_has_a_gradient() -> None:
+    point = torch.ones(1, 2, 2, requires_grad=True)
+    line_lengths(point).sum().backward()
+    assert point.grad.tolist() == [[[0, 0], [0, 0]]]
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.tensor])
+def test_x_turns_to_y_and_y_to_minus_x(convert) -> None:
+    turned = turned_by_90_degrees(convert([[1.0, 0.0], [0.0, 1.0], [2.0, 3.0]]))
+    assert turned.tolist() == [[0, 1], [-1, 0], [-3, 2]]
+
+
+def test_distances_from_lines_end_at_the_endpoints() -> None:
+    lines = torch.tensor([[[0.0, 0.0], [10.0, 0.0]], [[2.0, 2.0], [2.0, 2.0]]])
+    points = torch.tensor([[4.0, 3.0], [13.0, 4.0], [-5.0, 0.0]])
+    expected = [[3.0, 5.0, 5.0], [5**0.5, 125**0.5, 53**0.5]]
+    torch.testing.assert_close(distances_from_lines(points, lines), torch.tensor(expected))
+    reversed_lines = distances_from_lines(points, lines.flip(-2))
+    torch.testing.assert_close(reversed_lines, torch.tensor(expected))
+    assert distances_from_lines(points[:0], lines).shape == (2, 0)
+    assert distances_from_lines(points, lines[:0]).shape == (0, 3)
 
 
 def test_clipping_stays_on_the_line() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from gluestick.geometry.lines import points_on_lines
-from gluestick.supervision.line_neighbours import LineFrames, is_beside
+from gluestick.supervision.line_neighbours import is_beside, supervised_frames
 from gluestick.supervision.line_truth import line_truth_from_depth, line_truth_from_homography
 from gluestick.supervision.point_truth import point_truth_from_depth, point_truth_from_homography
 from gluestick.supervision.reprojection import (
@@ -175,7 +175,7 @@ def test_samples_beside_lines(case: Case) -> None:
         assert_close(positions + 0.5, case.outputs[name], atol=atol, rtol=0)
 
         positions = positions.unflatten(1, sampled.shape[1:2] + fractions.shape)[:, None]
-        frames = LineFrames.of(lines[:, :, None], config=config)
+        frames = supervised_frames(lines[:, :, None], config=config)
         along, across = frames.coordinates(*positions.unbind(-1))
         atol = tolerance(case.meta, f"line_mid_perp{index}")
         expected = case.outputs[f"line_mid_perp{index}"]

@@ -2,8 +2,9 @@ import os
 from pathlib import Path
 
 import pytest
+from child_processes import in_child, sleep
 
-from gluestick.storage.atomic import atomic_path
+from gluestick.storage.atomic import atomic_path, remove_partial_files
 
 
 def test_writes_and_replaces(tmp_path):
@@ -73,3 +74,26 @@ def test_link_is_followed_and_permissions_are_kept(tmp_path):
     assert link.is_symlink()
     assert target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whether a process lives")
+def test_what_killed_processes_left_is_removed(tmp_path):
+    path, ready = tmp_path / "data.bin", tmp_path / "ready"
+
+    def write_and_sleep():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            sleep(ready)
+
+    with in_child(write_and_sleep, ready), atomic_path(path) as own:
+        own.write_text("whole")
+        remove_partial_files(tmp_path)  # both are being written
+        assert len(list(tmp_path.glob(".partial-*"))) == 2
+    (left,) = tmp_path.glob(".partial-*")
+    others = [left.with_name(name) for name in (".partial-x", f"{left.name[:17]}-x-1", ".other")]
+    same_number = left.with_name(f"{left.name[:17]}-{os.getpid()}-00.bin")  # a process before this
+    for other in (*others, same_number):
+        other.touch()
+    remove_partial_files(tmp_path)
+    assert set(tmp_path.iterdir()) == {path, ready, *others}
+    assert path.read_text() == "whole"

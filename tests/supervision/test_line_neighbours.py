@@ -3,10 +3,10 @@ import torch
 from torch.testing import assert_close
 
 from gluestick.supervision.line_neighbours import (
-    LineFrames,
     count_samples_beside,
     is_beside,
     may_have_beside,
+    supervised_frames,
 )
 from gluestick.supervision.rules import GroundTruthConfig
 
@@ -21,9 +21,9 @@ def random_lines(number: int, generator: torch.Generator) -> torch.Tensor:
 
 def test_frames() -> None:
     lines = torch.tensor([[[10.0, 10.0], [10.0, 40.0]]])
-    frames = LineFrames.of(lines, config=EXACT)
+    frames = supervised_frames(lines, config=EXACT)
     along, across = frames.coordinates(torch.tensor([[10.0, 13.0]]), torch.tensor([[10.0, 45.0]]))
-    assert_close(along, torch.tensor([[-30.0, 5.0]]))
+    assert_close(along, torch.tensor([[30.0, -5.0]]))
     assert_close(across.abs(), torch.tensor([[0.0, 3.0]]))
     assert is_beside(frames, along, across, config=EXACT).tolist() == [[True, False]]
 
@@ -31,7 +31,7 @@ def test_frames() -> None:
 def test_published_lengths_have_half_precision() -> None:
     lines = torch.tensor([[[0.0, 0.0], [300.1, 0.0]]])
     config = GroundTruthConfig(glue_factory_numerics=True)
-    assert LineFrames.of(lines, config=config).length.item() == 300.0
+    assert supervised_frames(lines, config=config).length.item() == 300.0
 
 
 @pytest.mark.parametrize("visible_share", [0.0, 0.1, 0.7, 1.0])
@@ -44,7 +44,7 @@ def test_counts_are_those_of_all_pairs(visible_share: float) -> None:
     visible = torch.rand(2, 40, 20, generator=generator) < visible_share
     samples[0][~visible[0]] = torch.nan
     lines[:, 0, 1] = lines[:, 0, 0]
-    frames = LineFrames.of(lines[:, :, None], config=EXACT)
+    frames = supervised_frames(lines[:, :, None], config=EXACT)
     along, across = frames.coordinates(*samples[:, None].unbind(-1))
     expected = (is_beside(frames, along, across, config=EXACT) & visible[:, None]).sum(-1)
     assert (expected > 0).any() == (visible_share > 0)

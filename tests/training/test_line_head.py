@@ -6,13 +6,10 @@ from matching.wireframes import matching_pair
 
 from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.line_heads.guidance import PointMatches, in_units
-from gluestick.supervision.rules import TrueMatches
-from gluestick.training.line_head import (
-    LineHeadSample,
-    LineHeadTrainingConfig,
-    line_assignment_loss,
-    train_line_head,
-)
+from gluestick.matching.line_heads.guided import GuidedLineHead
+from gluestick.supervision.rules import IGNORED, TrueMatches
+from gluestick.training.line_head import LineHeadTrainingConfig, best_threshold, train_line_head
+from gluestick.training.line_head_samples import LineHeadSample
 
 
 def make_sample(seed: int) -> LineHeadSample:
@@ -58,25 +55,49 @@ def test_a_seed_decides_everything() -> None:
     assert other[1] != runs[0][1]
 
 
-def test_loss_of_a_small_assignment() -> None:
-    assignment = -torch.arange(12.0).view(1, 3, 4)
-    truth = TrueMatches(torch.tensor([[1, -1]]), torch.tensor([[-2, 0, -1]]))
-    # The match costs 1; line 1 of image 0 unmatched costs 7, line 2 of image 1 costs 10.
-    assert line_assignment_loss(assignment, truth) == pytest.approx(1 + 8.5)
+def test_the_best_threshold_separates_right_from_wrong() -> None:
+    samples = [make_sample(seed) for seed in range(4)]
+    head, _ = train_line_head(samples, config=LineHeadTrainingConfig(num_epochs=30, thinning=0.0))
+    threshold, f1 = best_threshold(head, samples)
+    assert 0.05 <= threshold <= 0.95
+    by_hand = []
+    for number in range(1, 20):
+        right = found = true = 0
+        for sample in samples:
+            with torch.no_grad():
+                assignment = head.match(
+                    sample.wireframe0, sample.wireframe1, sample.endpoint_similarity, sample.matches
+                )
+            matches = mutual_matches(assignment, threshold=number * 0.05).matches0
+            found += int((matches > -1).sum())
+            right += int(((matches > -1) & (matches == sample.truth.matches0)).sum())
+            true += int((sample.truth.matches0 > -1).sum())
+        by_hand.append(2 * right / (found + true))
+    assert f1 == pytest.approx(max(by_hand), abs=1e-6)
+    assert f1 > 0.75
+    assert by_hand[round(threshold / 0.05) - 1] == pytest.approx(f1, abs=1e-6)
 
 
-def test_ignored_lines_have_no_loss() -> None:
-    assignment = torch.full((1, 3, 3), float("-inf"), requires_grad=True)
-    ignored = torch.full((1, 2), -2)
-    loss = line_assignment_loss(assignment, TrueMatches(ignored, ignored))
-    loss.backward()
-    assert loss == 0
-    assert not assignment.grad.isnan().any()
+def test_lines_that_are_ignored_are_not_judged() -> None:
+    sample = make_sample(0)
+    ignored = torch.full_like(sample.truth.matches0, IGNORED)
+    half = ignored.index_copy(1, torch.arange(4), sample.truth.matches0[:, :4])
+    head, _ = train_line_head([sample], config=LineHeadTrainingConfig(num_epochs=2))
+    with torch.no_grad():
+        assignment = head.match(
+            sample.wireframe0, sample.wireframe1, sample.endpoint_similarity, sample.matches
+        )
+    found = mutual_matches(assignment, threshold=0.05).matches0[:, :4]
+    right = int((found == sample.truth.matches0[:, :4]).sum())
+    _, f1 = best_threshold(head, [replace(sample, truth=TrueMatches(half, ignored))])
+    assert f1 >= 2 * right / (int((found > -1).sum()) + 4)
 
 
 def test_errors() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         train_line_head([])
+    with pytest.raises(ValueError, match="at least one sample"):
+        best_threshold(GuidedLineHead(), [])
     with pytest.raises(ValueError, match="thinning"):
         LineHeadTrainingConfig(thinning=1.5)
     with pytest.raises(ValueError, match="num_epochs"):

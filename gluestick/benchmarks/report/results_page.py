@@ -3,11 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gluestick.benchmarks.report.compare import (
+    LINE_FIGURES,
+    LINE_PEER,
+    PEER_SAMPLES,
+    compare_with_peer,
+)
 from gluestick.benchmarks.report.plots import plot_by_label
-from gluestick.benchmarks.report.published import PUBLISHED, PublishedTable
-from gluestick.benchmarks.report.standings import LINE_FIGURES, LINE_PEER, NUM_SAMPLES, standings
-from gluestick.benchmarks.report.tables import figures_table, group_table, markdown_table
-from gluestick.benchmarks.run.speed import Speed, speed_table
+from gluestick.benchmarks.report.published_figures import PUBLISHED, PublishedTable
+from gluestick.benchmarks.report.tables import (
+    figures_table,
+    group_table,
+    markdown_table,
+    peer_table,
+    speed_table,
+)
+from gluestick.benchmarks.run.speed import Speed
 from gluestick.benchmarks.run.suite import ANY_TURN, CLOSEST_PEER, Outcome
 from gluestick.benchmarks.run.summary import group_labels
 from gluestick.storage.atomic import atomic_path
@@ -66,7 +77,7 @@ def results_page(outcomes: Sequence[Outcome], *, speed: Speed | None = None, com
     ]
     for outcome in outcomes:
         parts += _section(outcome)
-    parts += _standings(outcomes)
+    parts += _against_peers(outcomes)
     if speed is not None:
         parts += _speed(speed)
     parts += ["## Published figures\n", "Quoted, not measured here; in percent.\n"]
@@ -88,7 +99,7 @@ def _section(outcome: Outcome) -> list[str]:
         f"{first.results.configuration['max_num_lines']} lines per image; the number behind a "
         f"name is that of keypoints. Device {first.summary['device']}, threads "
         f"{first.summary['threads']}.\n",
-        figures_table(names, summaries, outcome.headline, with_seconds=False),
+        figures_table(names, summaries, outcome.benchmark.headline, with_seconds=False),
     ]
     apart = {
         (group, label)
@@ -100,7 +111,7 @@ def _section(outcome: Outcome) -> list[str]:
         chosen = [summary[f"by_{group}"][label] for summary in summaries]
         parts += [
             f"Apart from these, {chosen[0]['num_pairs']} pairs with {group} {label}:\n",
-            figures_table(names, chosen, outcome.headline, with_seconds=False),
+            figures_table(names, chosen, outcome.benchmark.headline, with_seconds=False),
         ]
     return parts + _groups(outcome)
 
@@ -128,19 +139,17 @@ def _plot_name(outcome: Outcome, figure: str) -> str:
     return f"{outcome.job.name}_{figure.split('@')[0].replace('/', '_')}.svg"
 
 
-def _standings(outcomes: Sequence[Outcome]) -> list[str]:
-    tables = {
-        f"Points against {CLOSEST_PEER}": standings(outcomes),
-        f"Lines against {LINE_PEER}": standings(outcomes, peer=LINE_PEER, figures=LINE_FIGURES),
-    }
+def _against_peers(outcomes: Sequence[Outcome]) -> list[str]:
+    points = compare_with_peer(outcomes)
+    lines = compare_with_peer(outcomes, peer=LINE_PEER, figures=LINE_FIGURES)
     parts = []
-    for title, table in tables.items():
-        if table:
+    for kind, peer, differences in (("Points", CLOSEST_PEER, points), ("Lines", LINE_PEER, lines)):
+        if differences:
             parts += [
-                f"## {title}\n",
+                f"## {kind} against {peer}\n",
                 "The first model of the tables above on the same pairs; intervals hold 95% of "
-                f"{NUM_SAMPLES} bootstrap samples over pairs.\n",
-                table,
+                f"{PEER_SAMPLES} bootstrap samples over pairs.\n",
+                peer_table(peer, differences),
             ]
     return parts
 

@@ -1,9 +1,11 @@
-"""Figures as text: Markdown tables of runs side by side."""
+"""Figures as text: Markdown tables of runs side by side, of comparisons and of seconds."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gluestick.benchmarks.report.compare import Comparison, Difference
+from gluestick.benchmarks.run.speed import Speed
 from gluestick.benchmarks.run.summary import figure
 
 _WORDS = {"auc": "AUC", "ap": "AP"}
@@ -112,3 +114,72 @@ def group_table(
         for name, part in zip(names, parts, strict=True)
     ]
     return markdown_table(header, rows)
+
+
+def speed_table(speed: Speed, *, reference: str) -> str:
+    """Return the seconds in Markdown, and how they compare.
+
+    Args:
+        speed: What was measured.
+        reference: The matcher whose time the last column divides by the others'; without it in
+            ``speed``, the column is left out.
+    """
+    stages = list(dict.fromkeys(stage for own in speed.seconds.values() for stage in own))
+    compared = reference in speed.seconds
+    header = ["", *stages, "total", *([f"speed against {reference}"] if compared else [])]
+    rows = []
+    for name, own in speed.seconds.items():
+        cells = [f"{own[stage]:.3f}" if stage in own else "-" for stage in stages]
+        ratio = [f"{speed.total(reference) / speed.total(name):.2f} x"] if compared else []
+        rows.append([name, *cells, f"{speed.total(name):.2f}", *ratio])
+    return markdown_table(header, rows)
+
+
+def comparison_table(comparison: Comparison) -> str:
+    """Return a comparison as a Markdown table; * marks differences whose interval leaves 0 out."""
+    header = [
+        f"{len(comparison.pairs)} pairs",
+        comparison.first,
+        comparison.other,
+        "difference",
+        "95% interval",
+        "pairs higher / lower",
+    ]
+    rows = []
+    for one in comparison.differences:
+        *cells, change, interval = _difference_cells(one)
+        marked = f"{change}{' *' if one.is_clear else ''}"
+        higher, lower = (one.per_pair > 0).sum(), (one.per_pair < 0).sum()
+        rows.append([*cells, marked, interval, f"{higher} / {lower}"])
+    return markdown_table(header, rows)
+
+
+def peer_table(peer: str, differences: Sequence[tuple[str, Difference]]) -> str:
+    """Return how models differ from a peer as a Markdown table.
+
+    Args:
+        peer: The peer.
+        differences: What :func:`gluestick.benchmarks.report.compare.compare_with_peer` returned.
+
+    Returns:
+        A row for each figure; empty where there is none.
+    """
+    header = ["data, keypoints", "figure", peer, "model", "difference", "95% interval", "ratio"]
+    rows = [
+        [label, *_difference_cells(one), f"{one.other / one.first:.2f}" if one.first else "-"]
+        for label, one in differences
+    ]
+    return markdown_table(header, rows) if rows else ""
+
+
+def _difference_cells(one: Difference) -> list[str]:
+    """Return the title, both figures, their difference and its interval."""
+    scale = 100 if is_rate(one.path) else 1
+    low, high = scale * one.low, scale * one.high
+    return [
+        figure_title(one.path),
+        format_figure(one.path, one.first),
+        format_figure(one.path, one.other),
+        f"{scale * (one.other - one.first):+.1f}",
+        "-" if math.isnan(low) else f"{low:+.1f} to {high:+.1f}",
+    ]

@@ -1,7 +1,6 @@
 """The first step: run a matcher on every pair and store what it finds."""
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gluestick.benchmarks.run.hardware import device_name
 from gluestick.benchmarks.run.store import Configuration, PairWriter
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction
 from gluestick.export.arrays import pair_arrays
@@ -18,15 +18,16 @@ from gluestick.matching.assignment import mutual_matches
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
 
-FLUSH_SECONDS = 10.0
-"""How much work is lost at most when a run is killed outright."""
-
 Progress = Callable[[Sequence[Pair], str], Iterable[Pair]]
 """Passes the pairs on, one after the other, and shows how far it is under a title."""
 
 
 class Matcher(Protocol):
     """What is measured: :class:`gluestick.pipeline.PointLineMatcher`, or a peer."""
+
+    @property
+    def device(self) -> torch.device:
+        """What it runs on."""
 
     def __call__(
         self, image0: Tensor, image1: Tensor, *, timer: StageTimer
@@ -127,7 +128,7 @@ def predict(
         pairs: The pairs.
         matcher: What matches them.
         path: The HDF5 file; see :mod:`gluestick.benchmarks.run.store`. It can be stopped at any
-            time, and loses the work of the last seconds at most.
+            time, also killed outright, and keeps every pair that was finished.
         configuration: What the predictions depend on.
         progress: Shows how far it is.
 
@@ -135,22 +136,16 @@ def predict(
         How many pairs were added.
 
     Raises:
-        ValueError: If the file is damaged or comes from another run, or an image cannot be
-            read.
+        ValueError: If the file is damaged, comes from another run or is written by another
+            process, or an image cannot be read.
         OSError: If the file cannot be written.
     """
     with PairWriter(path, configuration) as writer:
         missing = [pair for pair in pairs if pair.name not in writer]
         if missing:
             matcher(*benchmark.load(missing[0]), timer=StageTimer())
-        next_flush = time.monotonic() + FLUSH_SECONDS
         for pair in progress(missing, f"{configuration['model']}: matching"):
             writer.add(pair.name, _predict_pair(matcher, *benchmark.load(pair)))
-            started = time.monotonic()
-            if started > next_flush:
-                writer.flush()
-                spent = time.monotonic() - started  # a flush copies the whole file
-                next_flush = time.monotonic() + max(FLUSH_SECONDS, 10 * spent)
     return len(missing)
 
 
@@ -159,8 +154,8 @@ def _predict_pair(matcher: Matcher, image0: Tensor, image1: Tensor) -> Predictio
     wireframe0, wireframe1, matches = matcher(image0, image1, timer=timer)
     arrays = prediction_arrays(wireframe0, wireframe1, matches)
     seconds = {f"seconds_{stage}": np.array(value) for stage, value in timer.seconds.items()}
-    device = matches.matches0.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    # Peers may hand over matches on the CPU that they found elsewhere.
+    name = device_name(matcher.device)
     return (
         arrays
         | seconds

@@ -1,6 +1,7 @@
 """The second step: measure stored predictions. No network runs here."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from gluestick.benchmarks.run.predict import Progress, image_settings, no_progress
-from gluestick.benchmarks.run.store import PairWriter, read_configuration, read_names, read_pair
-from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Scores
-from gluestick.storage.atomic import atomic_path
+from gluestick.benchmarks.run.rescoring import DIGEST, KeptScores, digest, matching_entry
+from gluestick.benchmarks.run.store import PairReader, PairWriter
+from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction, Scores
 
 _GROUP = "groups/"
 _SECONDS = "seconds_"
@@ -47,6 +48,9 @@ def score(
 ) -> None:
     """Measure the predictions of pairs and write what comes out.
 
+    Scores are kept pair by pair beside the file until all are there. A pair is not measured
+    again if it was before, from the same prediction with the same settings and code.
+
     Args:
         benchmark: Knows how.
         pairs: The pairs, all of which have to be in the file.
@@ -60,32 +64,86 @@ def score(
         ValueError: If the predictions are damaged, or some are missing.
         OSError: If the file cannot be written.
     """
-    configuration = read_configuration(predictions)
-    _check_settings(benchmark, configuration, predictions)
-    configuration["settings"] = asdict(benchmark.config)
-    missing = {pair.name for pair in pairs} - set(read_names(predictions))
-    if missing:
-        raise ValueError(
-            f"{predictions} lacks {len(missing)} of {len(pairs)} pairs, such as "
-            f"{min(missing)!r}: run the benchmark again to add them"
-        )
-    entries = {}
-    for index, pair in enumerate(progress(pairs, f"{configuration['model']}: scoring")):
-        prediction = read_pair(predictions, pair.name)
-        try:
-            measured = benchmark.score(pair, prediction)
-        except KeyError as error:
-            raise ValueError(f"{predictions} is damaged: {pair.name!r} has no {error}") from error
+    with PairReader(predictions) as stored:
+        configuration = dict(stored.configuration)
+        _check_settings(benchmark, configuration, predictions)
+        configuration["settings"] = asdict(benchmark.config)
+        missing = {pair.name for pair in pairs} - set(stored.names())
+        if missing:
+            raise ValueError(
+                f"{predictions} lacks {len(missing)} of {len(pairs)} pairs, such as "
+                f"{min(missing)!r}: run the benchmark again to add them"
+            )
+        target = Path(os.path.realpath(results))
+        unfinished = target.with_name(f"{target.stem}.unfinished{target.suffix}")
+        with (
+            PairWriter(unfinished, configuration, replace_other=True) as writer,
+            KeptScores(results) as earlier,
+        ):
+            scorer = _Scorer(benchmark, stored, predictions, configuration)
+            for index, pair in enumerate(progress(pairs, f"{configuration['model']}: scoring")):
+                prediction = stored.read(pair.name)
+                mark = scorer.mark(pair, prediction)
+                kept = matching_entry(writer, pair.name, mark)
+                if kept is not None and kept["index"] == index:
+                    scorer.pass_over(pair)
+                    continue
+                kept = kept or earlier.find(pair.name, mark)
+                if kept is not None:
+                    scorer.pass_over(pair)
+                    entry = {**kept, "index": index}
+                else:
+                    entry = scorer.entry(index, pair, prediction) | {DIGEST: np.bytes_(mark)}
+                writer.add(pair.name, entry)
+    unfinished.replace(target)
+
+
+class _Scorer:
+    """Scores pairs in their order, some of which were scored before."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        stored: PairReader,
+        predictions: Path,
+        configuration: Mapping[str, Any],
+    ) -> None:
+        self._benchmark = benchmark
+        self._stored = stored
+        self._path = predictions
+        self._configuration = configuration
+        self._marks: dict[str, bytes] = {}
+        self._passed: dict[str, list[Pair]] = {}
+
+    def mark(self, pair: Pair, prediction: Prediction) -> bytes:
+        """Return what tells whether the scores of a pair would be the same as before."""
+        before = self._marks.get(pair.unit, b"") if pair.unit else b""
+        self._marks[pair.unit] = digest(self._configuration, pair, prediction, before)
+        return self._marks[pair.unit]
+
+    def pass_over(self, pair: Pair) -> None:
+        """Leave out a pair that was scored before."""
+        if pair.unit:
+            self._passed.setdefault(pair.unit, []).append(pair)
+
+    def entry(self, index: int, pair: Pair, prediction: Prediction) -> dict[str, Any]:
+        """Return the scores of a pair, and what else is stored with them."""
+        for before in self._passed.pop(pair.unit, []):
+            self._measure(before, self._stored.read(before.name))
+        measured = self._measure(pair, prediction)
         kept = {
             key: value
             for key, value in prediction.items()
             if key.startswith(_SECONDS) or key in ("device", "threads")
         }
         groups = {f"{_GROUP}{key}": np.bytes_(label.encode()) for key, label in pair.groups.items()}
-        entries[pair.name] = {"index": index, "apart": pair.apart} | kept | groups | measured
-    with atomic_path(results) as temporary, PairWriter(temporary, configuration) as writer:
-        for name, entry in entries.items():
-            writer.add(name, entry)
+        return {"index": index, "apart": pair.apart} | kept | groups | measured
+
+    def _measure(self, pair: Pair, prediction: Prediction) -> Scores:
+        try:
+            return self._benchmark.score(pair, prediction)
+        except KeyError as error:
+            raise ValueError(f"{self._path} is damaged: {pair.name!r} has no {error}") from error
 
 
 def _check_settings(benchmark: Benchmark, configuration: dict[str, Any], predictions: Path) -> None:
@@ -104,8 +162,9 @@ def read_results(path: Path) -> Results:
     Raises:
         ValueError: If there is no such file, or it is damaged.
     """
-    configuration = read_configuration(path)
-    entries = {name: read_pair(path, name) for name in read_names(path)}
+    with PairReader(path) as reader:
+        configuration = reader.configuration
+        entries = {name: reader.read(name) for name in reader.names()}
     try:
         ordered = sorted(entries.items(), key=lambda item: int(item[1]["index"]))
         pairs = [
@@ -134,7 +193,7 @@ def read_results(path: Path) -> Results:
 
 
 def _scores(entry: dict[str, np.ndarray]) -> Scores:
-    own = ("index", "apart", "device", "threads")
+    own = ("index", "apart", "device", "threads", DIGEST)
     return {
         key: float(value) if value.ndim == 0 else value
         for key, value in entry.items()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gluestick.benchmarks.report.tables import markdown_table
+from gluestick.benchmarks.run.hardware import device_name
 from gluestick.benchmarks.run.predict import Matcher, Progress, no_progress
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.timing import StageTimer
@@ -19,7 +19,7 @@ class Speed:
     Attributes:
         num_pairs: How many pairs were matched by each.
         seconds: The median seconds of each stage, by matcher.
-        device: What they ran on.
+        device: What they ran on, each device once.
         threads: On how many threads of the processor.
     """
 
@@ -38,7 +38,6 @@ def measure_speed(
     pairs: Sequence[Pair],
     matchers: Mapping[str, Matcher],
     *,
-    device: torch.device,
     progress: Progress = no_progress,
 ) -> Speed:
     """Time matchers, one after the other on each pair.
@@ -50,7 +49,6 @@ def measure_speed(
         benchmark: Loads the images.
         pairs: The pairs.
         matchers: The matchers by name.
-        device: What they run on.
         progress: Shows how far it is.
 
     Returns:
@@ -79,25 +77,6 @@ def measure_speed(
             }
             for name, own in timers.items()
         },
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        device=", ".join(dict.fromkeys(device_name(own.device) for own in matchers.values())),
         threads=torch.get_num_threads(),
     )
-
-
-def speed_table(speed: Speed, *, reference: str) -> str:
-    """Return the seconds in Markdown, and how they compare.
-
-    Args:
-        speed: What was measured.
-        reference: The matcher whose time the last column divides by the others'; without it in
-            ``speed``, the column is left out.
-    """
-    stages = list(dict.fromkeys(stage for own in speed.seconds.values() for stage in own))
-    compared = reference in speed.seconds
-    header = ["", *stages, "total", *([f"speed against {reference}"] if compared else [])]
-    rows = []
-    for name, own in speed.seconds.items():
-        cells = [f"{own[stage]:.3f}" if stage in own else "-" for stage in stages]
-        ratio = [f"{speed.total(reference) / speed.total(name):.2f} x"] if compared else []
-        rows.append([name, *cells, f"{speed.total(name):.2f}", *ratio])
-    return markdown_table(header, rows)

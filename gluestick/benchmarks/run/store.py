@@ -5,21 +5,20 @@ as in web addresses. The attribute ``configuration`` of the entry ``/run`` holds
 the entries depend on.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 from urllib.parse import quote, unquote
 
-import h5py
 import numpy as np
 
-from gluestick.storage.h5_session import H5Session, open_group
+from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_store import H5Store
 
 Configuration = Mapping[str, Any]
 """What entries depend on: JSON values by name."""
 
-_RUN = "run"
 _PAIRS = "pairs"
 _SAFE = " +@#,()!=&'$:"
 
@@ -27,39 +26,40 @@ _SAFE = " +@#,()!=&'$:"
 class PairWriter:
     """Adds entries to a file, made to be stopped at any time.
 
-    Use it in a ``with`` block. What was added is put in place by :meth:`flush` and at the end,
-    also after an error or an interrupt.
+    Use it in a ``with`` block. Every pair that was added stays, whatever happens then; see
+    :class:`gluestick.storage.h5_store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.
         configuration: What the entries depend on.
+        replace_other: Whether a file whose entries depend on something else is removed instead
+            of refused.
 
     Raises:
-        ValueError: On entering, if there is a file that cannot be read, or one whose entries
-            depend on something else.
+        ValueError: On entering, if there is a file that cannot be read, whose entries depend on
+            something else, or that another process writes.
     """
 
-    def __init__(self, path: Path, configuration: Configuration) -> None:
+    def __init__(
+        self, path: Path, configuration: Configuration, *, replace_other: bool = False
+    ) -> None:
         self.path = path
-        self._configuration = configuration
-        self._session = H5Session(path)
+        self._store = H5Store(path, configuration=configuration, replace_other=replace_other)
 
     def __enter__(self) -> "PairWriter":
-        if self.path.exists():
-            check_configuration(self.path, self._configuration)
-        self._session.__enter__()
-        if not self._session.contains(_RUN):
-            text = json.dumps(self._configuration, sort_keys=True)
-            version = {"version": np.array(1)}
-            self._session.replace(_RUN, version, attributes={"configuration": text})
+        self._store.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
-        failed_to_write = isinstance(error, OSError)
-        self._session.__exit__(*((kind, error, trace) if failed_to_write else (None, None, None)))
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._store.__exit__(kind, error, trace)
 
     def __contains__(self, name: str) -> bool:
-        return self._session.contains(_entry(name))
+        return self._store.contains(_entry(name))
 
     def add(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Write the entry of one pair, in place of an earlier one.
@@ -71,16 +71,60 @@ class PairWriter:
         Raises:
             OSError: If the file cannot be written.
         """
-        values = {key: np.asarray(value) for key, value in arrays.items()}
-        try:
-            self._session.replace(_entry(name), {"name": np.bytes_(name.encode())} | values)
-        except BaseException:  # an interrupt in the middle must not leave half an entry
-            self._session.remove(_entry(name))
-            raise
+        self._store.append(_entry(name), {"name": np.bytes_(name.encode()), **arrays})
 
-    def flush(self) -> None:
-        """Put everything that was added so far in place."""
-        self._session.flush()
+    def read(self, name: str) -> dict[str, np.ndarray]:
+        """Return the arrays of one pair; see :meth:`PairReader.read`."""
+        return _arrays(self._store, name)
+
+
+class PairReader:
+    """Reads the entries of a file, which is opened once.
+
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+
+    Args:
+        path: The HDF5 file.
+
+    Raises:
+        ValueError: On entering, if there is no such file, it is damaged, or it is not one of
+            these.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._reader = H5Reader(path)
+
+    def __enter__(self) -> "PairReader":
+        self._reader.__enter__()
+        try:
+            self.configuration = self._reader.configuration()
+        except BaseException:
+            self._reader.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    def __contains__(self, name: str) -> bool:
+        return self._reader.contains(_entry(name))
+
+    def names(self) -> list[str]:
+        """Return the names of the pairs in alphabetical order."""
+        return sorted(unquote(key) for key in self._reader.children(_PAIRS))
+
+    def read(self, name: str) -> dict[str, np.ndarray]:
+        """Return the arrays of one pair, by paths such as ``points/scores``.
+
+        Raises:
+            ValueError: If there is no such pair, or the file is damaged.
+        """
+        return _arrays(self._reader, name)
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
@@ -89,31 +133,8 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: If there is no such file, it is damaged, or it is not one of these.
     """
-    with open_group(path, _RUN) as group:
-        text = group.attrs["configuration"]
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: its configuration is not JSON") from error
-
-
-def check_configuration(path: Path, configuration: Configuration) -> None:
-    """Check that the entries of a file depend on the same.
-
-    Raises:
-        ValueError: If the file cannot be read, or something differs; the message says what.
-    """
-    found = read_configuration(path)
-    needed = json.loads(json.dumps(configuration))
-    keys = [key for key in {**found, **needed} if found.get(key) != needed.get(key)]
-    if keys:
-        differences = "; ".join(
-            f"{key} was {found.get(key)!r} and is now {needed.get(key)!r}" for key in keys
-        )
-        raise ValueError(
-            f"{path} comes from another run ({differences}): choose another output folder, or "
-            "remove the file"
-        )
+    with PairReader(path) as reader:
+        return reader.configuration
 
 
 def read_names(path: Path) -> list[str]:
@@ -122,27 +143,25 @@ def read_names(path: Path) -> list[str]:
     Raises:
         ValueError: If there is no such file, or it is damaged.
     """
-    with open_group(path, _RUN) as run:
-        pairs = run.file.get(_PAIRS)
-        return [] if pairs is None else sorted(unquote(key) for key in pairs)
+    with PairReader(path) as reader:
+        return reader.names()
 
 
 def read_pair(path: Path, name: str) -> dict[str, np.ndarray]:
-    """Return the arrays of one pair, by paths such as ``points/scores``.
+    """Return the arrays of one pair; for many, :class:`PairReader` is faster.
 
     Raises:
         ValueError: If there is no such file or pair, or the file is damaged.
     """
-    arrays: dict[str, np.ndarray] = {}
+    with PairReader(path) as reader:
+        return reader.read(name)
 
-    def collect(key: str, value: Any) -> None:
-        if isinstance(value, h5py.Dataset):
-            arrays[key] = np.asarray(value[()])
 
-    with open_group(path, _entry(name)) as group:
-        group.visititems(collect)
-    if arrays.pop("name", None) is None:
-        raise ValueError(f"{path} is damaged: the entry of {name!r} has no name")
+def _arrays(reader: H5Reader, name: str) -> dict[str, np.ndarray]:
+    with reader.entry(_entry(name)) as entry:
+        arrays = dict(entry.arrays)
+        if arrays.pop("name", None) is None:
+            raise ValueError("it has no name")
     return arrays
 
 

@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from gluestick.benchmarks.report.report import write_report
 from gluestick.benchmarks.run.predict import Matcher, Progress, no_progress
 from gluestick.benchmarks.run.runner import Run, run_benchmark, select_pairs
 from gluestick.benchmarks.run.speed import Speed, measure_speed
-from gluestick.benchmarks.tasks.protocol import Benchmark
+from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.benchmarks.tasks.registry import BenchmarkCard, benchmark_card
 
 MAIN_BUDGET = 1024
@@ -59,12 +56,14 @@ class Outcome:
 
     Attributes:
         job: The job.
-        headline: The figures that tables show.
+        benchmark: Its benchmark.
+        pairs: The pairs that were matched.
         runs: The runs by the number of keypoints, the main one first.
     """
 
     job: Job
-    headline: Sequence[str]
+    benchmark: Benchmark
+    pairs: Sequence[Pair]
     runs: Mapping[int, Sequence[Run]]
 
 
@@ -124,8 +123,7 @@ def run_job(
 
     Args:
         job: The benchmark and its data.
-        folder: Where the files are written: ``JOB/NUM_KEYPOINTS/MODEL/`` and a report for each
-            number of keypoints.
+        folder: Where the files are written, to ``JOB/NUM_KEYPOINTS/MODEL/``.
         models: The matchers by the number of keypoints.
         load: Loads a matcher.
         num_pairs: How many pairs are taken at most; None for all.
@@ -136,7 +134,6 @@ def run_job(
 
     Raises:
         ValueError: If the data or earlier files do not fit.
-        ImportError: If matplotlib is missing.
         OSError: If a file cannot be written.
     """
     card, benchmark = _benchmark(job)
@@ -157,8 +154,7 @@ def run_job(
             )
             for name in names
         ]
-        write_report(place, benchmark, pairs, runs[num_keypoints])
-    return Outcome(job=job, headline=benchmark.headline, runs=runs)
+    return Outcome(job=job, benchmark=benchmark, pairs=pairs, runs=runs)
 
 
 def run_speed(
@@ -166,7 +162,6 @@ def run_speed(
     names: Sequence[str],
     load: LoadMatcher,
     *,
-    device: torch.device,
     progress: Progress = no_progress,
 ) -> Speed:
     """Time matchers at the main number of keypoints on some pairs of a job.
@@ -175,7 +170,6 @@ def run_speed(
         job: The benchmark and its data.
         names: The matchers.
         load: Loads a matcher.
-        device: What they run on.
         progress: Shows how far it is.
 
     Returns:
@@ -187,7 +181,7 @@ def run_speed(
     card, benchmark = _benchmark(job)
     pairs = select_pairs(benchmark.pairs(), num_pairs=SPEED_PAIRS)
     matchers = {name: load(name, MAIN_BUDGET, card.max_num_lines) for name in names}
-    return measure_speed(benchmark, pairs, matchers, device=device, progress=progress)
+    return measure_speed(benchmark, pairs, matchers, progress=progress)
 
 
 def _benchmark(job: Job) -> tuple[BenchmarkCard, Benchmark]:

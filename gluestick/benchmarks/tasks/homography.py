@@ -1,7 +1,6 @@
-"""Pairs of images of planes with known homographies, in the layout of HPatches.
+"""Homographies between images of planes, in the layout of HPatches.
 
-A folder per scene, ``v_*`` where the viewpoint changes and ``i_*`` where the light does, with
-images ``1.*`` to ``6.*`` and files ``H_1_k`` with the homography from image 1 to image k.
+The data folder is one of :mod:`gluestick.datasets.hpatches`.
 """
 
 from collections.abc import Sequence
@@ -12,16 +11,15 @@ import numpy as np
 from torch import Tensor
 
 from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
-from gluestick.benchmarks.tasks.planar import (
+from gluestick.benchmarks.tasks.planar_scores import (
     RIGHT_POINT_ERROR,
     line_figures,
-    matched_lines,
-    matched_points,
     planar_line_scores,
     planar_point_errors,
 )
+from gluestick.benchmarks.tasks.predicted_matches import matched_lines, matched_points
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
-from gluestick.datasets.photographs import SUFFIXES
+from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
 from gluestick.estimation import estimate_homography
 from gluestick.geometry.homography import homography_corner_error
 from gluestick.images import ResizeConfig, load_image, resize_image
@@ -31,7 +29,6 @@ from gluestick.timing import StageTimer
 EXTREME_PREFIX = "v_evd_"
 """Scenes of the Extreme View Dataset (Mishkin et al., CVIU 2015), which are reported apart."""
 
-_CHANGES = {"v_": "viewpoint", "i_": "illumination"}
 _AUC_THRESHOLDS = (1, 3, 5)  # px
 _PRECISION_THRESHOLDS = (1, 3)  # px
 
@@ -92,42 +89,18 @@ class HomographyBenchmark:
         Raises:
             ValueError: If the folder has no scene, or a homography cannot be read.
         """
-        if not self.data_dir.is_dir():
-            raise ValueError(f"there is no folder {self.data_dir}")
-        scenes = [path for path in sorted(self.data_dir.iterdir()) if path.name[:2] in _CHANGES]
-        files = [(scene, path) for scene in scenes for path in sorted(scene.glob("H_1_*"))]
-        if not files:
-            raise ValueError(
-                f"{self.data_dir} needs scenes v_* or i_* with images 1.*, 2.*, ... and "
-                "homographies H_1_2, ..., found none"
-            )
-        return [self._pair(scene, path) for scene, path in files]
-
-    def _pair(self, scene: Path, path: Path) -> Pair:
-        try:
-            H_0to1 = np.loadtxt(path, dtype=np.float64).reshape(3, 3)
-        except ValueError as error:
-            raise ValueError(f"{path} needs 3 x 3 numbers: {error}") from error
-        extreme = scene.name.startswith(EXTREME_PREFIX)
-        return Pair(
-            name=f"{scene.name}/{path.name[4:]}",
-            groups={"change": "extreme viewpoint" if extreme else _CHANGES[scene.name[:2]]},
-            truth=H_0to1,
-            apart=extreme,
-        )
+        return [_pair(pair) for pair in list_scene_pairs(self.data_dir)]
 
     def load(self, pair: Pair) -> tuple[Tensor, Tensor]:
         """Return image 1 of the scene and the other image, resized."""
-        return self._load(pair, "1")[0], self._load(pair, pair.name.split("/")[1])[0]
+        (image0, _), (image1, _) = self._load(pair)
+        return image0, image1
 
-    def _load(self, pair: Pair, stem: str) -> tuple[Tensor, Tensor]:
-        """Return a resized image and its scale (x, y)."""
-        scene = self.data_dir / pair.name.split("/")[0]
-        files = [path for path in sorted(scene.glob(f"{stem}.*")) if _is_image(path)]
-        if not files:
-            raise ValueError(f"{scene} needs an image {stem}.*, found none")
+    def _load(self, pair: Pair) -> list[tuple[Tensor, Tensor]]:
+        """Return both images, resized, and their scales (x, y)."""
         config = ResizeConfig(size=self.config.short_side, side="short", upscale=True)
-        return resize_image(load_image(files[0]), config=config)
+        stored: ScenePair = pair.truth
+        return [resize_image(load_image(path), config=config) for path in stored.files()]
 
     def score(self, pair: Pair, prediction: Prediction) -> Scores:
         """Estimate homographies and compare them and the matches with the truth."""
@@ -144,17 +117,16 @@ class HomographyBenchmark:
     def _resized_truth(self, pair: Pair, prediction: Prediction) -> np.ndarray:
         """Return the homography between the images as they were matched."""
         scales = []
-        for side, stem in enumerate(("1", pair.name.split("/")[1])):
-            image, scale = self._load(pair, stem)
+        for side, (image, scale) in enumerate(self._load(pair)):
             size = (image.shape[2], image.shape[1])
             if tuple(prediction[f"image_size{side}"].tolist()) != size:
                 raise ValueError(
-                    f"image {stem} of {pair.name} has changed since it was matched: remove the "
+                    f"{pair.truth.files()[side]} has changed since it was matched: remove the "
                     "predictions and run again"
                 )
             x, y = scale.double().tolist()
             scales.append(np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]]))
-        return scales[1] @ pair.truth @ np.linalg.inv(scales[0])
+        return scales[1] @ pair.truth.H_0to1 @ np.linalg.inv(scales[0])
 
     def _estimates(self, prediction: Prediction, H_0to1: np.ndarray) -> Scores:
         points, lines = matched_points(prediction), matched_lines(prediction)
@@ -198,5 +170,7 @@ class HomographyBenchmark:
         return figures | line_figures(scores)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in (*SUFFIXES, ".ppm", ".pgm")
+def _pair(pair: ScenePair) -> Pair:
+    extreme = pair.scene.name.startswith(EXTREME_PREFIX)
+    groups = {"change": "extreme viewpoint" if extreme else pair.change}
+    return Pair(name=pair.name, groups=groups, truth=pair, apart=extreme)

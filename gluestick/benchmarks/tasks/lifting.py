@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from gluestick.benchmarks.tasks.posed_pairs import batch_of_one
+from gluestick.benchmarks.tasks.depth_pairs import batch_of_one
 from gluestick.datasets.posed.localization import Observations
-from gluestick.geometry.lines import line_lengths, line_normals, points_on_lines
+from gluestick.geometry.line_frames import LineFrames
+from gluestick.geometry.lines import line_lengths, points_on_lines
 from gluestick.geometry.points import to_homogeneous
 from gluestick.supervision.reprojection import sample_depth
 from gluestick.types import Camera, Pose
@@ -128,14 +129,15 @@ def lift_lines_by_observations(
     if len(segments) == 0 or len(usable) == 0:
         return Lifted(positions=positions, known=known)
     own = lines[usable].astype(np.float64)
-    offset = segments[None] - own[:, None, :1]  # [U, J, 2, 2] from the first endpoint
-    normals = line_normals(own)[:, None, None]
-    length = line_lengths(own)[:, None]
-    along = (offset * (normals[..., [1, 0]] * (1, -1))).sum(-1)  # [U, J, 2]
-    across = abs((offset * normals).sum(-1)).max(-1)  # [U, J]
+    frames = LineFrames.of(own)
+    along, across = (
+        values.reshape(len(own), -1, 2)
+        for values in frames.coordinates(*segments.reshape(-1, 2).T)  # [U, 2J]
+    )
+    length, distance = frames.length[:, None], abs(across).max(-1)  # [U, 1], [U, J]
     overlap = np.minimum(along.max(-1), length) - np.maximum(along.min(-1), 0)
     enough = overlap >= _MIN_OVERLAP * np.minimum(length, along.max(-1) - along.min(-1))
-    distance = np.where(enough & (overlap > 0), across, np.inf)
+    distance = np.where(enough & (overlap > 0), distance, np.inf)
     nearest = distance.argmin(1)
     known[usable] = distance.min(1) <= max_distance
     positions[usable] = observations.lines3d[nearest]

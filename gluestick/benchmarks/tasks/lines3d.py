@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from gluestick.benchmarks.tasks.depth_pairs import batch_of_one, load_depth_pair
 from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of, outcome_scores
-from gluestick.benchmarks.tasks.planar import line_figures, matched_points
-from gluestick.benchmarks.tasks.posed_pairs import batch_of_one, in_stored_pixels, load_depth_pair
+from gluestick.benchmarks.tasks.planar_scores import line_figures
+from gluestick.benchmarks.tasks.predicted_matches import in_stored_pixels, matched_points
 from gluestick.benchmarks.tasks.protocol import Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.depth_views import DepthViewPair, list_depth_pairs
 from gluestick.datasets.posed.eth3d import is_eth3d, list_eth3d_pairs

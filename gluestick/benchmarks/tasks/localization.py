@@ -19,8 +19,11 @@ from gluestick.benchmarks.tasks.lifting import (
     lift_points_by_observations,
 )
 from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
-from gluestick.benchmarks.tasks.planar import matched_lines, matched_points
-from gluestick.benchmarks.tasks.posed_pairs import in_stored_pixels
+from gluestick.benchmarks.tasks.predicted_matches import (
+    in_stored_pixels,
+    matched_lines,
+    matched_points,
+)
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.localization import Scene, SceneImage, list_references, read_scene
 from gluestick.datasets.posed.stored_images import exif_turn, load_stored_image
@@ -159,6 +162,7 @@ class LocalizationBenchmark:
                 query=scene.images[query], reference=scene.images[names[number]], number=number
             ),
             apart=number + 1 < len(names),
+            unit=query,
         )
 
     def load(self, pair: Pair) -> tuple[Tensor, Tensor]:

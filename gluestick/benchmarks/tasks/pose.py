@@ -14,8 +14,7 @@ from torch import Tensor
 
 from gluestick.benchmarks.tasks.opencv_pose import normalized, opencv_relative_pose
 from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
-from gluestick.benchmarks.tasks.planar import matched_points
-from gluestick.benchmarks.tasks.posed_pairs import in_stored_pixels
+from gluestick.benchmarks.tasks.predicted_matches import in_stored_pixels, matched_points
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.posed_pairs import (
     PosedPair,

@@ -37,12 +37,15 @@ class Pair:
         truth: The geometry, in the benchmark's own form.
         apart: Whether the pair counts in the figures of its groups only, not in the overall
             ones.
+        unit: Pairs of the same unit are scored one after the other, and the scores of one depend
+            on those before it; empty where a pair stands alone.
     """
 
     name: str
     groups: Mapping[str, str] = field(default_factory=dict)
     truth: Any = None
     apart: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from gluestick.benchmarks.tasks.lines3d import Lines3dBenchmark, Lines3dConfig
 from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
 from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
 from gluestick.benchmarks.tasks.protocol import Benchmark
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ _CARDS = (
         name="synthetic",
         summary="points and lines under random homographies and changes of light; any folder of "
         "photographs",
-        config=SyntheticConfig,
+        config=SyntheticPairsConfig,
         build=SyntheticBenchmark,
         max_num_keypoints=512,
     ),

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from gluestick.datasets.pair_lists import read_lines, read_pairs
 from gluestick.datasets.posed.depth_views import (
     MILLIMETRE,
     DepthReader,
@@ -141,12 +142,10 @@ def list_references(folder: Path, scene: Scene, *, max_references: int) -> dict[
     queries = folder / "queries.txt"
     posed = find_pairs_file(folder)
     if pairs.is_file():
-        named = [line.split() for line in _lines(pairs)]
-        if any(len(names) != 2 for names in named):
-            raise ValueError(f"{pairs} needs lines of two names, query and reference")
-        listed = [(names[0], names[1]) for names in named]
+        listed = read_pairs(pairs)
     elif queries.is_file():
-        listed = _most_covisible(scene, _lines(queries), max_references)
+        named = [line for _, line in read_lines(queries)]
+        listed = _most_covisible(scene, named, max_references)
     elif posed is not None:
         listed = [(pair.name1, pair.name0) for pair in read_posed_pairs(posed)]
     else:
@@ -162,11 +161,6 @@ def list_references(folder: Path, scene: Scene, *, max_references: int) -> dict[
     if not references:
         raise ValueError(f"{folder} lists no query")
     return {query: names[:max_references] for query, names in references.items()}
-
-
-def _lines(path: Path) -> list[str]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _most_covisible(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluestick.datasets.pair_lists import read_lines
 from gluestick.types import Camera, Pose
 
 PAIRS_FILES = ("pairs_with_gt.txt", "pairs_calibrated.txt")
@@ -75,19 +76,10 @@ def read_posed_pairs(path: Path) -> list[PosedPair]:
         ValueError: If the file is missing or empty, or a line is none of those described at
             the top of this module; the message names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise ValueError(f"there is no list of pairs {path}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} needs to be a text file") from error
     pairs = []
-    for number, line in enumerate(lines, start=1):
-        fields = line.split()
-        if not fields or fields[0].startswith("#"):
-            continue
+    for number, line in read_lines(path):
         try:
-            pairs.append(_parse(fields))
+            pairs.append(_parse(line.split()))
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     if not pairs:

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gluestick.geometry.line_frames import LineFrames
 from gluestick.geometry.linear_systems import solve_ridge
+from gluestick.geometry.lines import distances_from_lines, line_lengths
 from gluestick.matching.assignment import mutual_matches
 from gluestick.types import Wireframe
 
@@ -179,17 +181,10 @@ def compare_segments(segments: Tensor, others: Tensor) -> Agreement:
     Returns:
         How far each segment lies on each other.
     """
-    starts, steps = others[..., 0, :], others[..., 1, :] - others[..., 0, :]
-    lengths = steps.norm(dim=-1).clamp(min=_TINY)[..., None, :]  # [..., 1, M]
-    units = steps / lengths.mT
-    normals = torch.stack([-units[..., 1], units[..., 0]], dim=-1)
-    ends = segments.movedim(-2, -3)  # [..., 2, L, 2]
-
-    def coordinates(axes: Tensor) -> Tensor:
-        origins = (starts * axes).sum(-1)[..., None, None, :]
-        return ends @ axes.unsqueeze(-3).mT - origins  # [..., 2, L, M]
-
-    along, across = coordinates(units), coordinates(normals)
+    others = others.unsqueeze(-4)  # [..., 1, M, 2, 2]
+    lengths = line_lengths(others).clamp(min=_TINY)  # [..., 1, M]
+    frames = LineFrames.of(others, length=lengths)
+    along, across = frames.coordinates_of_all(segments.movedim(-2, -3))  # [..., 2, L, M]
     first, last = along.amin(-3), along.amax(-3)
     low, high = first.clamp(min=0).minimum(lengths), last.clamp(min=0).minimum(lengths)
     span = along[..., 1, :, :] - along[..., 0, :, :]
@@ -200,7 +195,7 @@ def compare_segments(segments: Tensor, others: Tensor) -> Agreement:
         return (across[..., 0, :, :] + slope * (inside - along[..., 0, :, :])).abs()
 
     common = torch.minimum(last, lengths) - first.clamp(min=0)
-    own_lengths = (segments[..., 1, :] - segments[..., 0, :]).norm(dim=-1)[..., None]
+    own_lengths = line_lengths(segments)[..., None]
     return Agreement(
         distance=(offset(low) + offset(high)) / 2,
         share=common / own_lengths.clamp(min=_TINY),
@@ -212,8 +207,7 @@ def _from_lines(lines: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return the distances of points [B, K, 2] from segments, and their sides: [B, L, K]."""
     steps = (lines[:, :, 1] - lines[:, :, 0])[:, :, None]  # [B, L, 1, 2]
     away = points[:, None] - lines[:, :, :1]  # [B, L, K, 2]
-    along = (away * steps).sum(-1) / (steps**2).sum(-1).clamp(min=_TINY)
-    distance = (away - along.clamp(0, 1)[..., None] * steps).norm(dim=-1)
+    distance = distances_from_lines(points[:, None], lines)
     return distance, away[..., 0] * steps[..., 1] - away[..., 1] * steps[..., 0]
 
 

@@ -1,46 +1,145 @@
 from pathlib import Path
 
-import torch
+import pytest
+from made_runs import make_pairs, make_run
+from markdown_tables import tables_of
 
-from gluestick.benchmarks.report.results_page import write_results_page
+from gluestick.benchmarks.report.compare import compare_with_peer
+from gluestick.benchmarks.report.published_figures import PUBLISHED
+from gluestick.benchmarks.report.results_page import results_page, write_results_page
+from gluestick.benchmarks.report.tables import format_figure, peer_table
 from gluestick.benchmarks.run.speed import Speed
-from gluestick.benchmarks.run.suite import ANY_TURN, Job, run_job, run_speed
+from gluestick.benchmarks.run.suite import ANY_TURN, Job, Outcome, run_job
+from gluestick.benchmarks.run.summary import figure
+from gluestick.benchmarks.tasks.homography import HomographyBenchmark
 from gluestick.peers import load_matcher
 from gluestick.pipeline import PointLineMatcher
 
-NAMES = ("sift+ratio", "lbd")
-SETTINGS = {"max_turn": 180.0, "width": 160, "height": 120}
+PEER = "aliked+lightglue"
+TURN_FIGURES = {
+    "points/recall@3px": "points recall@3px",
+    "points/precision@3px": "points precision@3px",
+    "lines/recall": "lines recall",
+    "lines/precision": "lines precision",
+    "lines/ap": "lines AP",
+}
 
 
 def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
     return load_matcher(name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines)
 
 
-def test_turned_pairs_are_shown_as_tables_and_plots(assets: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def turned(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Two peers on turned views of the photographs."""
     job = Job(
         name=ANY_TURN,
         benchmark="synthetic",
         data_dir=assets,
-        settings=SETTINGS,
+        settings={"max_turn": 180.0, "width": 160, "height": 120},
         num_keypoints=100,
     )
-    outcome = run_job(job, tmp_path / "files", {100: NAMES}, load)
-    speed = Speed(num_pairs=1, seconds={"sift+ratio": {"keypoints": 0.1}}, device="cpu", threads=1)
+    files = tmp_path_factory.mktemp("files")
+    return run_job(job, files, {100: ("sift+ratio", "lbd")}, load)
+
+
+@pytest.fixture
+def planar(tmp_path: Path) -> Outcome:
+    """A model and a peer with invented scores; a third of the pairs is apart."""
+    errors = {"ours": 1.0, PEER: 2.0}
+    return Outcome(
+        job=Job(name="homography", benchmark="homography", data_dir=Path("/nowhere")),
+        benchmark=HomographyBenchmark(Path("/nowhere")),
+        pairs=make_pairs(12),
+        runs={
+            number: [
+                make_run(tmp_path / f"{model}{number}", model=model, error=error)
+                for model, error in errors.items()
+            ]
+            for number in (1024, 512)
+        },
+    )
+
+
+def test_turned_pairs_are_shown_by_rotation(turned: Outcome) -> None:
+    page = results_page([turned], command="gluestick benchmark all")
+    assert "## Any turn" in page
+    overall, *by_rotation = tables_of(page)[: 1 + len(TURN_FIGURES)]
+    for row, run in zip(overall[2:], turned.runs[100], strict=True):
+        expected = [
+            format_figure(path, figure(run.summary, path)) for path in turned.benchmark.headline
+        ]
+        assert row == [f"{run.model}, 100", *expected]
+    for (path, title), table in zip(TURN_FIGURES.items(), by_rotation, strict=True):
+        parts = [run.summary["by_rotation"] for run in turned.runs[100]]
+        labels = {label: part["num_pairs"] for label, part in parts[0].items()}
+        assert sum(labels.values()) == 8
+        assert table[0] == [title, *(f"{label} ({number})" for label, number in labels.items())]
+        for row, run, part in zip(table[2:], turned.runs[100], parts, strict=True):
+            values = [format_figure(path, figure(part[label], path)) for label in labels]
+            assert row == [run.model, *values]
+
+
+def test_plots_lie_beside_the_page(turned: Outcome, tmp_path: Path) -> None:
     page = tmp_path / "docs" / "results.md"
-    written = write_results_page(page, [outcome], speed=speed, command="gluestick benchmark all")
+    written = write_results_page(page, [turned], command="gluestick benchmark all")
     text = page.read_text(encoding="utf-8")
-    assert "## Any turn" in text
-    assert text.count("By rotation (number of pairs):") == 5
-    assert "## Speed" in text
-    plots = [path for path in written if path != page]
-    assert len(plots) == 5
-    for plot in plots:
-        assert plot.read_text(encoding="utf-8").startswith("<svg")
-        assert f"(images/{plot.name})" in text
+    assert text == results_page([turned], command="gluestick benchmark all")
+    assert written[0] == page
+    plots = {path.relative_to(page.parent).as_posix(): path for path in written[1:]}
+    assert len(plots) == len(TURN_FIGURES)
+    labels = turned.runs[100][0].summary["by_rotation"]
+    for link, path in plots.items():
+        assert f"({link})" in text
+        drawing = path.read_text(encoding="utf-8")
+        # Matplotlib notes the text of what it draws as outlines.
+        for word in ("By rotation", "sift+ratio", "lbd", *labels):
+            assert f"<!-- {word} -->" in drawing
 
 
-def test_speed_of_some_pairs(assets: Path) -> None:
-    job = Job(name="synthetic", benchmark="synthetic", data_dir=assets, settings=SETTINGS)
-    speed = run_speed(job, NAMES, load, device=torch.device("cpu"))
-    assert list(speed.seconds) == list(NAMES)
-    assert all(speed.total(name) > 0 for name in NAMES)
+def test_every_run_has_its_figures(planar: Outcome) -> None:
+    page = results_page([planar], command="gluestick benchmark all data")
+    assert page.startswith("# Results\n")
+    assert "`gluestick benchmark all data`" in page
+    assert "8 pairs, at most 250 lines per image" in page
+    assert "Device cpu, threads 1." in page
+    assert "Apart from these, 4 pairs with change extreme viewpoint" in page
+    overall, apart = tables_of(page)[:2]
+    paths = planar.benchmark.headline
+    for row, other, (name, run) in zip(
+        overall[2:],
+        apart[2:],
+        [(f"{run.model}, {number}", run) for number, own in planar.runs.items() for run in own],
+        strict=True,
+    ):
+        extreme = run.summary["by_change"]["extreme viewpoint"]
+        assert row == [name, *(format_figure(path, figure(run.summary, path)) for path in paths)]
+        assert other == [name, *(format_figure(path, figure(extreme, path)) for path in paths)]
+        assert row != other
+
+
+def test_differences_from_peers_and_seconds_are_told(planar: Outcome) -> None:
+    seconds = {"ours": {"matching": 0.5}, PEER: {"matching": 2.0}}
+    speed = Speed(num_pairs=3, seconds=seconds, device="cpu", threads=2)
+    page = results_page([planar], speed=speed, command="")
+    rest = page.split(f"## Points against {PEER}\n")[1]
+    assert peer_table(PEER, compare_with_peer([planar])) in rest
+    assert "## Lines against" not in page
+    assert "Median seconds per stage over 3 pairs" in rest
+    assert "Device cpu, threads 2." in rest
+    assert ["ours", "0.500", "0.50", "4.00 x"] in [
+        row for table in tables_of(rest) for row in table
+    ]
+    assert "## Speed" not in results_page([planar], command="")
+
+
+def test_published_figures_are_quoted(planar: Outcome) -> None:
+    page = results_page([planar], command="")
+    quoted = tables_of(page.split("## Published figures\n")[1])
+    assert len(quoted) == len(PUBLISHED)
+    for table, published in zip(quoted, PUBLISHED.values(), strict=True):
+        assert f"### {published.title}\n" in page
+        assert table[0] == ["", *published.columns, "source"]
+        for row, source in zip(table[2:], published.rows, strict=True):
+            assert (row[0], row[-1]) == (source.method, source.source)
+            assert tuple(map(float, row[1:-1])) == source.figures

@@ -45,6 +45,15 @@ def test_every_pair_is_stored_with_its_seconds(
     assert not any("descriptors" in name for name in arrays)
 
 
+def test_the_device_is_that_of_the_network_not_of_its_matches(
+    benchmark_of_scenes: HomographyBenchmark, matcher: CountingMatcher, tmp_path: Path
+) -> None:
+    matcher.device = torch.device("meta")
+    pairs, path = benchmark_of_scenes.pairs()[:1], tmp_path / "predictions.h5"
+    predict(benchmark_of_scenes, pairs, matcher, path, configuration=CONFIGURATION)
+    assert read_pair(path, pairs[0].name)["device"].item() == b"meta"
+
+
 def test_a_stopped_run_goes_on(
     benchmark_of_scenes: HomographyBenchmark, matcher: CountingMatcher, tmp_path: Path
 ) -> None:
@@ -67,22 +76,21 @@ def test_a_stopped_run_goes_on(
 
 
 def test_a_run_that_is_killed_outright_leaves_whole_pairs(
-    benchmark_of_scenes: HomographyBenchmark,
-    matcher: CountingMatcher,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    benchmark_of_scenes: HomographyBenchmark, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("gluestick.benchmarks.run.predict.FLUSH_SECONDS", 0.0)
     path = tmp_path / "predictions.h5"
     found_at_each_call = []
 
-    def look_and_match(*images: Tensor, timer: StageTimer) -> tuple[Wireframe, Wireframe, Matches]:
-        names = read_names(path) if path.exists() else []
-        found_at_each_call.append([len(read_pair(path, name)) for name in names])
-        return matcher(*images, timer=timer)
+    class LookingMatcher(CountingMatcher):
+        def __call__(
+            self, image0: Tensor, image1: Tensor, *, timer: StageTimer
+        ) -> tuple[Wireframe, Wireframe, Matches]:
+            names = read_names(path) if path.exists() else []
+            found_at_each_call.append([len(read_pair(path, name)) for name in names])
+            return super().__call__(image0, image1, timer=timer)
 
     pairs = benchmark_of_scenes.pairs()
-    predict(benchmark_of_scenes, pairs, look_and_match, path, configuration=CONFIGURATION)
+    predict(benchmark_of_scenes, pairs, LookingMatcher(), path, configuration=CONFIGURATION)
     numbers = [len(sizes) for sizes in found_at_each_call]
     assert numbers[:3] == [0, 0, 1]
     assert numbers == sorted(numbers)

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ from counting_matcher import CountingMatcher
 
 from gluestick.benchmarks.run.predict import predict, run_configuration
 from gluestick.benchmarks.run.score import Results, read_results, score, stage_seconds
-from gluestick.benchmarks.run.store import PairWriter, read_configuration
+from gluestick.benchmarks.run.store import PairReader, PairWriter, read_configuration
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
+from gluestick.benchmarks.tasks.protocol import Pair, Prediction, Scores
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +109,129 @@ def test_incomplete_entries_are_named(
 def test_results_of_something_else_are_refused(predictions: Path) -> None:
     with pytest.raises(ValueError, match="is damaged"):
         read_results(predictions)
+
+
+class CountingBenchmark:
+    """Notes which pairs are scored, and may stop before one."""
+
+    def __init__(self, benchmark: HomographyBenchmark, stop_at: int | None = None) -> None:
+        self.benchmark = benchmark
+        self.scored: list[str] = []
+        self.stop_at = stop_at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.benchmark, name)
+
+    def score(self, pair: Pair, prediction: Prediction) -> Scores:
+        if len(self.scored) == self.stop_at:
+            raise KeyboardInterrupt
+        self.scored.append(pair.name)
+        return self.benchmark.score(pair, prediction)
+
+
+def scored_again(benchmark: HomographyBenchmark, predictions: Path) -> list[str]:
+    counting = CountingBenchmark(benchmark)
+    score(counting, benchmark.pairs(), predictions, predictions.with_name("results.h5"))
+    assert set(predictions.parent.iterdir()) == {predictions, predictions.with_name("results.h5")}
+    return counting.scored
+
+
+def test_scores_are_kept_pair_by_pair(
+    benchmark_of_scenes: HomographyBenchmark, predictions: Path, tmp_path: Path
+) -> None:
+    pairs = benchmark_of_scenes.pairs()
+    names = [pair.name for pair in pairs]
+    results = predictions.with_name("results.h5")
+    with pytest.raises(KeyboardInterrupt):
+        score(CountingBenchmark(benchmark_of_scenes, stop_at=3), pairs, predictions, results)
+    assert not results.exists()
+    assert scored_again(benchmark_of_scenes, predictions) == names[3:]
+    found = read_results(results)
+    assert [pair.name for pair in found.pairs] == names
+    assert "digest" not in found.scores[0]
+    assert scored_again(benchmark_of_scenes, predictions) == []
+    again = read_results(results)
+    assert again.pairs == found.pairs
+    for own, other in zip(found.scores, again.scores, strict=True):
+        for key in own.keys() | other.keys():  # the seconds too
+            np.testing.assert_array_equal(own[key], other[key])
+
+
+def test_the_order_and_the_choice_of_pairs_may_change(
+    benchmark_of_scenes: HomographyBenchmark, predictions: Path
+) -> None:
+    pairs = benchmark_of_scenes.pairs()
+    results = predictions.with_name("results.h5")
+    score(benchmark_of_scenes, pairs, predictions, results)
+    counting = CountingBenchmark(benchmark_of_scenes)
+    score(counting, pairs[:0:-1], predictions, results)
+    assert counting.scored == []
+    assert [pair.name for pair in read_results(results).pairs] == [
+        pair.name for pair in pairs[:0:-1]
+    ]
+
+
+def test_other_settings_predictions_or_code_are_scored_again(
+    benchmark_of_scenes: HomographyBenchmark,
+    scenes: Path,
+    predictions: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [pair.name for pair in benchmark_of_scenes.pairs()]
+    results = predictions.with_name("results.h5")
+    assert scored_again(benchmark_of_scenes, predictions) == names
+    strict = HomographyBenchmark(scenes, HomographyBenchmarkConfig(short_side=120, max_error=1.0))
+    before = results.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        score(CountingBenchmark(strict, stop_at=2), strict.pairs(), predictions, results)
+    assert results.read_bytes() == before  # until all are there
+    assert scored_again(strict, predictions) == names[2:]
+    with PairWriter(predictions, read_configuration(predictions)) as writer:
+        writer.add(names[1], writer.read(names[1]) | {"seconds_matching": 5.0})
+    assert scored_again(strict, predictions) == names[1:2]
+    assert stage_seconds(read_results(results).scores[1:2])["matching"] == 5
+    monkeypatch.setattr("gluestick.benchmarks.run.rescoring.code_digest", lambda: b"other")
+    assert scored_again(strict, predictions) == names
+
+
+def test_damaged_results_are_written_again(
+    benchmark_of_scenes: HomographyBenchmark, predictions: Path
+) -> None:
+    predictions.with_name("results.h5").write_text("not HDF5")
+    assert len(scored_again(benchmark_of_scenes, predictions)) == 4
+
+
+def test_pairs_of_one_unit_are_scored_with_those_before_them(predictions: Path) -> None:
+    """A score that counts the pairs of its unit so far is right after every stop."""
+
+    class Cumulative:
+        name = "homography"
+        config = HomographyBenchmarkConfig(short_side=120)
+        scoring_fields = ("max_error",)
+
+        def __init__(self) -> None:
+            self.unit, self.seen = "", 0
+            self.left = 0
+
+        def score(self, pair: Pair, prediction: Prediction) -> Scores:
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+            self.seen = self.seen + 1 if pair.unit == self.unit else 1
+            self.unit = pair.unit
+            return {"seen": self.seen}
+
+    with PairReader(predictions) as reader:
+        names = reader.names()
+    pairs = [
+        Pair(name=name, unit=unit) for name, unit in zip(names, ["a", "a", "a", "b"], strict=True)
+    ]
+    results = predictions.with_name("results.h5")
+    for stop in range(4):
+        benchmark = Cumulative()
+        benchmark.left = stop
+        with pytest.raises(KeyboardInterrupt):
+            score(benchmark, pairs, predictions, results)
+    benchmark.left = 10
+    score(benchmark, pairs, predictions, results)
+    assert [scores["seen"] for scores in read_results(results).scores] == [1, 2, 3, 1]

@@ -1,13 +1,8 @@
-import time
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 import torch
-from benchmarks.report.test_tables import cells
 from torch import Tensor
 
-from gluestick.benchmarks.run.speed import Speed, measure_speed, speed_table
+from gluestick.benchmarks.run.speed import Speed, measure_speed
 from gluestick.benchmarks.tasks.protocol import Pair
 from gluestick.timing import StageTimer
 
@@ -16,40 +11,55 @@ class Images:
     """A benchmark of which only the images are needed."""
 
     def load(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        return torch.zeros(3, 4, 4), torch.zeros(3, 4, 4)
+        number = float(pair.name)
+        return torch.full((3, 4, 4), number), torch.full((3, 4, 4), number + 0.5)
 
 
-def sleeper(name: str, seconds: float, calls: list[str]) -> Callable[..., None]:
-    def match(image0: Tensor, image1: Tensor, *, timer: StageTimer) -> None:
-        with timer.stage("matching"):
-            time.sleep(seconds * (5 if name not in calls else 1))
-        calls.append(name)
+class Scripted:
+    """Takes the seconds that it is told to, one entry for each call."""
 
-    return match
+    def __init__(
+        self, name: str, log: list[tuple[str, float, float]], *seconds: dict[str, float], on: str
+    ) -> None:
+        self.name, self.log, self.seconds = name, log, list(seconds)
+        self.device = torch.device(on)
+
+    def __call__(self, image0: Tensor, image1: Tensor, *, timer: StageTimer) -> None:
+        self.log.append((self.name, float(image0.mean()), float(image1.mean())))
+        timer.seconds.update(self.seconds.pop(0))
 
 
-def test_matchers_take_turns_and_the_first_run_does_not_count() -> None:
-    calls: list[str] = []
-    matchers = {"slow": sleeper("slow", 0.04, calls), "fast": sleeper("fast", 0.01, calls)}
-    pairs = [Pair(name=str(index)) for index in range(3)]
-    speed = measure_speed(Images(), pairs, matchers, device=torch.device("cpu"))
-    assert calls == ["slow", "fast"] * 4
+def measured() -> tuple[Speed, list[tuple[str, float, float]]]:
+    log: list[tuple[str, float, float]] = []
+    slow = [{"lines": seconds, "matching": 1.0} for seconds in (90.0, 4.0, 2.0, 7.0)]
+    fast = [{"matching": seconds} for seconds in (90.0, 0.5, 0.25, 0.125)]
+    matchers = {
+        "slow": Scripted("slow", log, *slow, on="meta"),
+        "fast": Scripted("fast", log, *fast, on="cpu"),
+    }
+    return measure_speed(Images(), [Pair(name=name) for name in "012"], matchers), log
+
+
+def test_medians_leave_the_first_run_out() -> None:
+    speed, _ = measured()
     assert speed.num_pairs == 3
-    assert speed.device == "cpu"
-    assert 0.04 <= speed.total("slow") < 0.15
-    assert speed.total("fast") < 0.75 * speed.total("slow")
+    assert speed.seconds == {"slow": {"lines": 4.0, "matching": 1.0}, "fast": {"matching": 0.25}}
+    assert speed.total("slow") == 5.0
+    assert speed.total("fast") == 0.25
 
 
-def test_the_table_says_how_times_compare() -> None:
-    seconds = {"ours": {"keypoints": 0.5, "lines": 0.5}, "theirs": {"keypoints": 2.0}}
-    speed = Speed(num_pairs=3, seconds=seconds, device="cpu", threads=1)
-    header, _, first, second = cells(speed_table(speed, reference="theirs"))
-    assert header == ["", "keypoints", "lines", "total", "speed against theirs"]
-    assert first == ["ours", "0.500", "0.500", "1.00", "2.00 x"]
-    assert second == ["theirs", "2.000", "-", "2.00", "1.00 x"]
-    assert len(cells(speed_table(speed, reference="others"))[0]) == 4
+def test_matchers_take_turns_on_the_same_images() -> None:
+    _, log = measured()
+    pairs = [(0.0, 0.5), (0.0, 0.5), (1.0, 1.5), (2.0, 2.5)]  # the first one twice
+    assert log == [(name, *images) for images in pairs for name in ("slow", "fast")]
 
 
-def test_nothing_to_time(tmp_path: Path) -> None:
+def test_devices_are_those_of_the_matchers() -> None:
+    speed, _ = measured()
+    assert speed.device == "meta, cpu"
+    assert speed.threads == torch.get_num_threads()
+
+
+def test_nothing_to_time() -> None:
     with pytest.raises(ValueError, match="at least one pair"):
-        measure_speed(Images(), [], {}, device=torch.device("cpu"))
+        measure_speed(Images(), [], {})

@@ -2,10 +2,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_runs import make_run
+import torch
+from counting_matcher import CountingMatcher
+from torch import Tensor
 
-from gluestick.benchmarks.report.results_page import results_page
-from gluestick.benchmarks.run.suite import Job, Outcome, find_jobs, models_by_budget
+from gluestick.benchmarks.run.suite import (
+    Job,
+    find_jobs,
+    models_by_budget,
+    run_job,
+    run_speed,
+)
+from gluestick.timing import StageTimer
+from gluestick.types import Matches, Wireframe
 
 
 def test_jobs_are_found_where_there_is_data(tmp_path: Path) -> None:
@@ -40,22 +49,54 @@ def test_the_model_and_its_closest_peer_get_all_budgets() -> None:
     assert models_by_budget(job, "aliked-lsd", peers) == {300: everything}
 
 
-def test_the_page_has_every_run_and_what_was_published(tmp_path: Path) -> None:
-    runs = {
-        number: [
-            make_run(tmp_path / f"{model}{number}", model=model, error=error)
-            for model, error in (("ours", 1.0), ("theirs", 2.0))
-        ]
-        for number in (1024, 512)
-    }
-    job = Job(name="homography", benchmark="homography", data_dir=Path("/nowhere"))
-    outcome = Outcome(job=job, headline=("points/auc@5px", "lines/ap"), runs=runs)
-    page = results_page([outcome], command="gluestick benchmark all data")
-    assert page.startswith("# Results\n")
-    assert "`gluestick benchmark all data`" in page
-    for row in ("| ours, 1024 |", "| theirs, 1024 |", "| ours, 512 |", "| theirs, 512 |"):
-        assert page.count(row) == 2  # once overall, once for the extreme viewpoints
-    assert "Apart from these, 4 pairs with change extreme viewpoint" in page
-    assert "8 pairs" in page
-    for quoted in ("Quoted", "MegaDepth-1500", "ETH3D", "77.92", "cvg/glue-factory"):
-        assert quoted in page
+class Scripted:
+    """A matcher that takes a second more for each keypoint and each line it may find."""
+
+    def __init__(self, seconds: float) -> None:
+        self.matcher = CountingMatcher()
+        self.seconds, self.device = seconds, torch.device("cpu")
+
+    def __call__(
+        self, image0: Tensor, image1: Tensor, *, timer: StageTimer
+    ) -> tuple[Wireframe, Wireframe, Matches]:
+        timer.seconds["matching"] = self.seconds
+        return self.matcher(image0, image1, timer=StageTimer())
+
+
+def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Scripted:
+    return Scripted(len(name) + max_num_keypoints / 1000 + max_num_lines)
+
+
+@pytest.fixture
+def job(photographs: Path) -> Job:
+    return Job(
+        name="synthetic",
+        benchmark="synthetic",
+        data_dir=photographs,
+        settings={"width": 160, "height": 120, "pairs_per_photograph": 1},
+    )
+
+
+def test_a_job_runs_every_matcher_with_its_budgets(job: Job, tmp_path: Path) -> None:
+    outcome = run_job(job, tmp_path, {1024: ["a", "bc"], 512: ["a"]}, load, num_pairs=2)
+    assert outcome.job is job
+    assert outcome.benchmark.config.width == 160
+    assert [pair.name for pair in outcome.pairs] == ["a.jpg#0", "more/0016.jpg#0"]
+    runs = {number: [run.model for run in own] for number, own in outcome.runs.items()}
+    assert runs == {1024: ["a", "bc"], 512: ["a"]}
+    for number, own in outcome.runs.items():
+        for run in own:
+            assert run.folder == tmp_path / "synthetic" / str(number) / run.model
+            assert run.results.configuration["max_num_keypoints"] == number
+            assert run.results.configuration["max_num_lines"] == 250
+            assert run.summary["num_pairs"] == 2
+            assert run.summary["seconds"] == {"matching": len(run.model) + number / 1000 + 250}
+    files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"predictions.h5", "results.h5", "summary.json"}
+
+
+def test_speed_is_that_of_the_main_budget(job: Job) -> None:
+    speed = run_speed(job, ["abc", "a"], load)
+    assert speed.num_pairs == 3
+    assert speed.seconds == {"abc": {"matching": 254.024}, "a": {"matching": 252.024}}
+    assert speed.device == "cpu"

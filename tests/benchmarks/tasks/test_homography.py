@@ -59,7 +59,7 @@ def test_true_matches_get_full_marks(scenes: Path, short_side: int | None) -> No
     scale = 1.0 if short_side is None else 480 / 180
     # Pixel centres: x -> (x + 0.5) * scale - 0.5.
     resize = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
-    H = resize @ pair.truth @ np.linalg.inv(resize)
+    H = resize @ pair.truth.H_0to1 @ np.linalg.inv(resize)
     size = (round(240 * scale), round(180 * scale))
     figures = benchmark.summarize([benchmark.score(pair, perfect_prediction(H, size=size))])
     for features in ("points", "lines", "points_lines"):
@@ -76,7 +76,7 @@ def test_shifted_matches_get_what_they_deserve(scenes: Path) -> None:
     benchmark = HomographyBenchmark(scenes, HomographyBenchmarkConfig(short_side=None))
     pair = benchmark.pairs()[2]
     shift = np.array([[1.0, 0, 2.0], [0, 1, 0], [0, 0, 1]])
-    prediction = perfect_prediction(shift @ pair.truth, size=(240, 180))
+    prediction = perfect_prediction(shift @ pair.truth.H_0to1, size=(240, 180))
     figures = benchmark.summarize([benchmark.score(pair, prediction)])
     assert figures["points/median_corner_error"] == pytest.approx(2, abs=0.05)
     assert figures["points/auc@1px"] == 0

@@ -3,40 +3,28 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 import torch
 
 from gluestick.benchmarks.run.predict import prediction_arrays
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark, SyntheticConfig
+from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig, draw_synthetic_pairs
 
 SMALL = {"width": 240, "height": 180}
 
 
-def test_pairs_depend_on_seed_and_photograph_alone(photographs: Path) -> None:
-    everything = SyntheticBenchmark(photographs).pairs()
-    assert [pair.name for pair in everything] == [
-        f"{name}#{number}" for name in ("a.jpg", "b.jpg", "more/0016.jpg") for number in (0, 1)
-    ]
-    held_out = SyntheticBenchmark(photographs, SyntheticConfig(holdout=True)).pairs()
-    assert [pair.name for pair in held_out] == ["more/0016.jpg#0", "more/0016.jpg#1"]
-    by_name = {pair.name: pair for pair in everything}
-    for pair in held_out:
-        np.testing.assert_array_equal(pair.truth[1].H, by_name[pair.name].truth[1].H)
-        assert pair.truth[0].change == by_name[pair.name].truth[0].change
-    other = SyntheticBenchmark(photographs, SyntheticConfig(seed=1)).pairs()
-    assert not np.allclose(other[0].truth[0].H, everything[0].truth[0].H)
-    assert not np.allclose(everything[0].truth[0].H, everything[1].truth[0].H)
-
-
-def test_a_number_of_photographs_is_drawn(photographs: Path) -> None:
-    config = SyntheticConfig(num_photographs=2, pairs_per_photograph=3)
-    pairs = SyntheticBenchmark(photographs, config).pairs()
-    assert len({pair.name.split("#")[0] for pair in pairs}) == 2
-    assert len(pairs) == 6
+def test_pairs_are_those_of_the_data_set(photographs: Path) -> None:
+    config = SyntheticPairsConfig(**SMALL, seed=2)
+    benchmark = SyntheticBenchmark(photographs, config)
+    made = draw_synthetic_pairs(photographs, config)
+    pairs = benchmark.pairs()
+    assert [pair.name for pair in pairs] == [pair.name for pair in made]
+    for pair, expected in zip(pairs, made, strict=True):
+        np.testing.assert_array_equal(pair.truth.H_0to1, expected.H_0to1)
+        assert all(map(torch.equal, benchmark.load(pair), expected.load()))
 
 
 def test_groups_tell_how_strong_the_changes_are(photographs: Path) -> None:
-    config = SyntheticConfig(pairs_per_photograph=40, max_turn=180.0)
+    config = SyntheticPairsConfig(pairs_per_photograph=40, max_turn=180.0)
     pairs = SyntheticBenchmark(photographs, config).pairs()
     rotations = {pair.groups["rotation"] for pair in pairs}
     assert rotations <= {f"{low}-{low + 15}" for low in range(0, 180, 15)}
@@ -46,22 +34,8 @@ def test_groups_tell_how_strong_the_changes_are(photographs: Path) -> None:
     assert {"0-0.05", "0.3 and more"} <= {pair.groups["illumination"] for pair in pairs}
 
 
-def test_the_images_show_what_the_homography_says(photographs: Path) -> None:
-    config = SyntheticConfig(photometric_probability=0.0)
-    benchmark = SyntheticBenchmark(photographs, config)
-    for pair in benchmark.pairs()[:4]:
-        image0, image1 = (image.permute(1, 2, 0).numpy() for image in benchmark.load(pair))
-        assert image0.shape == (480, 640, 3)
-        H = pair.truth[1].H @ np.linalg.inv(pair.truth[0].H)
-        inside = cv2.warpPerspective(np.ones((480, 640), np.float32), H, (640, 480)) == 1
-        inside = cv2.erode(inside.astype(np.uint8), np.ones((9, 9))) > 0
-        difference = abs(cv2.warpPerspective(image0, H, (640, 480)) - image1)[inside]
-        assert inside.mean() > 0.1
-        assert difference.mean() < 0.02
-
-
 def test_matches_are_scored(photographs: Path, matcher) -> None:
-    benchmark = SyntheticBenchmark(photographs, SyntheticConfig(**SMALL, difficulty=0.3))
+    benchmark = SyntheticBenchmark(photographs, SyntheticPairsConfig(**SMALL, difficulty=0.3))
     pair = benchmark.pairs()[0]
     scores = benchmark.score(pair, prediction_arrays(*matcher.matcher(*benchmark.load(pair))))
     figures = benchmark.summarize([scores])
@@ -77,7 +51,7 @@ def test_matches_are_scored(photographs: Path, matcher) -> None:
 
 def test_matches_of_an_image_with_itself_are_right(photographs: Path, matcher) -> None:
     benchmark = SyntheticBenchmark(
-        photographs, SyntheticConfig(**SMALL, difficulty=0.0, photometric_probability=0.0)
+        photographs, SyntheticPairsConfig(**SMALL, difficulty=0.0, photometric_probability=0.0)
     )
     pair = benchmark.pairs()[0]
     image0, image1 = benchmark.load(pair)
@@ -92,31 +66,10 @@ def test_matches_of_an_image_with_itself_are_right(photographs: Path, matcher) -
 
 def test_blank_photographs_are_scored(tmp_path: Path, matcher) -> None:
     cv2.imwrite(str(tmp_path / "blank.png"), np.full((120, 160, 3), 90, np.uint8))
-    config = SyntheticConfig(**SMALL, photometric_probability=0.0)
+    config = SyntheticPairsConfig(**SMALL, photometric_probability=0.0)
     benchmark = SyntheticBenchmark(tmp_path, config)
     pair = benchmark.pairs()[0]
     scores = benchmark.score(pair, prediction_arrays(*matcher.matcher(*benchmark.load(pair))))
     figures = benchmark.summarize([scores])
     assert figures["points/num_matches"] == 0
     assert math.isnan(figures["lines/ap"])
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"width": 0}, "width"),
-        ({"num_photographs": 0}, "num_photographs"),
-        ({"seed": -1}, "seed"),
-        ({"pairs_per_photograph": 0}, "pairs_per_photograph"),
-        ({"difficulty": 2.0}, "difficulty"),
-    ],
-)
-def test_options_out_of_range_are_refused(options: dict[str, float], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        SyntheticConfig(**options)
-
-
-def test_nothing_held_out_is_an_error(photographs: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes((photographs / "a.jpg").read_bytes())
-    with pytest.raises(ValueError, match="holdout"):
-        SyntheticBenchmark(tmp_path, SyntheticConfig(holdout=True)).pairs()

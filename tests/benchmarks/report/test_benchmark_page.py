@@ -7,8 +7,9 @@ from counting_matcher import CountingMatcher
 from made_runs import make_run
 
 from gluestick.benchmarks.report import plots
-from gluestick.benchmarks.report.report import write_report
+from gluestick.benchmarks.report.benchmark_page import write_job_reports, write_report
 from gluestick.benchmarks.run.runner import run_benchmark
+from gluestick.benchmarks.run.suite import Job, Outcome
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark
 from gluestick.benchmarks.tasks.protocol import ErrorCurve
 
@@ -40,6 +41,34 @@ def test_the_report_needs_nothing_else(
     text = paths[1].read_text(encoding="utf-8")
     for word in ("points+lines AUC@1px", "| first |", "extreme viewpoint (1)"):
         assert word in text
+
+
+def test_a_job_has_a_report_for_each_number_of_keypoints(
+    benchmark_of_scenes: HomographyBenchmark, matcher: CountingMatcher, tmp_path: Path
+) -> None:
+    pairs = benchmark_of_scenes.pairs()[:1]
+    runs = {
+        number: [
+            run_benchmark(
+                benchmark_of_scenes,
+                pairs,
+                matcher,
+                tmp_path / str(number) / "sift",
+                model="sift",
+                max_num_keypoints=number,
+                max_num_lines=None,
+            )
+        ]
+        for number in (50, 20)
+    }
+    job = Job(name="homography", benchmark="homography", data_dir=benchmark_of_scenes.data_dir)
+    outcome = Outcome(job=job, benchmark=benchmark_of_scenes, pairs=pairs, runs=runs)
+    assert write_job_reports(outcome) == [
+        tmp_path / number / name for number in ("50", "20") for name in ("report.html", "report.md")
+    ]
+    for number in ("50", "20"):
+        page = (tmp_path / number / "report.html").read_text(encoding="utf-8")
+        assert f"at most {number} keypoints" in page
 
 
 @pytest.fixture

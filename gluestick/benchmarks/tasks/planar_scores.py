@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of, outcome_scores
+from gluestick.benchmarks.tasks.predicted_matches import matched_points
 from gluestick.benchmarks.tasks.protocol import Figures, Prediction, Scores
 from gluestick.supervision.geometry_metrics import symmetric_homography_error
 from gluestick.supervision.line_overlap import line_overlaps_by_homography
@@ -14,20 +15,6 @@ from gluestick.supervision.point_truth import point_truth_from_homography
 
 RIGHT_POINT_ERROR = 3.0
 """px, below which a point match counts as right in pictures."""
-
-
-def matched_points(prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
-    """Return the reported point matches, two arrays [S, 2] px whose rows correspond."""
-    matched = prediction["matches0"] > -1
-    partners = prediction["matches0"][matched]
-    return prediction["keypoints0"][matched], prediction["keypoints1"][partners]
-
-
-def matched_lines(prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
-    """Return the reported line matches, two arrays [T, 2, 2] px whose rows correspond."""
-    matched = prediction["line_matches0"] > -1
-    partners = prediction["line_matches0"][matched]
-    return prediction["lines0"][matched], prediction["lines1"][partners]
 
 
 def planar_point_errors(prediction: Prediction, H_0to1: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The values that flow between the steps.
+"""The values that flow between the steps: those of images.
 
 All are frozen, keyword-only and shape-checked once, when they are built. Coordinates are
 (x, y) in pixels of the original image, and the centre of the top-left pixel is (0, 0).
@@ -8,7 +8,7 @@ E edges. Batched values are padded, and a mask says which entries are real.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,13 +16,18 @@ from torch import Tensor
 
 from gluestick.checks import check_shapes
 
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
+
+    from gluestick.types.graphs import WireframeGraph
+
 DescriptorSampler = Callable[[Tensor], Tensor]
 """Describes any positions: [M, 2] px -> [M, D], rows of unit norm."""
 
-Value = TypeVar("Value", bound="_Value")
+Value = TypeVar("Value", bound="BaseValue")
 
 
-class _Value:
+class BaseValue:
     """Shared by the dataclasses below: moving to a device."""
 
     def to(self: Value, device: torch.device | str) -> Value:
@@ -35,12 +40,13 @@ class _Value:
         return replace(self, **moved)  # type: ignore[type-var]
 
 
-def _check(value: Any, specs: dict[str, str]) -> None:
+def check_value(value: Any, specs: dict[str, str]) -> None:
+    """Check the shapes of fields, see :func:`gluestick.checks.check_shapes`."""
     check_shapes(type(value).__name__, {name: getattr(value, name) for name in specs}, specs)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Points(_Value):
+class Points(BaseValue):
     """Keypoints of one image.
 
     Attributes:
@@ -56,11 +62,11 @@ class Points(_Value):
     describe: DescriptorSampler
 
     def __post_init__(self) -> None:
-        _check(self, {"keypoints": "N 2", "scores": "N", "descriptors": "N D"})
+        check_value(self, {"keypoints": "N 2", "scores": "N", "descriptors": "N D"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines(_Value):
+class Lines(BaseValue):
     """Line segments of one image.
 
     Attributes:
@@ -72,11 +78,11 @@ class Lines(_Value):
     scores: Tensor
 
     def __post_init__(self) -> None:
-        _check(self, {"lines": "L 2 2", "scores": "L"})
+        check_value(self, {"lines": "L 2 2", "scores": "L"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Features(_Value):
+class Features(BaseValue):
     """Keypoints and line segments of a batch of images.
 
     Attributes:
@@ -102,7 +108,7 @@ class Features(_Value):
     describe: tuple[DescriptorSampler, ...]
 
     def __post_init__(self) -> None:
-        _check(
+        check_value(
             self,
             {
                 "image_size": "B 2",
@@ -118,7 +124,7 @@ class Features(_Value):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wireframe(_Value):
+class Wireframe(BaseValue):
     """A graph per image: nodes are line junctions and keypoints, edges are lines.
 
     Attributes:
@@ -153,7 +159,7 @@ class Wireframe(_Value):
     edge_index: Tensor
 
     def __post_init__(self) -> None:
-        _check(
+        check_value(
             self,
             {
                 "image_size": "B 2",
@@ -182,162 +188,34 @@ class Wireframe(_Value):
         index = torch.arange(self.keypoints.shape[1], device=self.keypoints.device)
         return index[None] < self.num_junctions[:, None]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Matches(_Value):
-    """Matches between the nodes and between the lines of two wireframes.
-
-    A network that tells junctions from keypoints reports the matches of keypoint nodes in
-    ``matches0`` and ``matches1`` (-1 at junctions), and those of junctions apart, in
-    ``junction_matches0`` and ``junction_matches1``. One that treats all nodes alike reports
-    one list in ``matches0`` and ``matches1``, and leaves the junctions' fields ``None``.
-
-    Attributes:
-        matches0: [B, P0] int64, the node of image 1 matched to each node of image 0, or -1.
-        matches1: [B, P1] int64, the other way round.
-        matching_scores0: [B, P0] in [0, 1], the probability of the best mutual partner,
-            also where it is too low to count as a match; 0 without a mutual partner.
-        matching_scores1: [B, P1].
-        line_matches0: [B, L0] int64, as ``matches0`` for lines.
-        line_matches1: [B, L1] int64.
-        line_matching_scores0: [B, L0].
-        line_matching_scores1: [B, L1].
-        log_assignment: [B, P0+1, P1+1], log-probabilities; the last row and column stand
-            for "unmatched"; -inf where a pair is impossible.
-        line_log_assignment: [B, L0+1, L1+1], the same for lines.
-        junction_matches0: [B, P0] int64 or None.
-        junction_matches1: [B, P1] int64 or None.
-        junction_matching_scores0: [B, P0] or None.
-        junction_matching_scores1: [B, P1] or None.
-    """
-
-    matches0: Tensor
-    matches1: Tensor
-    matching_scores0: Tensor
-    matching_scores1: Tensor
-    line_matches0: Tensor
-    line_matches1: Tensor
-    line_matching_scores0: Tensor
-    line_matching_scores1: Tensor
-    log_assignment: Tensor
-    line_log_assignment: Tensor
-    junction_matches0: Tensor | None = None
-    junction_matches1: Tensor | None = None
-    junction_matching_scores0: Tensor | None = None
-    junction_matching_scores1: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        specs = {
-            "matches0": "B P0",
-            "matches1": "B P1",
-            "matching_scores0": "B P0",
-            "matching_scores1": "B P1",
-            "line_matches0": "B L0",
-            "line_matches1": "B L1",
-            "line_matching_scores0": "B L0",
-            "line_matching_scores1": "B L1",
-            "log_assignment": "B P0+1 P1+1",
-            "line_log_assignment": "B L0+1 L1+1",
-        }
-        if self.junction_matches0 is not None:
-            specs |= {
-                "junction_matches0": "B P0",
-                "junction_matches1": "B P1",
-                "junction_matching_scores0": "B P0",
-                "junction_matching_scores1": "B P1",
-            }
-        _check(self, specs)
-
-    def matched_keypoints(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, *, index: int | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the matched keypoints of one pair.
+    def graph(self, index: int | None = None) -> "WireframeGraph":
+        """Return the graph of one image as torch-geometric's ``Data``.
 
         Args:
-            wireframe0: The wireframe of image 0, as given to the matcher.
-            wireframe1: The wireframe of image 1.
-            index: Which pair of the batch; may be left out for a batch of one.
+            index: Which image of the batch; may be left out for a batch of one.
 
         Returns:
-            Two tensors [S, 2] px whose rows correspond.
+            The graph, without padding and with its own node numbers; see
+            :class:`~gluestick.types.graphs.WireframeGraph`.
 
         Raises:
-            ValueError: If the batch has several pairs and ``index`` is left out.
+            ValueError: If the batch has several images and ``index`` is left out, or if it has
+                no such image.
         """
-        row = self._row(index)
-        return _pairs(self.matches0, wireframe0.keypoints, wireframe1.keypoints, row)
+        from gluestick.types.graphs import wireframe_graph
 
-    def matched_junctions(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, *, index: int | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the matched junctions of one pair where they are reported apart.
+        if index is None and self.batch_size != 1:
+            raise ValueError(f"the batch has {self.batch_size} images: say which one with index=")
+        return wireframe_graph(self, index or 0)
 
-        Arguments, result and errors are those of :meth:`matched_keypoints`; the tensors are
-        empty where the network reports one list for all nodes.
+    def graphs(self) -> "Batch":
+        """Return the graphs of all images as torch-geometric's ``Batch``.
+
+        ``graphs().to_data_list()`` gives back what :meth:`graph` gives for each image.
         """
-        row = self._row(index)
-        matches = self.junction_matches0
-        if matches is None:
-            matches = torch.full_like(self.matches0, -1)
-        return _pairs(matches, wireframe0.keypoints, wireframe1.keypoints, row)
+        from torch_geometric.data import Batch
 
-    def matched_lines(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, *, index: int | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the matched lines of one pair, as the detector gave them.
-
-        Arguments and errors are those of :meth:`matched_keypoints`.
-
-        Returns:
-            Two tensors [S, 2, 2] px whose rows correspond; the order of the endpoints is the
-            detector's and need not correspond.
-        """
-        row = self._row(index)
-        return _pairs(self.line_matches0, wireframe0.detected_lines, wireframe1.detected_lines, row)
-
-    def _row(self, index: int | None) -> int:
-        batch_size = self.matches0.shape[0]
-        if index is None and batch_size != 1:
-            raise ValueError(f"the batch has {batch_size} pairs: say which one with index=")
-        return index or 0
-
-
-def _pairs(matches0: Tensor, values0: Tensor, values1: Tensor, row: int) -> tuple[Tensor, Tensor]:
-    partners = matches0[row].to(values0.device)
-    matched = partners > -1
-    return values0[row][matched], values1[row][partners[matched]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroundTruth(_Value):
-    """The true matches between the nodes and between the lines of two wireframes.
-
-    Besides indices there are two labels: -1 for a feature that certainly has no partner, and
-    -2 for one that is to be ignored, because its partner is not known or it is padding.
-
-    Attributes:
-        gt_matches0: [B, P0] int64, the node of image 1 that is the same as each node of image
-            0, -1 or -2.
-        gt_matches1: [B, P1] int64, the other way round.
-        gt_line_matches0: [B, L0] int64, as ``gt_matches0`` for lines.
-        gt_line_matches1: [B, L1] int64.
-    """
-
-    gt_matches0: Tensor
-    gt_matches1: Tensor
-    gt_line_matches0: Tensor
-    gt_line_matches1: Tensor
-
-    def __post_init__(self) -> None:
-        _check(
-            self,
-            {
-                "gt_matches0": "B P0",
-                "gt_matches1": "B P1",
-                "gt_line_matches0": "B L0",
-                "gt_line_matches1": "B L1",
-            },
-        )
+        return Batch.from_data_list([self.graph(index) for index in range(self.batch_size)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,7 +229,7 @@ class Camera:
     K: np.ndarray
 
     def __post_init__(self) -> None:
-        _check(self, {"K": "3 3"})
+        check_value(self, {"K": "3 3"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -367,7 +245,7 @@ class Pose:
     t: np.ndarray
 
     def __post_init__(self) -> None:
-        _check(self, {"R": "3 3", "t": "3"})
+        check_value(self, {"R": "3 3", "t": "3"})
 
 
 def pad_and_stack(tensors: Sequence[Tensor], *, fill: float = 0) -> Tensor:

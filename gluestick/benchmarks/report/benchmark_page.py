@@ -1,4 +1,4 @@
-"""The report of a benchmark: tables, plots and pictures on one page, and the tables alone."""
+"""The page of a benchmark: tables, plots and pictures as HTML, and the tables as Markdown."""
 
 import base64
 import html
@@ -15,7 +15,8 @@ from PIL import Image
 from gluestick.benchmarks.report import plots
 from gluestick.benchmarks.report.tables import figures_table, group_table, seconds_table
 from gluestick.benchmarks.run.runner import PREDICTIONS, Run
-from gluestick.benchmarks.run.store import read_pair
+from gluestick.benchmarks.run.store import PairReader
+from gluestick.benchmarks.run.suite import Outcome
 from gluestick.benchmarks.run.summary import group_labels
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction, Scores
 from gluestick.storage.atomic import atomic_path
@@ -72,6 +73,18 @@ def write_report(
     _write(paths[0], page)
     _write(paths[1], markdown_report(benchmark, runs))
     return list(paths)
+
+
+def write_job_reports(outcome: Outcome) -> list[Path]:
+    """Write the report of each number of keypoints of a job, beside its runs.
+
+    Arguments and errors are those of :func:`write_report`, of all runs of the job.
+    """
+    return [
+        path
+        for runs in outcome.runs.values()
+        for path in write_report(runs[0].folder.parent, outcome.benchmark, outcome.pairs, runs)
+    ]
 
 
 def markdown_report(benchmark: Benchmark, runs: Sequence[Run]) -> str:
@@ -144,14 +157,14 @@ def _worst_pairs(benchmark: Benchmark, pairs: Sequence[Pair], run: Run) -> list[
         f"<p>By {html.escape(benchmark.worst_by.replace('/', ' ').replace('_', ' '))}. "
         "Crosses and dashes mark wrong matches where the benchmark tells.</p>",
     ]
-    for index in order[:_NUM_WORST]:
-        pair, scores = by_name[run.results.pairs[index].name], run.results.scores[index]
-        parts.append(f"<h3>{html.escape(pair.name)}: {badness[index]:.3g}</h3>")
-        prediction = read_pair(run.folder / PREDICTIONS, pair.name)
-        parts += [
-            f'<img alt="{html.escape(pair.name)}" src="{_data_uri(picture)}">'
-            for picture in _pictures(benchmark, pair, prediction, scores)
-        ]
+    with PairReader(run.folder / PREDICTIONS) as predictions:
+        for index in order[:_NUM_WORST]:
+            pair, scores = by_name[run.results.pairs[index].name], run.results.scores[index]
+            parts.append(f"<h3>{html.escape(pair.name)}: {badness[index]:.3g}</h3>")
+            parts += [
+                f'<img alt="{html.escape(pair.name)}" src="{_data_uri(picture)}">'
+                for picture in _pictures(benchmark, pair, predictions.read(pair.name), scores)
+            ]
     return parts
 
 

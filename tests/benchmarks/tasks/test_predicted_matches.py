@@ -1,7 +1,11 @@
 import numpy as np
 from posed_scenes import SIZE, points_in_space, prediction, projections
 
-from gluestick.benchmarks.tasks.posed_pairs import in_stored_pixels
+from gluestick.benchmarks.tasks.predicted_matches import (
+    in_stored_pixels,
+    matched_lines,
+    matched_points,
+)
 
 
 def test_points_and_lines_return_to_the_stored_pixels() -> None:
@@ -21,3 +25,19 @@ def test_nothing_found() -> None:
     stored = in_stored_pixels(prediction(empty, turns=(270, 0)), turns=(270, 0))
     assert stored["keypoints0"].shape == (0, 2)
     assert stored["lines1"].shape == (0, 2, 2)
+
+
+def test_rows_of_matches_correspond() -> None:
+    points = np.arange(8.0).reshape(4, 2)
+    lines = np.arange(12.0).reshape(3, 2, 2)
+    given = prediction((points, points + 100), (lines, lines + 100))
+    given["matches0"] = np.array([2, -1, 0, -1])
+    given["line_matches0"] = np.array([-1, -1, 1])
+    points0, points1 = matched_points(given)
+    np.testing.assert_array_equal(points0, points[[0, 2]])
+    np.testing.assert_array_equal(points1, points[[2, 0]] + 100)
+    lines0, lines1 = matched_lines(given)
+    np.testing.assert_array_equal(lines0, lines[[2]])
+    np.testing.assert_array_equal(lines1, lines[[1]] + 100)
+    given["matches0"][:] = -1
+    assert [side.shape for side in matched_points(given)] == [(0, 2), (0, 2)]

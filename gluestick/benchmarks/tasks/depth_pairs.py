@@ -1,4 +1,4 @@
-"""What the benchmarks with known cameras share."""
+"""The depth of pairs, as supervision takes it."""
 
 import numpy as np
 import torch
@@ -6,29 +6,7 @@ from torch import Tensor
 
 from gluestick.benchmarks.tasks.protocol import Prediction
 from gluestick.datasets.posed.depth_views import DepthViewPair
-from gluestick.datasets.posed.stored_images import to_stored_pixels
 from gluestick.supervision import DepthPair
-
-
-def in_stored_pixels(prediction: Prediction, *, turns: tuple[int, int]) -> Prediction:
-    """Return a prediction with all positions in the pixels for which cameras are calibrated.
-
-    Args:
-        prediction: The pair as stored, in px of the images as they were matched.
-        turns: How far image 0 and image 1 were turned for that, degrees clockwise.
-
-    Returns:
-        The same with other ``keypoints0``, ``lines0``, ``image_size0`` and those of image 1.
-    """
-    stored = dict(prediction)
-    for side, turn in enumerate(turns):
-        width, height = prediction[f"image_size{side}"].tolist()
-        for name in (f"keypoints{side}", f"lines{side}"):
-            stored[name], size = to_stored_pixels(
-                prediction[name], image_size=(width, height), turn=turn
-            )
-        stored[f"image_size{side}"] = np.array(size)
-    return stored
 
 
 def load_depth_pair(pair: DepthViewPair, prediction: Prediction) -> DepthPair:
@@ -36,7 +14,8 @@ def load_depth_pair(pair: DepthViewPair, prediction: Prediction) -> DepthPair:
 
     Args:
         pair: The pair.
-        prediction: In stored pixels; see :func:`in_stored_pixels`.
+        prediction: In stored pixels; see
+            :func:`gluestick.benchmarks.tasks.predicted_matches.in_stored_pixels`.
 
     Returns:
         A batch of one.

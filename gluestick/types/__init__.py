@@ -1,0 +1,26 @@
+"""The values that flow between the steps."""
+
+from gluestick.types.images import (
+    Camera,
+    DescriptorSampler,
+    Features,
+    Lines,
+    Points,
+    Pose,
+    Wireframe,
+    pad_and_stack,
+)
+from gluestick.types.pairs import GroundTruth, Matches
+
+__all__ = [
+    "Camera",
+    "DescriptorSampler",
+    "Features",
+    "GroundTruth",
+    "Lines",
+    "Matches",
+    "Points",
+    "Pose",
+    "Wireframe",
+    "pad_and_stack",
+]
