@@ -37,7 +37,7 @@ _INDEXING = ("index", "index_put", "index_put_", "_index_put_impl_")
 _TAKE_NUMBERS = """
     add and clamp clamp_max clamp_min div eq fill floordiv ge gt iadd imul isub itruediv le lerp
     lt masked_fill maximum minimum mod mul ne or pow radd rmul rsub rtruediv sub truediv where xor
-""".split()
+"""
 """Functions that take a tensor of the host without dimensions as a number."""
 
 
@@ -155,7 +155,7 @@ class FakeAccelerator(TorchFunctionMode):
         name = getattr(func, "__name__", "").strip("_")
         if any(marked) and name not in ("get", "set"):
             for value, is_marked in zip(found, marked, strict=True):
-                if not is_marked and (value.ndim > 0 or name.rstrip("_") not in _TAKE_NUMBERS):
+                if not is_marked and (value.ndim > 0 or name not in _TAKE_NUMBERS.split()):
                     raise RuntimeError(
                         f"{name} expects all tensors to be on the same device, found cuda:0 and cpu"
                     )
