@@ -1,8 +1,12 @@
 """Match two images by keypoints and line segments."""
 
-from gluestick.images.load import load_image
-from gluestick.pipeline import PointLineMatcher
-from gluestick.types import Camera, Features, Lines, Matches, Pose, Wireframe
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gluestick.images.load import load_image
+    from gluestick.pipeline import PointLineMatcher
+    from gluestick.types import Camera, Features, Lines, Matches, Pose, Wireframe
 
 __all__ = [
     "Camera",
@@ -14,3 +18,20 @@ __all__ = [
     "Wireframe",
     "load_image",
 ]
+
+_MODULES = {"PointLineMatcher": "gluestick.pipeline", "load_image": "gluestick.images.load"}
+"""Where the public names are; the others are in :mod:`gluestick.types`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name where it is first used (PEP 562): torch alone takes a second."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES.get(name, "gluestick.types")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names also before they are imported."""
+    return sorted({*globals(), *__all__})

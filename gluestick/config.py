@@ -1,16 +1,15 @@
 """Configuration files: schema, YAML and overrides become plain dataclasses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gluestick.peers import matcher_card
-from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig
+from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig, model_card
 
 Schema = TypeVar("Schema")
 
@@ -61,13 +60,40 @@ def load_config(
         raise ValueError(f"configuration {path or ''} {list(overrides)}: {error}") from error
 
 
-def load_match_config(path: str | Path | None, overrides: Sequence[str] = ()) -> MatchConfig:
-    """Load a :class:`MatchConfig` whose defaults are those of the model or peer it names.
+class Card(Protocol):
+    """What a configuration takes from the card of a named model or peer."""
 
-    Arguments and errors are those of :func:`load_config`.
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def config(self) -> PipelineConfig:
+        """Its own configuration, which gives the defaults."""
+
+
+def load_match_config(
+    path: str | Path | None,
+    overrides: Sequence[str] = (),
+    *,
+    find_card: Callable[[str], Card] = model_card,
+) -> MatchConfig:
+    """Load a :class:`MatchConfig` whose defaults are those of what it names.
+
+    Args:
+        path: A YAML file, or None.
+        overrides: Assignments ``key=value``.
+        find_card: Returns the card of a name. If left out, only models have one;
+            :func:`gluestick.catalog.matcher_card` knows peers as well.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ValueError: As :func:`load_config`, or if there is no card of the name.
     """
     named = load_config(path, overrides, defaults=_ModelChoice())
-    card = matcher_card(named.model)
+    card = find_card(named.model)
     return load_config(path, overrides, defaults=MatchConfig(model=card.name, pipeline=card.config))
 
 

@@ -1,47 +1,37 @@
 """From two images to matches, in one object."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.features.lines.given import LineArray, check_lines
-from gluestick.features.points.registry import lacks_weights
-from gluestick.images.load import as_image
-from gluestick.matching.checkpoints import (
-    is_lightglue,
-    lightgluestick_from_lightglue,
-    read_checkpoint,
+from gluestick.features.image_batch import (
+    ImageBatch,
+    OneOrMoreImages,
+    OneOrMoreLines,
+    OneOrMoreMasks,
+    as_image_batch,
 )
-from gluestick.matching.gluestick import GlueStick
-from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.protocols import MatchingNetwork
-from gluestick.pretrained import (
-    DEFAULT_MODEL,
-    ModelCard,
-    PipelineConfig,
-    model_card,
-    with_budgets,
-    with_detector_weights,
-)
-from gluestick.storage.parameters import load_strict, read_parameters
+from gluestick.pretrained import DEFAULT_MODEL, Model, PipelineConfig, build_model
 from gluestick.timing import NO_TIMES, StageTimer
-from gluestick.types import Lines, Matches, Wireframe
-from gluestick.viewpoint.pair_view import ImageBatch, Rotation, check_rotation, match_turned
+from gluestick.types import Matches, Wireframe
+from gluestick.viewpoint.pair_view import (
+    Rotation,
+    check_rotation,
+    doubtful_pairs,
+    matching_confidences,
+    turns_to_try,
+    vote_turns,
+)
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
-from gluestick.viewpoint.wireframe_view import turn_wireframe
-from gluestick.weights import shipped_path
+from gluestick.viewpoint.wireframe_view import wireframe_in_view
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
-from gluestick.wireframe.collate import stack_wireframes
-
-Image = Tensor | np.ndarray
-OneOrMoreImages = Image | Sequence[Image]
-OneOrMoreMasks = Image | Sequence[Image | None]
-OneOrMoreLines = Lines | Image | Sequence[Lines | LineArray | None]
+from gluestick.wireframe.collate import split_wireframe, stack_wireframes
 
 
 class PointLineMatcher(nn.Module):
@@ -110,26 +100,27 @@ class PointLineMatcher(nn.Module):
             ValueError: If there is no such model, its weights are not shipped and none are
                 given, or a file is unreadable or does not fit.
         """
-        card = model_card(name)
-        config = with_budgets(
-            config or card.config,
-            max_num_keypoints=max_num_keypoints,
-            max_num_lines=max_num_lines,
+        return cls.from_model(
+            build_model(
+                name,
+                weights=weights,
+                detector_weights=detector_weights,
+                config=config,
+                max_num_keypoints=max_num_keypoints,
+                max_num_lines=max_num_lines,
+            )
         )
-        if detector_weights is not None:
-            config = with_detector_weights(config, str(detector_weights))
-        _check_detector(card, config, own_weights=weights is not None)
-        network = build_network(config)
-        _load_weights(network, _weights_path(card, weights), line_head=card.line_head)
-        incomplete = lacks_weights(config.features.points)
-        extractor = None if incomplete else FeatureExtractor(config.features)
+
+    @classmethod
+    def from_model(cls, model: Model) -> "PointLineMatcher":
+        """Put the parts of a model together, in evaluation mode."""
         return cls(
-            extractor=extractor,
-            wireframe=config.wireframe,
-            network=network,
-            rotation=config.rotation,
-            relative_turn=config.relative_turn,
-            turn_search=config.turn_search,
+            extractor=model.extractor,
+            wireframe=model.config.wireframe,
+            network=model.network,
+            rotation=model.config.rotation,
+            relative_turn=model.config.relative_turn,
+            turn_search=model.config.turn_search,
         ).eval()
 
     @property
@@ -139,7 +130,6 @@ class PointLineMatcher(nn.Module):
         parameters = (parameter for module in modules for parameter in module.parameters())
         return next(parameters, self._anchor).device
 
-    @torch.no_grad()
     def extract(
         self,
         images: OneOrMoreImages,
@@ -152,67 +142,92 @@ class PointLineMatcher(nn.Module):
         """Detect and describe, once per image, what :meth:`match` needs.
 
         Args:
-            images: One image or a sequence of B images, which may differ in size: tensors
-                [3, H, W] or [1, H, W] in [0, 1], or arrays [H, W] or [H, W, 3] of integers or
-                of floats in [0, 1]; or a tensor [B, 3, H, W].
+            images: One image or a sequence of B images, which may differ in size, in any form
+                that :func:`gluestick.images.load.as_image` takes; or a tensor [B, 3, H, W].
             masks: For each image [H, W] bool or None; keypoints and detected segments lie
                 only where it is True.
             lines: For each image segments of your own, an array [L, 2, 2] or [L, 4] px, or
                 None to detect them.
             turns: For each image how far it is turned before anything is detected, degrees from
-                the x towards the y axis (clockwise as seen); what is found is mapped back. Give
-                the same turns to :meth:`match`.
+                the x towards the y axis (clockwise as seen). What is found is mapped back, and
+                the wireframe remembers the view.
             timer: Where the seconds of the stages are added up.
 
         Returns:
-            The wireframes of the batch.
+            The wireframes of the batch, in px of the images.
 
         Raises:
-            ValueError: If an image is not one, the numbers of images, masks and lines differ,
-                or the model's detector has no weights.
+            ValueError: If an image is not one, the numbers of images, masks, lines and turns
+                differ, or the model's detector has no weights.
         """
-        if self.extractor is None:
-            raise ValueError(
-                "the weights of the model's point detector are not shipped: name their file "
-                "with detector_weights= (--detector-weights)"
-            )
-        timer = timer or NO_TIMES
-        batch = _as_batch(images, masks, lines)
-        wireframes = []
-        for features in self.extractor.each(
-            batch.images, masks=batch.masks, lines=batch.lines, turns=turns, timer=timer
-        ):
-            with timer.stage("wireframe"):
-                wireframes.append(build_wireframe(features, config=self.wireframe))
-            del features  # and with them the dense maps of the image
-        return stack_wireframes(wireframes, padded=False)
+        batch = as_image_batch(images, masks=masks, lines=lines)
+        return self._extract(batch, turns=turns, timer=timer or NO_TIMES)
 
-    def match(
+    def extract_in_view(
         self,
         wireframe0: Wireframe,
-        wireframe1: Wireframe,
+        image0: OneOrMoreImages,
+        image1: OneOrMoreImages,
         *,
-        turns0: Sequence[float] | None = None,
-        turns1: Sequence[float] | None = None,
+        mask0: OneOrMoreMasks | None = None,
+        mask1: OneOrMoreMasks | None = None,
+        lines1: OneOrMoreLines | None = None,
         timer: StageTimer | None = None,
+    ) -> Wireframe:
+        """Find the view of image 1 that shows things as image 0 does, and extract it there.
+
+        For those who extract images 0 once and match them with many others: matching
+        ``wireframe0`` with the result gives what calling the matcher with both images gives.
+        Where nothing is looked for (:attr:`rotation` is "none"), it is :meth:`extract`.
+        Otherwise finding the view includes matching in it, so that calling the matcher with both
+        images takes less time than this and :meth:`match`.
+
+        Args:
+            wireframe0: The wireframes of the images 0, extracted as they are.
+            image0: The images 0 themselves; see :meth:`extract`.
+            image1: As many images.
+            mask0: Masks for the images 0.
+            mask1: Masks for the images 1.
+            lines1: Segments of your own for the images 1.
+            timer: Where the seconds of the stages are added up.
+
+        Returns:
+            The wireframes of the images 1 in px of the images as they are; ``views`` says in
+            which view each was extracted.
+
+        Raises:
+            ValueError: See :meth:`extract` and :meth:`match`; or if the images 0 were extracted
+                in views of their own.
+        """
+        batch0 = as_image_batch(image0, masks=mask0)
+        batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
+        timer = timer or NO_TIMES
+        if self.rotation == "none":
+            return self._extract(batch1, timer=timer)
+        if any(view is not None for view in wireframe0.views):
+            raise ValueError(
+                "the view of image 1 is looked for from image 0 as it is, found a wireframe 0 "
+                "in a view of its own: extract image 0 without turns"
+            )
+        return self._match_in_view(wireframe0, batch0, batch1, timer=timer).wireframe1
+
+    def match(
+        self, wireframe0: Wireframe, wireframe1: Wireframe, *, timer: StageTimer | None = None
     ) -> Matches:
-        """Match two batches of wireframes, pair by pair.
+        """Match two batches of wireframes, pair by pair, in the views that they remember.
 
         Args:
             wireframe0: The wireframes of the images 0, on any device.
             wireframe1: The wireframes of the images 1, as many.
-            turns0: The turns with which the wireframes 0 were extracted, if there were any.
-            turns1: The same for the wireframes 1.
             timer: Where the seconds of the stage "matching" are added up.
 
         Returns:
             The matches, on the matcher's device.
 
         Raises:
-            ValueError: If the batches, the turns or the descriptors do not fit.
+            ValueError: If the batches or the descriptors do not fit.
         """
-        wireframe0 = turn_wireframe(wireframe0, turns=turns0)
-        wireframe1 = turn_wireframe(wireframe1, turns=turns1)
+        wireframe0, wireframe1 = wireframe_in_view(wireframe0), wireframe_in_view(wireframe1)
         with torch.no_grad(), (timer or NO_TIMES).stage("matching"):
             return self.network(wireframe0.to(self.device), wireframe1.to(self.device))
 
@@ -240,81 +255,123 @@ class PointLineMatcher(nn.Module):
                 and "matching" are added up.
 
         Returns:
-            The wireframes of both sides and the matches between them.
+            The wireframes of both sides and the matches between them: what :meth:`extract`,
+            :meth:`extract_in_view` and :meth:`match` give.
 
         Raises:
             ValueError: See :meth:`extract` and :meth:`match`.
         """
+        batch0 = as_image_batch(image0, masks=mask0, lines=lines0)
+        batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
         timer = timer or NO_TIMES
-        wireframe0 = self.extract(image0, masks=mask0, lines=lines0, timer=timer)
+        wireframe0 = self._extract(batch0, timer=timer)
+        found = self._match_in_view(wireframe0, batch0, batch1, timer=timer)
+        return wireframe0, found.wireframe1, found.matches
+
+    @torch.no_grad()
+    def _extract(
+        self, batch: ImageBatch, *, turns: Sequence[float] | None = None, timer: StageTimer
+    ) -> Wireframe:
+        if self.extractor is None:
+            raise ValueError(
+                "the weights of the model's point detector are not shipped: name their file "
+                "with detector_weights= (--detector-weights)"
+            )
+        wireframes = []
+        for features in self.extractor.each(
+            batch.images, masks=batch.masks, lines=batch.lines, turns=turns, timer=timer
+        ):
+            with timer.stage("wireframe"):
+                wireframes.append(build_wireframe(features, config=self.wireframe))
+            del features  # and with them the dense maps of the image
+        return stack_wireframes(wireframes, padded=False)
+
+    def _match_in_view(
+        self,
+        wireframe0: Wireframe,
+        batch0: ImageBatch,
+        batch1: ImageBatch,
+        *,
+        timer: StageTimer,
+    ) -> "_Attempt":
+        """Vote on the views of the images 1, match them, and try others for doubtful pairs."""
         if self.rotation == "none":
-            wireframe1 = self.extract(image1, masks=mask1, lines=lines1, timer=timer)
-            matches = self.match(wireframe0, wireframe1, timer=timer)
-        else:
-            batch0, batch1 = _as_batch(image0, mask0, None), _as_batch(image1, mask1, lines1)
-            wireframe1, matches = match_turned(self, wireframe0, batch0, batch1, timer=timer)
-        return wireframe0, wireframe1, matches
-
-
-def build_network(config: PipelineConfig) -> GlueStick | LightGlueStick:
-    """Build the network that a configuration chooses, with random weights."""
-    if config.network == "gluestick":
-        return GlueStick(config.gluestick)
-    return LightGlueStick(config.lightgluestick)
-
-
-def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: bool) -> None:
-    trained, chosen = card.config.features.points.name, config.features.points.name
-    if chosen != trained and not own_weights:
-        raise ValueError(
-            f"the network of {card.name} was trained for {trained} and cannot match {chosen}: "
-            f"use {trained}, or name weights that were trained for {chosen}"
+            return self._try(wireframe0, batch1, timer=timer)
+        with timer.stage("rotation"):
+            votes = vote_turns(batch0, batch1, config=self.relative_turn)
+        turns = [vote or 0.0 for vote in votes]
+        first = self._try(wireframe0, batch1, turns=turns, timer=timer)
+        doubtful = doubtful_pairs(
+            wireframe0,
+            first.wireframe1,
+            first.matches,
+            votes=votes,
+            rotation=self.rotation,
+            min_support=self.turn_search.min_support,
         )
+        if not doubtful:
+            return first
+        better = {}
+        singles0, confidences = split_wireframe(wireframe0), first.confidences()
+        for index in doubtful:
+            pair = batch0.take(index), batch1.take(index)
+            others = self._other_views(singles0[index], *pair, vote=votes[index], timer=timer)
+            best = max(others, key=lambda other: other.confidences()[0], default=None)
+            if best is not None and best.confidences()[0] > confidences[index]:
+                better[index] = best
+        if not better:
+            return first
+        if len(votes) == 1:
+            return better[0]
+        singles1 = split_wireframe(first.wireframe1)
+        for index, attempt in better.items():
+            singles1[index] = attempt.wireframe1
+        wireframe1 = stack_wireframes(singles1)
+        matches = self.match(wireframe0, wireframe1, timer=timer)
+        return _Attempt(wireframe1=wireframe1, matches=matches)
+
+    def _other_views(
+        self,
+        wireframe0: Wireframe,
+        batch0: ImageBatch,
+        batch1: ImageBatch,
+        *,
+        vote: float | None,
+        timer: StageTimer,
+    ) -> "list[_Attempt]":
+        """Search for other views of image 1 of one pair, and match it in each."""
+        assert self.extractor is not None
+        with timer.stage("rotation"):
+            turns = turns_to_try(
+                self.extractor,
+                batch0,
+                batch1,
+                vote=vote,
+                rotation=self.rotation,
+                relative_turn=self.relative_turn,
+                turn_search=self.turn_search,
+            )
+        return [self._try(wireframe0, batch1, turns=[turn], timer=timer) for turn in turns]
+
+    def _try(
+        self,
+        wireframe0: Wireframe,
+        batch1: ImageBatch,
+        *,
+        turns: Sequence[float] | None = None,
+        timer: StageTimer,
+    ) -> "_Attempt":
+        wireframe1 = self._extract(batch1, turns=turns, timer=timer)
+        matches = self.match(wireframe0, wireframe1, timer=timer)
+        return _Attempt(wireframe1=wireframe1, matches=matches)
 
 
-def _load_weights(
-    network: GlueStick | LightGlueStick, path: Path, *, line_head: str | None
-) -> None:
-    state_dict, _ = read_checkpoint(path)
-    if isinstance(network, LightGlueStick):
-        if is_lightglue(state_dict):
-            state_dict = lightgluestick_from_lightglue(state_dict)
-        if line_head is not None and network.config.line_head == "guided":
-            state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
-    load_strict(network, state_dict, source=path)
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """The images 1 of a batch of pairs extracted in some views, and matched there."""
 
+    wireframe1: Wireframe
+    matches: Matches
 
-def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:
-    if weights is not None:
-        return Path(weights)
-    if card.weights is None:
-        raise ValueError(
-            f"the weights of {card.name} are not shipped ({card.licence}): name their file with "
-            f"weights= (--weights); they come from {card.origin}"
-        )
-    return shipped_path(card.weights)
-
-
-def _as_batch(
-    images: OneOrMoreImages, masks: OneOrMoreMasks | None, lines: OneOrMoreLines | None
-) -> ImageBatch:
-    return ImageBatch(
-        images=[as_image(image) for image in _as_list(images)],
-        masks=None if masks is None else [_as_mask(mask) for mask in _as_list(masks)],
-        lines=None if lines is None else [_as_lines(own) for own in _as_list(lines)],
-    )
-
-
-def _as_list(values: OneOrMoreImages | OneOrMoreMasks | OneOrMoreLines) -> list:
-    """Return the entries of a batch, or the only one in a list."""
-    if isinstance(values, Lines) or (isinstance(values, Image) and values.ndim < 4):
-        return [values]
-    return list(values)
-
-
-def _as_mask(mask: Image | None) -> Tensor | None:
-    return None if mask is None else torch.as_tensor(mask) != 0
-
-
-def _as_lines(lines: Lines | LineArray | None) -> Lines | None:
-    return lines if lines is None or isinstance(lines, Lines) else check_lines(lines)
+    def confidences(self) -> list[float]:
+        return matching_confidences(self.matches).tolist()

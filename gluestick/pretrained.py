@@ -1,17 +1,26 @@
-"""The named models: what they are made of, where they come from, what they may be used for."""
+"""The named models: what they are made of, where they come from, and how they are built."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from gluestick.features.extractor import FeatureExtractorConfig
+from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
 from gluestick.features.lines.registry import LineDetectorConfig
-from gluestick.features.points.registry import PointDetectorConfig
-from gluestick.matching.gluestick import GlueStickConfig
-from gluestick.matching.lightgluestick import LightGlueStickConfig
+from gluestick.features.points.registry import PointDetectorConfig, lacks_weights
+from gluestick.matching.checkpoints import (
+    is_lightglue,
+    lightgluestick_from_lightglue,
+    read_checkpoint,
+)
+from gluestick.matching.gluestick import GlueStick, GlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.protocols import MatchingNetwork
+from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.viewpoint.pair_view import Rotation
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig
 
 DEFAULT_MODEL = "aliked-lsd"
@@ -189,3 +198,91 @@ def with_detector_weights(config: PipelineConfig, path: str) -> PipelineConfig:
     """Return a configuration whose point detector loads its weights from ``path``."""
     points = replace(config.features.points, weights=path)
     return replace(config, features=replace(config.features, points=points))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The parts of a matcher, which :mod:`gluestick.pipeline` runs.
+
+    Attributes:
+        config: How they were built, and how features become a graph and turns are found.
+        extractor: Detects and describes; None where the weights of the point detector are missing.
+        network: Maps two wireframes to matches.
+    """
+
+    config: PipelineConfig
+    extractor: FeatureExtractor | None
+    network: MatchingNetwork
+
+
+def build_model(
+    name: str = DEFAULT_MODEL,
+    *,
+    weights: str | Path | None = None,
+    detector_weights: str | Path | None = None,
+    config: PipelineConfig | None = None,
+    max_num_keypoints: int | None = None,
+    max_num_lines: int | None = None,
+) -> Model:
+    """Build a named model and load its weights. Nothing is downloaded.
+
+    Arguments and errors are those of
+    :meth:`gluestick.pipeline.PointLineMatcher.from_pretrained`.
+
+    Returns:
+        The parts, on the CPU.
+    """
+    card = model_card(name)
+    config = with_budgets(
+        config or card.config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
+    )
+    if detector_weights is not None:
+        config = with_detector_weights(config, str(detector_weights))
+    _check_detector(card, config, own_weights=weights is not None)
+    network = build_network(config)
+    _load_weights(network, _weights_path(card, weights), line_head=card.line_head)
+    incomplete = lacks_weights(config.features.points)
+    return Model(
+        config=config,
+        extractor=None if incomplete else FeatureExtractor(config.features),
+        network=network,
+    )
+
+
+def build_network(config: PipelineConfig) -> GlueStick | LightGlueStick:
+    """Build the network that a configuration chooses, with random weights."""
+    if config.network == "gluestick":
+        return GlueStick(config.gluestick)
+    return LightGlueStick(config.lightgluestick)
+
+
+def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: bool) -> None:
+    trained, chosen = card.config.features.points.name, config.features.points.name
+    if chosen != trained and not own_weights:
+        raise ValueError(
+            f"the network of {card.name} was trained for {trained} and cannot match {chosen}: "
+            f"use {trained}, or name weights that were trained for {chosen}"
+        )
+
+
+def _load_weights(
+    network: GlueStick | LightGlueStick, path: Path, *, line_head: str | None
+) -> None:
+    state_dict, _ = read_checkpoint(path)
+    if isinstance(network, LightGlueStick):
+        if is_lightglue(state_dict):
+            state_dict = lightgluestick_from_lightglue(state_dict)
+        if line_head is not None and network.config.line_head == "guided":
+            state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
+    load_strict(network, state_dict, source=path)
+
+
+def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:
+    if weights is not None:
+        return Path(weights)
+    if card.weights is None:
+        raise ValueError(
+            f"the weights of {card.name} are not shipped ({card.licence}): name their file with "
+            f"weights= (--weights); they come from {card.origin}"
+        )
+    return shipped_path(card.weights)

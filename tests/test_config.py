@@ -3,9 +3,7 @@ from pathlib import Path
 import pytest
 
 from gluestick.config import MatchConfig, load_config, load_match_config
-from gluestick.pretrained import MODELS
-
-CONFIGS = sorted((Path(__file__).parent.parent / "configs" / "match").glob("*.yaml"))
+from gluestick.pretrained import MODELS, model_card
 
 
 def test_defaults_are_those_of_the_default_model() -> None:
@@ -17,6 +15,21 @@ def test_defaults_are_those_of_the_default_model() -> None:
 def test_defaults_follow_the_named_model() -> None:
     config = load_match_config(None, ["model=superpoint-lsd-gluestick"])
     assert config.pipeline == MODELS["superpoint-lsd-gluestick"].config
+
+
+def test_whose_card_is_found_gives_the_defaults() -> None:
+    asked = []
+
+    def find_card(name: str) -> object:
+        asked.append(name)
+        return model_card("disk-lsd")
+
+    config = load_match_config(None, ["model=own", "max_error=2"], find_card=find_card)
+    assert asked == ["own"]
+    assert (config.model, config.max_error) == ("own", 2.0)
+    assert config.pipeline == MODELS["disk-lsd"].config
+    with pytest.raises(ValueError, match="no model 'own'"):
+        load_match_config(None, ["model=own"])
 
 
 def test_overrides_come_after_the_file(tmp_path: Path) -> None:
@@ -62,12 +75,3 @@ def test_broken_files_are_refused(tmp_path: Path, content: str) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ValueError, match=r"nowhere\.yaml"):
         load_config("nowhere.yaml", defaults=MatchConfig())
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_committed_files_load_and_change_something(path: Path) -> None:
-    assert load_match_config(path) != load_match_config(None)
-
-
-def test_there_are_committed_files() -> None:
-    assert CONFIGS

@@ -9,13 +9,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gluestick.estimation import estimate_homography
+from gluestick.export import read_features_h5, write_features_h5
+from gluestick.export.arrays import wireframe_from_arrays
 from gluestick.geometry.homography import homography_corner_error, transform_points
+from gluestick.images import ResizeConfig, resize_image
 from gluestick.images.load import load_image
+from gluestick.images.rotation import turn_image
 from gluestick.matching.gluestick import GlueStick
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import MODELS
 from gluestick.timing import StageTimer
-from gluestick.types import Matches
+from gluestick.types import Matches, Wireframe
+from gluestick.viewpoint.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.wireframe.collate import split_wireframe
 
 WALL_HEIGHT = 470
@@ -267,3 +273,104 @@ def test_unequal_batches_are_refused(
         small_matcher(small, small[:1])
     with pytest.raises(ValueError, match="masks"):
         small_matcher.extract(small, masks=[None])
+
+
+def equal(found: Wireframe | Matches, expected: Wireframe | Matches) -> bool:
+    """Whether all fields agree to the bit."""
+    fields = [field.name for field in dataclasses.fields(expected)]
+    return all(
+        torch.equal(value, other) if isinstance(value, Tensor) else value == other
+        for value, other in ((getattr(found, name), getattr(expected, name)) for name in fields)
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(leuven: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Photographs of odd and even sizes, to be quick."""
+    small = ResizeConfig(size=240)
+    image0, image1 = (resize_image(image, config=small)[0] for image in leuven)
+    return image0, image1[:, :, 1:]
+
+
+@pytest.fixture
+def seeking_matcher(
+    small_matcher: PointLineMatcher, seeking: str, monkeypatch: pytest.MonkeyPatch
+) -> PointLineMatcher:
+    """Looks for views in one of the ways, quickly; "silent": without a confident vote."""
+    rotation, _, votes = seeking.partition(", ")
+    monkeypatch.setattr(small_matcher, "rotation", rotation)
+    quick = TurnSearchConfig(size=200, max_num_keypoints=128, num_turns=4)
+    monkeypatch.setattr(small_matcher, "turn_search", quick)
+    if votes == "silent":
+        never = RelativeTurnConfig(min_trust=99.0, min_inliers=10**6)
+        monkeypatch.setattr(small_matcher, "relative_turn", never)
+    return small_matcher
+
+
+@pytest.mark.parametrize(
+    ("seeking", "turn"),
+    [
+        ("none", 90.0),
+        ("auto", 0.0),
+        ("auto", 90.0),
+        ("auto", 63.7),
+        ("auto, silent", 115.0),
+        ("exhaustive, silent", 180.0),
+    ],
+)
+def test_step_by_step_a_pair_gives_what_the_call_gives(
+    seeking_matcher: PointLineMatcher, tiny: tuple[Tensor, Tensor], turn: float, tmp_path: Path
+) -> None:
+    """Extract, find the view and extract in it, match: also after a stay on disk."""
+    image0, image1 = tiny[0], turn_image(tiny[1], angle=turn)
+    called0, called1, expected = seeking_matcher(image0, image1)
+    wireframe0 = seeking_matcher.extract(image0)
+    wireframe1 = seeking_matcher.extract_in_view(wireframe0, image0, image1)
+    assert equal(wireframe0, called0)
+    assert equal(wireframe1, called1)
+    assert equal(seeking_matcher.match(wireframe0, wireframe1), expected)
+    if seeking_matcher.rotation != "none":
+        assert (wireframe1.views[0] is None) == (turn == 0)
+        assert (expected.matches0 > -1).sum() > 20
+    path = tmp_path / "features.h5"
+    for name, wireframe in (("0", wireframe0), ("1", wireframe1)):
+        write_features_h5(path, name, wireframe)
+    stored = [wireframe_from_arrays(read_features_h5(path, name)) for name in "01"]
+    assert stored[1].views == wireframe1.views
+    assert equal(seeking_matcher.match(*stored), expected)
+
+
+@pytest.mark.parametrize("seeking", ["none", "auto", "exhaustive, silent"])
+def test_step_by_step_a_batch_gives_what_the_call_gives(
+    seeking_matcher: PointLineMatcher, tiny: tuple[Tensor, Tensor]
+) -> None:
+    """Upright, turned and blank images of different sizes, with masks and lines of one's own."""
+    image0, image1 = tiny
+    images0 = [image0, image0, image0[:, :120]]
+    images1 = [turn_image(image1, angle=-140.0), torch.full((3, 60, 50), 0.5), image1]
+    mask0 = torch.ones(image0.shape[1:], dtype=torch.bool)
+    mask0[:40] = False
+    given0 = {"mask0": [mask0, None, None]}
+    given1 = {
+        "mask1": [None, None, torch.ones(image1.shape[1:], dtype=torch.bool)],
+        "lines1": [None, np.zeros((0, 4)), np.array([[10.0, 20, 100, 30]])],
+    }
+    called0, called1, expected = seeking_matcher(images0, images1, **given0, **given1)
+    wireframe0 = seeking_matcher.extract(images0, masks=given0["mask0"])
+    wireframe1 = seeking_matcher.extract_in_view(wireframe0, images0, images1, **given0, **given1)
+    assert equal(wireframe0, called0)
+    assert equal(wireframe1, called1)
+    assert equal(seeking_matcher.match(wireframe0, wireframe1), expected)
+    turned = [view is not None for view in wireframe1.views]
+    assert turned == [seeking_matcher.rotation != "none", False, False]
+
+
+def test_a_view_is_found_for_an_image_as_it_is(
+    small_matcher: PointLineMatcher, tiny: tuple[Tensor, Tensor]
+) -> None:
+    turned = small_matcher.extract(tiny[0], turns=[90.0])
+    with pytest.raises(ValueError, match="extract image 0 without turns"):
+        small_matcher.extract_in_view(turned, *tiny)
+    wireframe0 = small_matcher.extract(tiny[0])
+    with pytest.raises(ValueError, match="same number of images, found 1 and 2"):
+        small_matcher.extract_in_view(wireframe0, tiny[0], [tiny[1]] * 2)

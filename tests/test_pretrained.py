@@ -1,10 +1,11 @@
 import pytest
 
-from gluestick.pipeline import build_network
 from gluestick.pretrained import (
     DEFAULT_MODEL,
     MODELS,
     PipelineConfig,
+    build_model,
+    build_network,
     model_card,
     with_budgets,
     with_detector_weights,
@@ -42,3 +43,12 @@ def test_budgets_and_weights_are_replaced() -> None:
     config = with_detector_weights(config, "weights.pth")
     assert config.features.points.weights == "weights.pth"
     assert config.features.points.max_num_keypoints == 7
+
+
+def test_the_parts_of_a_model_come_with_the_configuration_they_were_built_from() -> None:
+    model = build_model(max_num_keypoints=7, max_num_lines=5)
+    expected = with_budgets(model_card(DEFAULT_MODEL).config, max_num_keypoints=7, max_num_lines=5)
+    assert model.config == expected
+    assert model.extractor is not None
+    assert model.extractor.config == expected.features
+    assert model.network.config == expected.lightgluestick

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gluestick.checks import ShapeError
-from gluestick.types import Camera, Lines, Matches, Pose, Wireframe, pad_and_stack
+from gluestick.types import Camera, Lines, Matches, Pose, ViewFrame, Wireframe, pad_and_stack
 
 
 def make_wireframe(batch_size: int = 1, num_nodes: int = 4, num_lines: int = 2) -> Wireframe:
@@ -99,8 +99,19 @@ def test_junction_mask_marks_the_first_nodes() -> None:
 
 def test_to_moves_every_tensor() -> None:
     moved = make_wireframe().to("meta")
-    tensors = [getattr(moved, field.name) for field in dataclasses.fields(moved)]
-    assert all(tensor.device.type == "meta" for tensor in tensors)
+    values = [getattr(moved, field.name) for field in dataclasses.fields(moved)]
+    assert all(value.device.type == "meta" for value in values if value is not moved.views)
+
+
+def test_views_are_none_unless_given_and_are_kept() -> None:
+    wireframe = make_wireframe(batch_size=2)
+    assert wireframe.views == (None, None)
+    view = ViewFrame(affine=((0, -1, 47), (1, 0, 0)), size=(48, 64))
+    seen = dataclasses.replace(wireframe, views=(None, view))
+    assert seen.to("meta").views == seen.views
+    assert dataclasses.replace(seen, line_scores=wireframe.line_scores).views == seen.views
+    with pytest.raises(ShapeError, match="views need one entry per image, 2, found 1"):
+        dataclasses.replace(wireframe, views=(view,))
 
 
 def test_values_are_frozen() -> None:

@@ -1,42 +1,29 @@
 """``gluestick benchmark``: measure a model and its peers, and compare what was measured."""
 
+from __future__ import annotations
+
 import math
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from gluestick.benchmarks.report import plots
-from gluestick.benchmarks.report.benchmark_page import write_job_reports, write_report
-from gluestick.benchmarks.report.compare import compare_folders, comparison_json
-from gluestick.benchmarks.report.results_page import write_results_page
-from gluestick.benchmarks.report.tables import comparison_table, figure_title, format_figure
-from gluestick.benchmarks.run.runner import (
-    SUMMARY,
-    Run,
-    run_benchmark,
-    score_predictions,
-    select_pairs,
-)
-from gluestick.benchmarks.run.suite import find_jobs, models_by_budget, run_job, run_speed
-from gluestick.benchmarks.run.summary import figure, write_json
-from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.cli import options
-from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
-from gluestick.config import MatchConfig, load_config
-from gluestick.peers import PEERS, load_matcher, matcher_card
-from gluestick.pipeline import PointLineMatcher
-from gluestick.pretrained import DEFAULT_MODEL, MODELS
-from gluestick.storage.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from gluestick.benchmarks.run.runner import Run
+    from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
+    from gluestick.config import MatchConfig
+    from gluestick.matching.protocols import Matcher
 
 app = typer.Typer(
     name="benchmark",
@@ -98,6 +85,10 @@ def _add_command(card: BenchmarkCard) -> None:
         rotation: options.Rotation = None,
         device: options.Device = "auto",
     ) -> None:
+        from gluestick.benchmarks.report import plots
+        from gluestick.benchmarks.run.runner import select_pairs
+        from gluestick.config import load_config
+
         if report:
             plots.check_matplotlib()
         overrides = [*(settings or ()), *([] if seed is None else [f"seed={seed}"])]
@@ -139,6 +130,10 @@ def _own_settings(
     rotation: str | None,
 ) -> MatchConfig:
     """Return the settings of the model; a peer has only its name and files."""
+    from gluestick.catalog import matcher_card
+    from gluestick.config import MatchConfig
+    from gluestick.pretrained import MODELS
+
     if model is None or model in MODELS:
         return options.match_config(
             path,
@@ -155,6 +150,8 @@ def _own_settings(
 
 
 def _score(contest: _Contest) -> list[Run]:
+    from gluestick.benchmarks.run.runner import score_predictions
+
     return [
         score_predictions(contest.benchmark, contest.pairs, contest.place(name), progress=_progress)
         for name in contest.names
@@ -162,6 +159,10 @@ def _score(contest: _Contest) -> list[Run]:
 
 
 def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
+    from gluestick.benchmarks.run.runner import run_benchmark
+    from gluestick.catalog import load_matcher
+    from gluestick.cli.devices import select_device
+
     budgets = {
         "max_num_keypoints": contest.max_num_keypoints,
         "max_num_lines": contest.max_num_lines,
@@ -193,8 +194,11 @@ def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
 
 def _load_own(
     own: MatchConfig, *, max_num_keypoints: int | None, max_num_lines: int | None
-) -> PointLineMatcher:
+) -> Matcher:
     """Load the model with its own settings, and a peer, which has none, by its name."""
+    from gluestick.catalog import load_matcher
+    from gluestick.pretrained import MODELS
+
     return load_matcher(
         own.model,
         weights=own.weights,
@@ -207,6 +211,9 @@ def _load_own(
 
 def _names(model: str, peers: str) -> list[str]:
     """Return the model and its peers, each once; ``all`` stands for every peer."""
+    from gluestick.catalog import matcher_card
+    from gluestick.peers import PEERS
+
     named = [name.strip() for name in peers.split(",") if name.strip()]
     groups = ([*PEERS] if name == "all" else [name] for name in named)
     names = list(dict.fromkeys([model, *(name for group in groups for name in group)]))
@@ -220,6 +227,11 @@ def _progress(pairs: Sequence[Pair], title: str) -> Iterable[Pair]:
 
 
 def _finish(contest: _Contest, runs: Sequence[Run], *, report: bool) -> None:
+    from gluestick.benchmarks.report.benchmark_page import write_report
+    from gluestick.benchmarks.report.tables import figure_title, format_figure
+    from gluestick.benchmarks.run.runner import SUMMARY
+    from gluestick.benchmarks.run.summary import figure
+
     table = Table(f"{runs[0].summary['num_pairs']} pairs", *(run.model for run in runs))
     for path in contest.benchmark.headline:
         values = [format_figure(path, figure(run.summary, path)) for run in runs]
@@ -252,6 +264,11 @@ def compare(
 
     Example: gluestick benchmark compare results results/aliked+lightglue --output results
     """
+    from gluestick.benchmarks.report.compare import compare_folders, comparison_json
+    from gluestick.benchmarks.report.tables import comparison_table
+    from gluestick.benchmarks.run.summary import write_json
+    from gluestick.storage.atomic import atomic_path
+
     with Console(stderr=True).status("Drawing samples"):
         comparisons = compare_folders(folders, num_samples=num_samples, seed=seed)
     text = "\n".join(map(comparison_table, comparisons))
@@ -286,12 +303,20 @@ def run_all(
 
     Example: gluestick benchmark all data --peers all --write docs/results.md
     """
+    from gluestick.benchmarks.report import plots
+    from gluestick.benchmarks.report.benchmark_page import write_job_reports
+    from gluestick.benchmarks.report.results_page import write_results_page
+    from gluestick.benchmarks.run.suite import find_jobs, models_by_budget, run_job, run_speed
+    from gluestick.catalog import load_matcher
+    from gluestick.cli.devices import select_device
+    from gluestick.pretrained import DEFAULT_MODEL
+
     plots.check_matplotlib()
     jobs = find_jobs(root)
     names = _names(model or DEFAULT_MODEL, peers)
     selected = select_device(device)
 
-    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
+    def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
         matcher = load_matcher(
             name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
         )

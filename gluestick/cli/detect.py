@@ -8,14 +8,7 @@ import typer
 from rich.console import Console
 
 from gluestick.cli import options
-from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
-from gluestick.config import load_config
-from gluestick.export.features_npz import write_features_npz
-from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
-from gluestick.images.load import load_image, load_mask
-from gluestick.timing import StageTimer
-from gluestick.visualization import draw_features, save_picture
 
 
 @one_line_errors
@@ -43,6 +36,14 @@ def detect(
 
     Example: gluestick detect a.jpg --detector sift --output output/detect
     """
+    from gluestick.cli.devices import select_device
+    from gluestick.config import load_config
+    from gluestick.export.features_npz import write_features_npz
+    from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
+    from gluestick.images.load import load_image, load_mask
+    from gluestick.timing import StageTimer
+    from gluestick.visualization import draw_features, save_picture
+
     named = options.feature_overrides(
         detector=detector,
         line_detector=line_detector,

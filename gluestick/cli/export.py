@@ -1,24 +1,23 @@
 """``gluestick export``: features and matches of a folder of images, in another program's files."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
 from gluestick.cli import options
-from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
-from gluestick.datasets.pair_lists import all_pairs, read_pairs
-from gluestick.export import FeaturesReader, FeaturesWriter, MatchesWriter
-from gluestick.export.arrays import wireframe_from_arrays
-from gluestick.images.load import load_image
-from gluestick.pipeline import PointLineMatcher
-from gluestick.types import Wireframe
+
+if TYPE_CHECKING:
+    from gluestick.pipeline import PointLineMatcher
+    from gluestick.types import Wireframe
 
 WIREFRAMES_IN_MEMORY = 100
 
@@ -47,6 +46,10 @@ def export(
 
     Example: gluestick export hloc photos --pairs pairs.txt --output output/export
     """
+    from gluestick.cli.devices import select_device
+    from gluestick.datasets.pair_lists import all_pairs, read_pairs
+    from gluestick.pipeline import PointLineMatcher
+
     if format != "hloc":
         raise ValueError(f"the format needs to be hloc, found {format!r}")
     features = options.feature_overrides(
@@ -62,12 +65,21 @@ def export(
     )
     names = read_pairs(pairs) if pairs else all_pairs(image_dir)
     matcher = options.load_matcher(settings).to(select_device(device))
+    if not isinstance(matcher, PointLineMatcher):
+        raise ValueError(
+            f"{settings.model} takes both images of a pair at once and has no features of single "
+            "images to write: choose another model"
+        )
     _export_hloc(matcher, image_dir, names, output)
 
 
 def _export_hloc(
     matcher: PointLineMatcher, image_dir: Path, pairs: Sequence[tuple[str, str]], output: Path
 ) -> None:
+    from gluestick.export import FeaturesReader, FeaturesWriter, MatchesWriter
+    from gluestick.export.arrays import wireframe_from_arrays
+    from gluestick.images.load import load_image
+
     features, matches = output / "features.h5", output / "matches.h5"
     console = Console(stderr=True)
     with FeaturesWriter(features) as images:

@@ -1,32 +1,25 @@
 """``gluestick match``: two images in, matches, pictures and a table out."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
 from gluestick.cli import options
-from gluestick.cli.devices import select_device
 from gluestick.cli.errors import one_line_errors
-from gluestick.config import MatchConfig
-from gluestick.estimation import estimate_fundamental, estimate_homography
-from gluestick.export.matches_npz import write_matches_npz
-from gluestick.features.lines.given import load_lines
-from gluestick.images.load import load_image, load_mask
-from gluestick.timing import StageTimer
-from gluestick.types import Matches, Wireframe
-from gluestick.visualization import (
-    draw_line_matches,
-    draw_point_matches,
-    save_picture,
-    write_viewer,
-)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from gluestick.config import MatchConfig
+    from gluestick.timing import StageTimer
+    from gluestick.types import Matches, Wireframe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +64,11 @@ def match(
 
     Example: gluestick match a.jpg b.jpg --output output/match --viewer
     """
+    from gluestick.cli.devices import select_device
+    from gluestick.features.lines.given import load_lines
+    from gluestick.images.load import load_image, load_mask
+    from gluestick.timing import StageTimer
+
     features = options.feature_overrides(
         line_detector=line_detector,
         max_num_keypoints=max_num_keypoints,
@@ -92,7 +90,7 @@ def match(
         max_error=max_error,
     )
     images = load_image(image0), load_image(image1)
-    given = {
+    given: dict[str, Any] = {
         "mask0": load_mask(mask0) if mask0 else None,
         "mask1": load_mask(mask1) if mask1 else None,
         "lines0": load_lines(lines0) if lines0 else None,
@@ -112,6 +110,8 @@ def match(
 def _estimate(
     wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches, *, settings: MatchConfig
 ) -> _Geometry:
+    from gluestick.estimation import estimate_fundamental, estimate_homography
+
     points = matches.matched_keypoints(wireframe0, wireframe1)
     lines = matches.matched_lines(wireframe0, wireframe1)
     if settings.geometry == "homography":
@@ -139,6 +139,14 @@ def _write(
     estimate: _Geometry,
     viewer: bool,
 ) -> list[Path]:
+    from gluestick.export.matches_npz import write_matches_npz
+    from gluestick.visualization import (
+        draw_line_matches,
+        draw_point_matches,
+        save_picture,
+        write_viewer,
+    )
+
     paths = [folder / "matches.npz", folder / "points.png", folder / "lines.png"]
     write_matches_npz(
         paths[0],
@@ -181,7 +189,7 @@ def _drawn_keypoints(
     )
     matches0 = matches.matches0[0, first0:]
     keypoints = wireframe0.keypoints[0, first0:], wireframe1.keypoints[0, first1:]
-    matches0 = torch.where(matches0 > -1, matches0 - first1, -1)
+    matches0 = (matches0 - first1).where(matches0 > -1, -1)
     return (*keypoints, matches0), matches.matching_scores0[0, first0:]
 
 

@@ -4,16 +4,16 @@ from textwrap import dedent
 
 import typer
 
-from gluestick.peers import PEERS
-from gluestick.pretrained import DEFAULT_MODEL, MODELS
-from gluestick.weights import shipped_files
-
 
 def models() -> None:
     """List the models, their licences and their origins.
 
     Example: gluestick models
     """
+    from gluestick.peers import PEERS
+    from gluestick.pretrained import DEFAULT_MODEL, MODELS
+    from gluestick.weights import shipped_files
+
     for card in MODELS.values():
         weights = "in the package" if card.shipped else "name files: --weights, --detector-weights"
         block = f"""\

@@ -1,15 +1,17 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gluestick.config import MatchConfig, load_match_config
-from gluestick.peers import load_matcher as load_named_matcher
-from gluestick.pipeline import PointLineMatcher
+if TYPE_CHECKING:
+    from gluestick.config import MatchConfig
+    from gluestick.matching.protocols import Matcher
 
 Model = Annotated[str | None, typer.Option(help="A model or a peer; see `gluestick models`.")]
 Weights = Annotated[
@@ -93,10 +95,13 @@ def match_config(
     Raises:
         ValueError: If something does not fit the schema.
     """
+    from gluestick.catalog import matcher_card
+    from gluestick.config import load_match_config
+
     fields = {"model": model, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]
-    config = load_match_config(path, [*named, *(overrides or ())])
+    config = load_match_config(path, [*named, *(overrides or ())], find_card=matcher_card)
     return replace(
         config,
         weights=weights or config.weights,
@@ -104,12 +109,14 @@ def match_config(
     )
 
 
-def load_matcher(config: MatchConfig) -> PointLineMatcher:
+def load_matcher(config: MatchConfig) -> Matcher:
     """Load the matcher that a configuration names.
 
     Raises:
         ValueError: If weights are missing or do not fit.
     """
+    from gluestick.catalog import load_matcher as load_named_matcher
+
     return load_named_matcher(
         config.model,
         weights=config.weights,

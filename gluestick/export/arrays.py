@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import ShapeError
-from gluestick.types import Matches, Wireframe
+from gluestick.types import Matches, ViewFrame, Wireframe
 from gluestick.wireframe.junctions import line_edges
 
 Arrays = dict[str, np.ndarray]
@@ -36,6 +36,8 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         ``keypoints`` [P, 2] px, ``scores`` [P], ``descriptors`` [D, P], float32;
         ``num_junctions`` [] int64; ``lines`` [L, 2, 2] px as the detector gave them,
         ``line_scores`` [L], float32; ``line_junctions`` [L, 2] int64, the nodes at both ends.
+        Of an image that was seen in a view also ``view`` [2, 3] float64, the map from px of the
+        image to px of the view, and ``view_size`` [2] int64, (width, height) px.
 
     Raises:
         ValueError: If the batch has several images and ``index`` is left out, or it is out of
@@ -44,7 +46,7 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
     row = batch_row(wireframe.batch_size, index, what="images")
     num_nodes = _num_real(wireframe.keypoint_mask[row], "keypoint_mask")
     num_lines = _num_real(wireframe.line_mask[row], "line_mask")
-    return {
+    arrays = {
         "image_size": _numpy(wireframe.image_size[row], np.int64),
         "keypoints": _numpy(wireframe.keypoints[row, :num_nodes], np.float32),
         "scores": _numpy(wireframe.keypoint_scores[row, :num_nodes], np.float32),
@@ -54,13 +56,18 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         "line_scores": _numpy(wireframe.line_scores[row, :num_lines], np.float32),
         "line_junctions": _numpy(wireframe.line_junctions[row, :num_lines], np.int64),
     }
+    view = wireframe.views[row]
+    if view is not None:
+        arrays |= {"view": np.array(view.affine), "view_size": np.array(view.size)}
+    return arrays
 
 
 def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
     """Return the wireframe of one image from what :func:`wireframe_arrays` gives.
 
     Args:
-        arrays: The arrays of :func:`wireframe_arrays`.
+        arrays: The arrays of :func:`wireframe_arrays`; without ``view`` the image was seen as
+            it is.
 
     Returns:
         The wireframe, a batch of one, on the CPU.
@@ -96,7 +103,16 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
         line_mask=torch.ones(1, len(line_junctions), dtype=torch.bool),
         line_junctions=single(line_junctions),
         edge_index=torch.from_numpy(line_edges(line_junctions)),
+        views=(_view(arrays),),
     )
+
+
+def _view(arrays: Mapping[str, np.ndarray]) -> ViewFrame | None:
+    if "view" not in arrays:
+        return None
+    first, second = np.asarray(arrays["view"], np.float64).tolist()
+    width, height = np.asarray(arrays["view_size"], np.int64).tolist()
+    return ViewFrame(affine=(tuple(first), tuple(second)), size=(width, height))
 
 
 def matches_arrays(

@@ -15,8 +15,10 @@ group per image name, and in it
 ``line_junctions``  [L, 2]        int64, the nodes in ``keypoints`` at both endpoints
 ==================  ============  =====================================================
 
-The group's attribute ``num_junctions`` says how many of the first nodes are junctions. The
-lines' datasets and this attribute are additions, which programs made for hloc pass over.
+The group's attribute ``num_junctions`` says how many of the first nodes are junctions. Where the
+image was seen in a view, turned for instance, the attributes ``view`` [2, 3] float64, the map from
+px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which.
+The lines' datasets and these attributes are additions, which programs made for hloc pass over.
 Coordinates are hloc's and ours: px of the original image, the centre of the top-left pixel is
 (0, 0). Importers for COLMAP add 0.5.
 """
@@ -42,6 +44,8 @@ _OPTIONAL = {
     "line_scores": "L",
     "line_junctions": "L 2",
 }
+_ATTRIBUTES = {"num_junctions": np.int64, "view": np.float64, "view_size": np.int64}
+_VIEW = {"view": "2 3", "view_size": "2"}
 
 
 class FeaturesWriter:
@@ -104,7 +108,7 @@ class FeaturesWriter:
         else:
             arrays = {key: np.asarray(array) for key, array in features.items()}
         _check(arrays)
-        attributes = {key: arrays[key] for key in ("num_junctions",) if key in arrays}
+        attributes = {key: arrays[key] for key in _ATTRIBUTES if key in arrays}
         noise = arrays.get("uncertainty", np.float32(uncertainty))
         self._store.append(
             name,
@@ -156,15 +160,14 @@ class FeaturesReader:
         """Read the features of one image; see :func:`read_features_h5`."""
         with self._reader.entry(name, keys=(*_NEEDED, *_OPTIONAL)) as entry:
             arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
+            for key, dtype in _ATTRIBUTES.items():
+                if key in entry.attributes:
+                    arrays[key] = np.asarray(entry.attributes[key], dtype=dtype)
             _check(arrays)
             arrays["image_size"] = arrays["image_size"].astype(np.int64)
             if "uncertainty" in entry.array_attributes["keypoints"]:
                 noise = entry.array_attributes["keypoints"]["uncertainty"]
                 arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
-            if "num_junctions" in entry.attributes:
-                arrays["num_junctions"] = np.asarray(
-                    entry.attributes["num_junctions"], dtype=np.int64
-                )
         return arrays
 
 
@@ -205,8 +208,9 @@ def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
 
     Returns:
         The datasets listed at the top of this module by name, integers as int64 and the rest
-        as float32, and the attributes ``uncertainty`` and ``num_junctions`` as [] arrays. What
-        the file does not hold (the lines, in files of hloc) is left out.
+        as float32; the attributes ``uncertainty`` and ``num_junctions`` as [] arrays, and
+        ``view`` and ``view_size``. What the file does not hold (the lines, in files of hloc) is
+        left out.
 
     Raises:
         ValueError: If there is no such file or image, the file is not HDF5 or is damaged, or
@@ -220,7 +224,10 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
     missing = [key for key in _NEEDED if key not in arrays]
     if missing:
         raise ValueError(f"features need {' and '.join(missing)}, found {sorted(arrays)}")
-    specs = _NEEDED | {key: spec for key, spec in _OPTIONAL.items() if key in arrays}
+    if ("view" in arrays) != ("view_size" in arrays):
+        raise ValueError("features need view and view_size together, found one of them alone")
+    optional = _OPTIONAL | _VIEW
+    specs = _NEEDED | {key: spec for key, spec in optional.items() if key in arrays}
     check_shapes("features", arrays, specs)
     nodes, num_nodes = arrays.get("line_junctions"), len(arrays["keypoints"])
     if nodes is not None and nodes.size and not 0 <= nodes.min() <= nodes.max() < num_nodes:

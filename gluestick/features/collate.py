@@ -41,6 +41,7 @@ def stack_features(features: Sequence[Features], *, padded: bool = True) -> Feat
         image_size=torch.cat([value.image_size for value in features]),
         **stacked,
         describe=tuple(sampler for value in features for sampler in value.describe),
+        views=tuple(view for value in features for view in value.views),
     )
 
 

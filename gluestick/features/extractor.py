@@ -13,6 +13,7 @@ from gluestick.features.lines.registry import LineDetectorConfig, build_line_det
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
 from gluestick.images import ResizeConfig
+from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
 from gluestick.precision import keeping_type, without_autocast
 from gluestick.timing import NO_TIMES, StageTimer
@@ -151,7 +152,8 @@ class FeatureExtractor(nn.Module):
             timer: Where the seconds of the stages "keypoints" and "lines" are added up.
 
         Returns:
-            The features in px of the images, on the module's device.
+            The features in px of the images, on the module's device; ``views`` says how each was
+            turned.
 
         Raises:
             ValueError: If there is no image, a shape does not fit, the sequences differ in
@@ -203,7 +205,7 @@ class FeatureExtractor(nn.Module):
                 found = self._lines(view.turned(nearest_quarter_turn(turn)))
             else:
                 found = _inside(own_lines, image)
-        return _single(image, points, found)
+        return _single(image, points, found, turn=turn)
 
     def view(
         self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
@@ -288,7 +290,7 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines) -> Features:
+def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Features:
     device = points.keypoints.device
     whole = torch.zeros(0, dtype=torch.int64, device=device)
     height, width = image.shape[1:]
@@ -306,4 +308,5 @@ def _single(image: Tensor, points: Points, lines: Lines) -> Features:
         line_scores=lines.scores[None].to(device),
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
+        views=(turned_frame((width, height), angle=turn),),
     )

@@ -15,11 +15,15 @@ from torch import Tensor
 
 from gluestick.checks import ShapeError, check_shapes
 from gluestick.geometry.points import Array
+from gluestick.types import ViewFrame
 
 _MARGIN = 2
 """How far, px, a pixel of a copy turned by no multiple of 90 degrees keeps from what is masked."""
 
 _ROUNDING = 1e-6
+
+_QUARTERS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
+"""Cosine and sine of the multiples of 90 degrees."""
 
 
 def quarter_turns(angle: float) -> int | None:
@@ -53,6 +57,34 @@ def turned_size(image_size: Sequence[int], *, angle: float) -> tuple[int, int]:
     cosine, sine = (abs(value) for value in _cosine_and_sine(angle))
     across, down = cosine * width + sine * height, sine * width + cosine * height
     return math.ceil(across - _ROUNDING), math.ceil(down - _ROUNDING)
+
+
+def turned_frame(image_size: Sequence[int], *, angle: float) -> ViewFrame | None:
+    """Return the frame of the turned copy of an image.
+
+    Args:
+        image_size: (width, height) px.
+        angle: Degrees from the x towards the y axis.
+
+    Returns:
+        The frame, about whose centre the centre of the image is turned; None if the copy is the
+        image itself.
+
+    Raises:
+        ValueError: If the angle is not finite.
+    """
+    quarters = quarter_turns(angle)
+    if quarters == 0:
+        return None
+    cosine, sine = _cosine_and_sine(angle) if quarters is None else _QUARTERS[quarters]
+    size = turned_size(image_size, angle=angle)
+    x, y = ((length - 1) / 2 for length in image_size)
+    to_x, to_y = ((length - 1) / 2 for length in size)
+    affine = (
+        (cosine, -sine, to_x - (cosine * x - sine * y)),
+        (sine, cosine, to_y - (sine * x + cosine * y)),
+    )
+    return ViewFrame(affine=affine, size=size)
 
 
 def turn_image(image: Tensor, *, angle: float) -> Tensor:
@@ -130,18 +162,8 @@ def turn_points(points: Array, *, image_size: Sequence[int], angle: float) -> Ar
         ShapeError: If the last dimension is not 2.
     """
     _check_points(points)
-    width, height = (int(length) for length in image_size)
-    x, y = points[..., 0], points[..., 1]
-    quarters = quarter_turns(angle)
-    if quarters is None:
-        return _about_centres(points, (width, height), turned_size(image_size, angle=angle), angle)
-    turned = (
-        (x, y),
-        (height - 1 - y, x),
-        (width - 1 - x, height - 1 - y),
-        (y, width - 1 - x),
-    )[quarters]
-    return _stack(points, turned)
+    frame = turned_frame(image_size, angle=angle)
+    return points if frame is None else frame.from_original(points)
 
 
 def turn_points_back(points: Array, *, image_size: Sequence[int], angle: float) -> Array:

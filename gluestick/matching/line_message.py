@@ -1,6 +1,6 @@
 """Messages along the lines of a wireframe.
 
-This module needs torch-geometric, which takes about a second to import. It is therefore
+This module needs torch-geometric, which takes more than a second to import. It is therefore
 imported where a network with line layers is built, and nowhere else.
 """
 

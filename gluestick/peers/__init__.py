@@ -1,9 +1,10 @@
-"""What people would use otherwise, behind the interface of our own matcher.
+"""What people would use otherwise, called like our own matcher.
 
 A peer is a :class:`gluestick.pipeline.PointLineMatcher` with other detectors and another way of
-matching, so that images, budgets, estimators and timings are the same for all.
+matching, so that images, budgets, estimators and timings are the same for all. Matchers of
+vismatch take both images at once and are only :class:`gluestick.matching.protocols.Matcher`.
 """
 
-from gluestick.peers.registry import PEERS, PeerCard, load_matcher, load_peer, matcher_card
+from gluestick.peers.registry import PEERS, PeerCard, load_peer, peer_card
 
-__all__ = ["PEERS", "PeerCard", "load_matcher", "load_peer", "matcher_card"]
+__all__ = ["PEERS", "PeerCard", "load_peer", "peer_card"]

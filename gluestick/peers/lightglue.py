@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from kornia.feature import LightGlue
 from torch import Tensor, nn
 
 from gluestick.matching.checkpoints import read_checkpoint
@@ -52,6 +51,8 @@ class KorniaLightGlue(nn.Module):
     """
 
     def __init__(self, config: KorniaLightGlueConfig | None = None) -> None:
+        from kornia.feature import LightGlue
+
         super().__init__()
         self.config = config or KorniaLightGlueConfig()
         no_download: Any = None

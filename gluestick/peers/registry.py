@@ -15,11 +15,11 @@ from gluestick.peers.lightglue import KorniaLightGlue, KorniaLightGlueConfig
 from gluestick.peers.line_band_descriptors import LineBandDescriptors
 from gluestick.peers.nearest_neighbours import NearestNeighbours, NearestNeighboursConfig
 from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
-from gluestick.peers.vismatch import load_vismatch
+from gluestick.peers.vismatch import VismatchMatcher, load_vismatch
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import (
     MODELS,
-    ModelCard,
+    Model,
     PipelineConfig,
     with_budgets,
     with_detector_weights,
@@ -146,15 +146,19 @@ PEERS = MappingProxyType({card.name: card for card in _CARDS})
 """Every named peer, by name; ``vismatch:NAME`` stands for a matcher of vismatch besides."""
 
 
-def matcher_card(name: str) -> ModelCard | PeerCard:
-    """Return the card of a named model or peer.
+def is_peer(name: str) -> bool:
+    """Return whether a name is that of a peer, or stands for a matcher of vismatch."""
+    return name in PEERS or name.startswith(VISMATCH_PREFIX)
+
+
+def peer_card(name: str) -> PeerCard:
+    """Return the card of a named peer.
 
     Args:
-        name: A name of :data:`gluestick.pretrained.MODELS` or :data:`PEERS`, or
-            ``vismatch:NAME``.
+        name: A name of :data:`PEERS`, or ``vismatch:NAME``.
 
     Raises:
-        ValueError: If there is no model and no peer of that name.
+        ValueError: If there is no peer of that name, or it is a model's.
     """
     if name.startswith(VISMATCH_PREFIX):
         return PeerCard(
@@ -165,60 +169,11 @@ def matcher_card(name: str) -> ModelCard | PeerCard:
             config=_points("aliked"),
             matching=NearestNeighboursConfig(),
         )
-    card = MODELS.get(name) or PEERS.get(name)
-    if card is None:
-        raise ValueError(
-            f"no model {name!r}; there are the models {', '.join(MODELS)} and the peers "
-            f"{', '.join(PEERS)} and {VISMATCH_PREFIX}NAME"
-        )
-    return card
-
-
-def load_matcher(
-    name: str,
-    *,
-    weights: str | Path | None = None,
-    detector_weights: str | Path | None = None,
-    weights_dir: str | Path | None = None,
-    config: PipelineConfig | None = None,
-    max_num_keypoints: int | None = None,
-    max_num_lines: int | None = None,
-) -> PointLineMatcher:
-    """Load a model or a peer by its name.
-
-    Args:
-        name: The name; see :func:`matcher_card`.
-        weights: A file of network weights.
-        detector_weights: A file of point detector weights.
-        weights_dir: The folder of the peers' weights; see :func:`load_peer`.
-        config: The whole configuration in place of the named one.
-        max_num_keypoints: How many keypoints are kept per image.
-        max_num_lines: How many line segments are kept per image.
-
-    Returns:
-        The matcher in evaluation mode on the CPU.
-
-    Raises:
-        ValueError: If there is no such name, or weights are missing or do not fit.
-    """
-    if isinstance(matcher_card(name), ModelCard):
-        return PointLineMatcher.from_pretrained(
-            name,
-            weights=weights,
-            detector_weights=detector_weights,
-            config=config,
-            max_num_keypoints=max_num_keypoints,
-            max_num_lines=max_num_lines,
-        )
-    return load_peer(
-        name,
-        weights=weights,
-        detector_weights=detector_weights,
-        weights_dir=weights_dir,
-        config=config,
-        max_num_keypoints=max_num_keypoints,
-        max_num_lines=max_num_lines,
-    )
+    if name in MODELS:
+        raise ValueError(f"{name} is a model, not a peer: load it as one, or choose a peer")
+    if name not in PEERS:
+        raise ValueError(f"no peer {name!r}; there are: {', '.join(PEERS)}, {VISMATCH_PREFIX}NAME")
+    return PEERS[name]
 
 
 def load_peer(
@@ -230,7 +185,7 @@ def load_peer(
     config: PipelineConfig | None = None,
     max_num_keypoints: int | None = None,
     max_num_lines: int | None = None,
-) -> PointLineMatcher:
+) -> PointLineMatcher | VismatchMatcher:
     """Load a peer. Nothing is downloaded, except by matchers of vismatch.
 
     Args:
@@ -252,9 +207,7 @@ def load_peer(
         ValueError: If there is no such peer, the configuration names another detector than the
             peer's, or weights are missing or do not fit.
     """
-    card = matcher_card(name)
-    if not isinstance(card, PeerCard):
-        raise ValueError(f"{name} is a model, not a peer: load it with load_matcher")
+    card = peer_card(name)
     config = with_budgets(
         config or card.config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
     )
@@ -276,14 +229,8 @@ def load_peer(
         config.features,
         point_detector=card.point_detector() if card.point_detector is not None else None,
     )
-    return PointLineMatcher(
-        extractor=extractor,
-        wireframe=config.wireframe,
-        network=_build_network(card, weights),
-        rotation=config.rotation,
-        relative_turn=config.relative_turn,
-        turn_search=config.turn_search,
-    ).eval()
+    network = _build_network(card, weights)
+    return PointLineMatcher.from_model(Model(config=config, extractor=extractor, network=network))
 
 
 def _build_network(card: PeerCard, weights: str | Path | None) -> MatchingNetwork:

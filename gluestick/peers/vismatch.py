@@ -2,25 +2,22 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gluestick.geometry.pixels import from_resized
-from gluestick.images import ResizeConfig, resize_image
-from gluestick.images.load import as_image
-from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, log_assignment_of
-from gluestick.pipeline import (
-    Image,
+from gluestick.features.image_batch import (
     OneOrMoreImages,
     OneOrMoreLines,
     OneOrMoreMasks,
-    PointLineMatcher,
+    as_image_batch,
 )
-from gluestick.timing import StageTimer
+from gluestick.geometry.pixels import from_resized
+from gluestick.images import ResizeConfig, resize_image
+from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, log_assignment_of
+from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.types import Matches, Wireframe, pad_and_stack
-from gluestick.wireframe.build import WireframeConfig
 
 PREFIX = "vismatch:"
 """Marks the name of a matcher of vismatch, as in ``vismatch:loftr``."""
@@ -43,12 +40,12 @@ class _Pair(NamedTuple):
     scores: Tensor
 
 
-class VismatchMatcher(PointLineMatcher):
+class VismatchMatcher(nn.Module):
     """Matches the keypoints of two images with a matcher of vismatch.
 
-    Such matchers take both images at once, so :meth:`extract` and :meth:`match` raise: call the
-    matcher itself. The keypoints of a wireframe are those that were matched and then, as far as
-    the matcher tells, the others that it detected; there are no lines.
+    Such matchers take both images at once, so there are no wireframes of single images to match.
+    The keypoints of a wireframe are those that were matched and then, as far as the matcher
+    tells, the others that it detected; there are no lines.
 
     Args:
         network: What ``vismatch.get_matcher`` returned.
@@ -60,17 +57,16 @@ class VismatchMatcher(PointLineMatcher):
     def __init__(
         self, network: Any, *, resize: ResizeConfig, max_num_keypoints: int | None
     ) -> None:
-        super().__init__(extractor=None, wireframe=WireframeConfig(), network=network)
+        super().__init__()
+        self.network = network
         self.resize = resize
         self.max_num_keypoints = max_num_keypoints
 
-    def extract(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raise a ValueError: there are no features without a second image."""
-        raise ValueError("a matcher of vismatch takes both images at once: call it with both")
-
-    def match(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raise a ValueError: images are matched, not wireframes."""
-        self.extract()
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters; the CPU for a matcher without any."""
+        parameter = next(self.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
 
     @torch.no_grad()
     def forward(
@@ -87,7 +83,8 @@ class VismatchMatcher(PointLineMatcher):
         """Match two images, or a batch of pairs of images, one pair after the other.
 
         Args:
-            image0: One image or a sequence of B images, as for :class:`PointLineMatcher`.
+            image0: One image or a sequence of B images, as for
+                :class:`gluestick.pipeline.PointLineMatcher`.
             image1: As many.
             mask0: Not supported.
             mask1: Not supported.
@@ -105,13 +102,13 @@ class VismatchMatcher(PointLineMatcher):
         """
         if any(given is not None for given in (mask0, mask1, lines0, lines1)):
             raise ValueError("a matcher of vismatch takes no masks and no lines: leave them out")
-        images0, images1 = _images(image0), _images(image1)
+        images0, images1 = (as_image_batch(image).images for image in (image0, image1))
         if len(images0) != len(images1):
             raise ValueError(
                 "both sides need the same number of images, found "
                 f"{len(images0)} and {len(images1)}"
             )
-        with (timer or StageTimer()).stage("matching"):
+        with (timer or NO_TIMES).stage("matching"):
             pairs = [self._match_pair(*pair) for pair in zip(images0, images1, strict=True)]
         wireframe0 = _wireframe([pair.keypoints0 for pair in pairs], images0)
         wireframe1 = _wireframe([pair.keypoints1 for pair in pairs], images1)
@@ -119,7 +116,7 @@ class VismatchMatcher(PointLineMatcher):
 
     def _match_pair(self, image0: Tensor, image1: Tensor) -> _Pair:
         network: Any = self.network
-        network.device = self.device.type
+        network.device = str(self.device)
         (resized0, scale0), (resized1, scale1) = (
             resize_image(image.to(self.device), config=self.resize) for image in (image0, image1)
         )
@@ -170,12 +167,6 @@ def load_vismatch(
     network = vismatch.get_matcher(name, device="cpu", **budget)
     network.skip_ransac = True
     return VismatchMatcher(network, resize=resize, max_num_keypoints=max_num_keypoints).eval()
-
-
-def _images(values: OneOrMoreImages) -> list[Tensor]:
-    if isinstance(values, Image) and values.ndim < 4:
-        return [as_image(values)]
-    return [as_image(image) for image in values]
 
 
 def _points(points: Any) -> Tensor:

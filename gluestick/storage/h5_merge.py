@@ -8,7 +8,6 @@ or a reader has the file open, the file is written anew and put in place in one 
 """
 
 import os
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,91 +18,11 @@ import h5py
 from gluestick.storage.atomic import atomic_path
 from gluestick.storage.h5_files import copy_missing, holds_data, open_h5, write_entry
 from gluestick.storage.journal import Journal
+from gluestick.storage.overlay import Overlay, apply_change, sizes_of_change
 from gluestick.storage.raw_file import RawFile
 
 LOCK_SECONDS = 0.2
 """How long to wait for readers to close a file before it is written anew for them."""
-
-_PAGE = 512
-_SUMMARY = struct.Struct("<QQQ")  # bytes before the change, after it, and where new ones begin
-_OFFSET = struct.Struct("<Q")
-
-
-class _Overlay:
-    """A file object for HDF5 that leaves what a file holds so far as it is.
-
-    HDF5 cannot back out of an error and may crash on one, so none is raised: the first is kept
-    in ``error``, and nothing is written after it.
-    """
-
-    def __init__(self, file: RawFile) -> None:
-        self._file = file
-        self._base = self._end = file.size
-        self._position = 0
-        self._pages: dict[int, bytearray] = {}
-        self.error: BaseException | None = None
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._position = offset + (self._end if whence == os.SEEK_END else 0)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def read(self, size: int) -> bytes:
-        found = bytearray(size)
-        try:
-            start, stop = self._position, self._position + size
-            stored = self._file.read_at(start, size)
-            found[: len(stored)] = stored
-            for number in self._numbers(start, stop):
-                page, at = self._pages.get(number), number * _PAGE - start
-                if page is not None:
-                    part = page[max(-at, 0) : size - at]
-                    found[max(at, 0) : max(at, 0) + len(part)] = part
-        except BaseException as error:
-            self.error = self.error or error
-        return bytes(found)
-
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        try:
-            if self.error is None:
-                self._write(memoryview(data).cast("B"))
-        except BaseException as error:
-            self.error = self.error or error
-        return len(data)
-
-    def truncate(self, size: int) -> None:
-        self._end = size
-
-    def flush(self) -> None:
-        pass
-
-    def change(self) -> bytes:
-        """Return what has to be done to the file itself, for :func:`_apply`."""
-        pages = sorted(self._pages.items())
-        parts = [_SUMMARY.pack(self._file.size, self._end, self._base)]
-        parts += [_OFFSET.pack(number * _PAGE) + page for number, page in pages]
-        return b"".join(parts)
-
-    def _write(self, data: memoryview) -> None:
-        start, stop = self._position, self._position + len(data)
-        for number in self._numbers(start, stop):
-            if number not in self._pages:
-                size = min(_PAGE, self._base - number * _PAGE)
-                self._pages[number] = bytearray(self._file.read_at(number * _PAGE, size))
-            page, at = self._pages[number], number * _PAGE - start
-            part = data[max(at, 0) : at + len(page)]
-            page[max(-at, 0) : max(-at, 0) + len(part)] = part
-        if stop > self._base:
-            behind = max(start, self._base)
-            self._file.write_at(behind, data[behind - start :])
-        self._end = max(self._end, stop)
-
-    def _numbers(self, start: int, stop: int) -> range:
-        """Return the pages of the earlier file between two offsets."""
-        stop = min(stop, self._base)
-        return range(start // _PAGE, -(-stop // _PAGE)) if stop > start else range(0)
 
 
 def merge(target: Path, journal: Journal, *, may_copy: bool) -> None:
@@ -145,11 +64,11 @@ def finish_change(target: Path, journal: Journal) -> None:
     pages = journal.pages
     if pages is None:
         return
-    if target.is_file() and target.stat().st_size in _SUMMARY.unpack_from(pages)[:2]:
+    if target.is_file() and target.stat().st_size in sizes_of_change(pages):
         file = RawFile(target)
         try:
             file.try_lock()
-            _apply(file, pages)
+            apply_change(file, pages)
         finally:
             file.close()
         journal.truncate()
@@ -188,7 +107,7 @@ def _grow(target: Path, journal: Journal) -> bool:
             if file.try_lock(shared=True):
                 file.truncate(size)
             return False
-        _apply(file, change)
+        apply_change(file, change)
     finally:
         file.close()
     return True
@@ -213,8 +132,8 @@ def _write_anew(target: Path, journal: Journal, source: h5py.File | None) -> Non
             file.close()
 
 
-def _fill(file: RawFile, mode: str, journal: Journal, source: h5py.File | None) -> _Overlay:
-    overlay = _Overlay(file)
+def _fill(file: RawFile, mode: str, journal: Journal, source: h5py.File | None) -> Overlay:
+    overlay = Overlay(file)
     try:
         with h5py.File(overlay, mode) as content:
             for name in journal.places:
@@ -226,19 +145,6 @@ def _fill(file: RawFile, mode: str, journal: Journal, source: h5py.File | None) 
     if overlay.error is not None:
         raise overlay.error
     return overlay
-
-
-def _apply(file: RawFile, change: bytes) -> None:
-    _, size, base = _SUMMARY.unpack_from(change)
-    offset = _SUMMARY.size
-    while offset < len(change):
-        (place,) = _OFFSET.unpack_from(change, offset)
-        offset += _OFFSET.size
-        page = memoryview(change)[offset : offset + min(_PAGE, base - place)]
-        file.write_at(place, page)
-        offset += len(page)
-    file.truncate(size)
-    file.sync()
 
 
 @contextmanager

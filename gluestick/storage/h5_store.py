@@ -28,15 +28,13 @@ class H5Store(H5Reader):
     """Appends entries to an HDF5 file, which one process at a time may do.
 
     Use it in a ``with`` block. An entry is finished when :meth:`append` returns: it lies in a
-    journal beside the file, outlives a killed process and a full disk, and readers see it. It
-    is moved into the file when the journal is large, and when the block ends, which removes
-    the journal. What a killed process left is taken over by whoever opens the file next.
+    journal beside the file and outlives a killed process and a full disk. It is moved into the
+    file when the journal is large and when the block ends, or by whoever opens the file next.
 
     Args:
         path: The HDF5 file. Missing folders are created.
         configuration: What the entries depend on, as JSON values by name, such as a
-            fingerprint of the weights; it is stored in the entry ``run``. Left out, the file
-            needs none.
+            fingerprint of the weights; kept in the entry ``run``. Left out, it needs none.
         keep_each: Whether an entry stays if the block raises later; if not, those since the
             last :meth:`keep` are taken back.
         replace_other: Whether a file of another configuration is removed instead of refused.
@@ -154,8 +152,7 @@ class H5Store(H5Reader):
             array_attributes=array_attributes or {},
         )
         check_entry(name, entry)
-        name = plain_name(name)
-        others = [plain_name(other) for other in replaced]
+        name, others = plain_name(name), map(plain_name, replaced)
         self._check_place(name)
         finish_change(self._target, journal)
         journal.append(name, entry, [one for one in others if one != name and self.contains(one)])
@@ -171,6 +168,16 @@ class H5Store(H5Reader):
             self._plan_merge()
         self._kept = journal.end
 
+    def clear(self) -> None:
+        """Remove all entries, but not what they depend on."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._target.unlink(missing_ok=True)
+        self._own_journal().truncate()
+        self._configure()
+        self._kept = self._own_journal().end
+
     def _configure(self) -> None:
         if self._configuration is None:
             return
@@ -181,17 +188,11 @@ class H5Store(H5Reader):
                 return
             if not self._replace_other:
                 raise ValueError(_differences(self.path, found, needed))
-            self._begin_anew()
+            self.clear()
+            return
         text = json.dumps(needed, sort_keys=True)
         self._append(CONFIGURATION_ENTRY, {"version": 1}, {"configuration": text})
         self._merge(may_copy=True)
-
-    def _begin_anew(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._target.unlink(missing_ok=True)
-        self._own_journal().truncate()
 
     def _open(self) -> None:
         journal = self._own_journal()

@@ -1,31 +1,27 @@
 """Entries on their way into an HDF5 file: a file beside it that is only ever appended to.
 
-A journal begins with a line that says so and the process that writes it. Then follow records:
-a kind of four bytes, the size of what follows, its CRC-32, and the CRC-32 of these three.
-``ENTR`` is an entry (:mod:`gluestick.storage.entries`). ``PAGE`` says how the HDF5 file itself
-has to be changed to hold them all (:mod:`gluestick.storage.h5_merge`), and is the last.
-Whatever a killed process or a full disk leaves of a record is not taken for one.
+A journal begins with a line that says so and the process that writes it. Then follow records
+(:mod:`gluestick.storage.records`): ``ENTR`` is an entry (:mod:`gluestick.storage.entries`), and
+``PAGE`` says how the HDF5 file itself has to be changed to hold them all
+(:mod:`gluestick.storage.h5_merge`), and is the last.
 """
 
 import os
-import struct
 import time
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from gluestick.storage.entries import Entry, decode, decode_names, encode, parent_names
 from gluestick.storage.raw_file import RawFile
+from gluestick.storage.records import read_record, read_records, write_record
 
 SYNC_SECONDS = 5.0
 """How much a failing power supply can take; a process that is killed loses nothing."""
 
 _TITLE = b"gluestick journal 1\n"
 _START = len(_TITLE) + 20
-_RECORD = struct.Struct("<4sQI")
-_CHECKSUM = struct.Struct("<I")
-_HEAD = _RECORD.size + _CHECKSUM.size
+_ENTRY, _PAGES = b"ENTR", b"PAGE"
 
 
 class LockedError(ValueError):
@@ -47,14 +43,14 @@ class Journal:
     Use :meth:`lock` to write one and :meth:`look` to read what another process writes.
 
     Attributes:
-        places: Where the entries are, by plain name: offset and size.
+        places: The offsets of the entries, by plain name.
         replaced: The entries of the HDF5 file that entries of other names replace.
         folders: The folders in which entries lie or have lain.
         pages: The content of ``PAGE``, if the HDF5 file is about to be changed.
         end: Where the next record comes.
     """
 
-    places: dict[str, tuple[int, int]]
+    places: dict[str, int]
     replaced: set[str]
     folders: set[str]
     pages: bytes | None
@@ -141,9 +137,9 @@ class Journal:
             OSError: If it cannot be written; the journal is as it was before.
         """
         replaced = list(replaced)
-        data = encode(name, entry, replaced)
-        place = self._append(b"ENTR", data)
-        self._note(name, replaced, place, len(data))
+        place = self.end
+        self.end = write_record(self._file, place, _ENTRY, encode(name, entry, replaced))
+        self._note(name, replaced, place)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self.sync()
 
@@ -155,7 +151,7 @@ class Journal:
         """
         self._pages_at = self.end
         try:
-            self._append(b"PAGE", pages)
+            self.end = write_record(self._file, self.end, _PAGES, pages)
             self.sync()
             self.pages = pages
         except BaseException:
@@ -176,11 +172,10 @@ class Journal:
         Raises:
             MovedError: If it is no longer there.
         """
-        offset, size = self.places[name]
-        found = self._read_record(offset)
-        if found is None or len(found[1]) != size or decode_names(found[1])[0] != name:
+        data = read_record(self._file, self.places[name])
+        if data is None or decode_names(data)[0] != name:
             raise MovedError(name)
-        return decode(found[1], keys=keys)
+        return decode(data, keys=keys)
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
@@ -204,61 +199,26 @@ class Journal:
             if remove and os.name == "nt":  # Windows removes no open file
                 self.path.unlink()
 
-    def _append(self, kind: bytes, data: bytes) -> int:
-        record = _RECORD.pack(kind, len(data), zlib.crc32(data))
-        place = self.end
-        try:
-            self._file.write_at(place, record + _CHECKSUM.pack(zlib.crc32(record)) + data)
-        except BaseException:
-            with suppress(OSError):
-                self._file.truncate(place)
-            raise
-        self.end = place + _HEAD + len(data)
-        return place
-
     def _clear(self) -> None:
         self.places, self.replaced, self.folders = {}, set(), set()
         self.pages = None
         self.end = self._pages_at = _START
 
     def _scan(self) -> None:
-        offset = _START
-        while (head := self._read_head(offset)) is not None:
-            kind, size, _ = head
-            found = self._read_record(offset)
-            if found is not None:  # a torn record is passed over
-                if kind == b"ENTR":
-                    self._note(*decode_names(found[1]), offset, size)
-                elif kind == b"PAGE":
-                    self.pages, self._pages_at = found[1], offset
-                self.end = offset + _HEAD + size
-            offset += _HEAD + size
+        for offset, end, kind, data in read_records(self._file, _START):
+            if kind == _ENTRY:
+                self._note(*decode_names(data), offset)
+            elif kind == _PAGES:
+                self.pages, self._pages_at = data, offset
+            self.end = end
 
-    def _note(self, name: str, replaced: Iterable[str], offset: int, size: int) -> None:
+    def _note(self, name: str, replaced: Iterable[str], offset: int) -> None:
         for other in replaced:
             self.places.pop(other, None)
             self.replaced.add(other)
-        self.places[name] = offset, size
+        self.places[name] = offset
         self.replaced.discard(name)
         self.folders.update(parent_names(name))
-
-    def _read_head(self, offset: int) -> tuple[bytes, int, int] | None:
-        head = self._file.read_at(offset, _HEAD)
-        if len(head) < _HEAD:
-            return None
-        if _CHECKSUM.pack(zlib.crc32(head[: _RECORD.size])) != head[_RECORD.size :]:
-            return None
-        return _RECORD.unpack_from(head)
-
-    def _read_record(self, offset: int) -> tuple[bytes, bytes] | None:
-        head = self._read_head(offset)
-        if head is None:
-            return None
-        kind, size, checksum = head
-        data = self._file.read_at(offset + _HEAD, min(size, self._file.size))
-        if len(data) != size or zlib.crc32(data) != checksum:
-            return None
-        return kind, data
 
 
 def _holder(file: RawFile) -> str:

@@ -11,6 +11,7 @@ from gluestick.types.images import (
     pad_and_stack,
 )
 from gluestick.types.pairs import GroundTruth, Matches
+from gluestick.types.views import ViewFrame
 
 __all__ = [
     "Camera",
@@ -21,6 +22,7 @@ __all__ = [
     "Matches",
     "Points",
     "Pose",
+    "ViewFrame",
     "Wireframe",
     "pad_and_stack",
 ]

@@ -3,7 +3,8 @@
 All are frozen, keyword-only and shape-checked once, when they are built. Coordinates are
 (x, y) in pixels of the original image, and the centre of the top-left pixel is (0, 0).
 Letters in shapes: B batch, N keypoints, L lines, P wireframe nodes, D descriptor size,
-E edges. Batched values are padded, and a mask says which entries are real.
+E edges. Batched values are padded, and a mask says which entries are real. Images may have been
+seen in a view (turned, say), which ``views`` remembers; positions are in the original image.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.types.views import Views, one_view_per_image
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
@@ -95,6 +97,8 @@ class Features(BaseValue):
         line_scores: [B, L].
         line_mask: [B, L] bool, False for padding.
         describe: One sampler per image, which describes further positions in it.
+        views: For each image the view in which keypoints were detected, None, and the same if
+            left out, for images as they are.
     """
 
     image_size: Tensor
@@ -106,6 +110,7 @@ class Features(BaseValue):
     line_scores: Tensor
     line_mask: Tensor
     describe: tuple[DescriptorSampler, ...]
+    views: Views = ()
 
     def __post_init__(self) -> None:
         check_value(
@@ -121,6 +126,7 @@ class Features(BaseValue):
                 "line_mask": "B L",
             },
         )
+        object.__setattr__(self, "views", one_view_per_image(self.views, len(self.image_size)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +149,9 @@ class Wireframe(BaseValue):
         edge_index: [2, E] int64, both directions of every line, without duplicates and
             self-loops, over the nodes of the whole batch: node p of image b has index
             b * P + p (torch-geometric's form).
+        views: For each image the view in which it was extracted, None, and the same if left out,
+            for images as they are. Networks are to see the positions there; see
+            :func:`gluestick.viewpoint.wireframe_view.wireframe_in_view`.
     """
 
     image_size: Tensor
@@ -157,6 +166,7 @@ class Wireframe(BaseValue):
     line_mask: Tensor
     line_junctions: Tensor
     edge_index: Tensor
+    views: Views = ()
 
     def __post_init__(self) -> None:
         check_value(
@@ -176,6 +186,7 @@ class Wireframe(BaseValue):
                 "edge_index": "2 E",
             },
         )
+        object.__setattr__(self, "views", one_view_per_image(self.views, self.batch_size))
 
     @property
     def batch_size(self) -> int:

@@ -1,24 +1,27 @@
-"""Finding how the second image of a pair is turned, and matching it turned back."""
+"""In which view to see the second image of a pair so that it shows things as the first does.
+
+The steps rise in cost: a vote before anything is extracted, a look at what was matched in the
+view that it tells, and a search, with views to try, for the pairs that matched next to nothing.
+Who has the matcher (:mod:`gluestick.pipeline`) extracts and matches between them.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor, one_per_image
-from gluestick.timing import StageTimer
+from gluestick.features.image_batch import ImageBatch
 from gluestick.transfers import to_host
-from gluestick.types import Lines, Matches, Wireframe
+from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.relative_turn import (
     RelativeTurnConfig,
     estimate_relative_turn,
     undoing_turn,
 )
 from gluestick.viewpoint.turn_search import TurnSearchConfig, search_turn
-from gluestick.wireframe.collate import split_wireframe, stack_wireframes
 
 Rotation = Literal["none", "auto", "exhaustive"]
 """``none``: images are taken as they are. ``auto``: where a vote is confident that image 1 is
@@ -30,68 +33,6 @@ all tried with the matcher itself."""
 ROTATIONS = ("none", "auto", "exhaustive")
 
 _QUARTER_TURNS = (0.0, 90.0, 180.0, -90.0)
-
-
-class TurningMatcher(Protocol):
-    """A matcher that extracts and matches turned images.
-
-    Attributes:
-        extractor: Detects what the search for a turn compares.
-        rotation: How turns are found.
-        relative_turn: The options of the vote.
-        turn_search: The options of the search.
-    """
-
-    extractor: FeatureExtractor | None
-    rotation: Rotation
-    relative_turn: RelativeTurnConfig
-    turn_search: TurnSearchConfig
-
-    def extract(
-        self,
-        images: Sequence[Tensor],
-        *,
-        masks: Sequence[Tensor | None] | None = None,
-        lines: Sequence[Lines | None] | None = None,
-        turns: Sequence[float] | None = None,
-        timer: StageTimer | None = None,
-    ) -> Wireframe:
-        """See :meth:`gluestick.pipeline.PointLineMatcher.extract`."""
-
-    def match(
-        self,
-        wireframe0: Wireframe,
-        wireframe1: Wireframe,
-        *,
-        turns0: Sequence[float] | None = None,
-        turns1: Sequence[float] | None = None,
-        timer: StageTimer | None = None,
-    ) -> Matches:
-        """See :meth:`gluestick.pipeline.PointLineMatcher.match`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageBatch:
-    """Images and what the user knows about each.
-
-    Attributes:
-        images: B images [3, H, W] float32 in [0, 1], RGB.
-        masks: For each image [H, W] bool or None; or None.
-        lines: For each image segments in place of detected ones, or None; or None.
-    """
-
-    images: Sequence[Tensor]
-    masks: Sequence[Tensor | None] | None
-    lines: Sequence[Lines | None] | None
-
-    def take(self, index: int) -> "ImageBatch":
-        """Return a batch of one image."""
-        one = slice(index, index + 1)
-        return ImageBatch(
-            images=self.images[one],
-            masks=None if self.masks is None else self.masks[one],
-            lines=None if self.lines is None else self.lines[one],
-        )
 
 
 def check_rotation(rotation: Rotation) -> Rotation:
@@ -139,138 +80,90 @@ def vote_turns(
     return [undoing_turn(vote, config=config) if vote.confident else None for vote in votes]
 
 
-def match_turned(
-    matcher: TurningMatcher,
-    wireframe0: Wireframe,
-    batch0: ImageBatch,
-    batch1: ImageBatch,
-    *,
-    timer: StageTimer,
-) -> tuple[Wireframe, Matches]:
-    """Turn image 1 of each pair as image 0 is, extract and match it.
-
-    Args:
-        matcher: Says how turns are found, extracts and matches.
-        wireframe0: The wireframes of the images 0, which are not turned.
-        batch0: The images 0.
-        batch1: The images 1, as many.
-        timer: Where the seconds of the stage "rotation" and of the matcher's are added up.
-
-    Returns:
-        The wireframes of the images 1 in px of the images as they are, and the matches.
-
-    Raises:
-        ValueError: If the numbers of images, masks and lines differ.
-    """
-    with timer.stage("rotation"):
-        votes = vote_turns(batch0, batch1, config=matcher.relative_turn)
-    turns = [vote or 0.0 for vote in votes]
-    wireframe1 = matcher.extract(
-        batch1.images, masks=batch1.masks, lines=batch1.lines, turns=turns, timer=timer
-    )
-    matches = matcher.match(wireframe0, wireframe1, turns1=turns, timer=timer)
-    doubtful = _doubtful_pairs(matcher, wireframe0, wireframe1, matches, votes=votes)
-    if not doubtful:
-        return wireframe1, matches
-    singles0, confidences, better = split_wireframe(wireframe0), _confidences(matches), {}
-    for index in doubtful:
-        attempt = _best_attempt(
-            matcher,
-            singles0[index],
-            batch0.take(index),
-            batch1.take(index),
-            turn=turns[index],
-            voted=votes[index] is not None,
-            timer=timer,
-        )
-        if attempt is not None and attempt.confidence > float(confidences[index]):
-            better[index] = attempt
-    if not better:
-        return wireframe1, matches
-    if len(turns) == 1:
-        return better[0].wireframe1, better[0].matches
-    singles = split_wireframe(wireframe1)
-    for index, attempt in better.items():
-        singles[index], turns[index] = attempt.wireframe1, attempt.turn
-    wireframe1 = stack_wireframes(singles)
-    return wireframe1, matcher.match(wireframe0, wireframe1, turns1=turns, timer=timer)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Attempt:
-    """One pair, extracted and matched with image 1 turned."""
-
-    turn: float
-    wireframe1: Wireframe
-    matches: Matches
-
-    @property
-    def confidence(self) -> float:
-        return float(_confidences(self.matches)[0])
-
-
-def _doubtful_pairs(
-    matcher: TurningMatcher,
+def doubtful_pairs(
     wireframe0: Wireframe,
     wireframe1: Wireframe,
     matches: Matches,
     *,
     votes: Sequence[float | None],
+    rotation: Rotation,
+    min_support: float,
 ) -> list[int]:
-    """Return the pairs for which other turns are tried."""
+    """Return the pairs for which other views are worth a try.
+
+    Args:
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1, each in the view for which its pair voted.
+        matches: The matches between them.
+        votes: What :func:`vote_turns` returned.
+        rotation: Whether pairs are in doubt that did not vote, too.
+        min_support: Pairs are in doubt whose matching scores add up to less than this share of
+            the number of keypoints of the image with fewer.
+
+    Returns:
+        Indices of pairs; none of a pair with an image without keypoints.
+    """
     apart = matches.junction_matches0 is not None
     counts = [
         wireframe.keypoint_mask.sum(dim=1) - (wireframe.num_junctions if apart else 0)
         for wireframe in (wireframe0, wireframe1)
     ]
     fewer = torch.minimum(*counts)  # [B]
-    scores = matches.matching_scores0.where(matches.matches0 > -1, 0).sum(dim=1)
-    doubtful = scores < matcher.turn_search.min_support * fewer
-    if matcher.rotation == "exhaustive":
+    doubtful = _point_scores(matches) < min_support * fewer
+    if rotation == "exhaustive":
         doubtful |= torch.tensor([vote is None for vote in votes], device=doubtful.device)
     return np.flatnonzero(*to_host(doubtful & (fewer > 0))).tolist()
 
 
-def _best_attempt(
-    matcher: TurningMatcher,
-    wireframe0: Wireframe,
+def turns_to_try(
+    extractor: FeatureExtractor,
     batch0: ImageBatch,
     batch1: ImageBatch,
     *,
-    turn: float,
-    voted: bool,
-    timer: StageTimer,
-) -> _Attempt | None:
-    """Try other turns than the present one on one pair, if there are any worth trying."""
-    if matcher.extractor is None:
-        return None
-    masks = [None if batch.masks is None else batch.masks[0] for batch in (batch0, batch1)]
-    with timer.stage("rotation"):
-        found = search_turn(
-            matcher.extractor,
-            batch0.images[0],
-            batch1.images[0],
-            mask0=masks[0],
-            mask1=masks[1],
-            config=matcher.turn_search,
-        )
-    others = list(_QUARTER_TURNS) if matcher.rotation == "exhaustive" and not voted else []
+    vote: float | None,
+    rotation: Rotation,
+    relative_turn: RelativeTurnConfig,
+    turn_search: TurnSearchConfig,
+) -> list[float]:
+    """Search for other turns of image 1 of a doubtful pair than the one it was matched in.
+
+    Args:
+        extractor: Detects what the search compares.
+        batch0: Image 0, a batch of one.
+        batch1: Image 1, a batch of one.
+        vote: For which turn the pair voted, None for none: then it was matched as it is.
+        rotation: Whether the upright turns are tried of a pair without a vote.
+        relative_turn: From which angles on a found turn counts as a multiple of 90 degrees.
+        turn_search: The options of the search.
+
+    Returns:
+        Turns that are worth to extract and match image 1 in, degrees from the x towards the y
+        axis; often none.
+
+    Raises:
+        ShapeError: If an image or a mask has another shape.
+    """
+    mask0, mask1 = (None if batch.masks is None else batch.masks[0] for batch in (batch0, batch1))
+    found = search_turn(
+        extractor,
+        batch0.images[0],
+        batch1.images[0],
+        mask0=mask0,
+        mask1=mask1,
+        config=turn_search,
+    )
+    turns = list(_QUARTER_TURNS) if rotation == "exhaustive" and vote is None else []
     if found.confident:
-        others.append(undoing_turn(found, config=matcher.relative_turn))
-    attempts = []
-    for other in dict.fromkeys(others):
-        if (other - turn) % 360 == 0:
-            continue
-        wireframe1 = matcher.extract(
-            batch1.images, masks=batch1.masks, lines=batch1.lines, turns=[other], timer=timer
-        )
-        matches = matcher.match(wireframe0, wireframe1, turns1=[other], timer=timer)
-        attempts.append(_Attempt(turn=other, wireframe1=wireframe1, matches=matches))
-    return max(attempts, key=lambda attempt: attempt.confidence, default=None)
+        turns.append(undoing_turn(found, config=relative_turn))
+    present = vote or 0.0
+    return [turn for turn in dict.fromkeys(turns) if (turn - present) % 360]
 
 
-def _confidences(matches: Matches) -> Tensor:
+def matching_confidences(matches: Matches) -> Tensor:
     """Return for each pair the sum of the scores of its matches of keypoints and lines, [B]."""
-    points = matches.matching_scores0.where(matches.matches0 > -1, 0).sum(dim=1)
     lines = matches.line_matching_scores0.where(matches.line_matches0 > -1, 0).sum(dim=1)
-    return points + lines
+    return _point_scores(matches) + lines
+
+
+def _point_scores(matches: Matches) -> Tensor:
+    return matches.matching_scores0.where(matches.matches0 > -1, 0).sum(dim=1)

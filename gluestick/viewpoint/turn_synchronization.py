@@ -51,8 +51,7 @@ def estimate_upright_turns(
 
     Returns:
         For each image 0, 90, 180 or -90 degrees from the x towards the y axis, for
-        :meth:`gluestick.pipeline.PointLineMatcher.extract` and ``match``; see
-        :func:`synchronize_turns`.
+        :meth:`gluestick.pipeline.PointLineMatcher.extract`; see :func:`synchronize_turns`.
 
     Raises:
         ValueError: If a pair names an image that does not exist, or one image twice.

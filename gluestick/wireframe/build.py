@@ -148,4 +148,5 @@ def _build_one(features: Features, index: int, graph: _Graph) -> Wireframe:
         line_mask=torch.ones_like(graph.line_scores, dtype=torch.bool)[None],
         line_junctions=graph.line_junctions[None],
         edge_index=graph.edges,
+        views=features.views[index : index + 1],
     )

@@ -1,9 +1,6 @@
 """Junctions: the places where the endpoints of line segments meet."""
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
 
 def merge_endpoints(lines: np.ndarray, *, radius: float) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +34,10 @@ def cluster_points(points: np.ndarray, *, radius: float) -> np.ndarray:
     Returns:
         [M] int64, the labels 0, 1, ... in the order of their first points.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import KDTree
+
     if len(points) == 0:
         return np.zeros(0, dtype=np.int64)
     places, place_of = np.unique(points, axis=0, return_inverse=True)
@@ -77,6 +78,8 @@ def nearest_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     Returns:
         [N] float64, infinite where there are no others.
     """
+    from scipy.spatial import KDTree
+
     if len(others) == 0:
         return np.full(len(points), np.inf)
     distances, _ = KDTree(others).query(points)

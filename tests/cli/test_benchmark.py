@@ -73,7 +73,7 @@ def test_scores_are_recomputed_without_a_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copy(measured / "predictions.h5", tmp_path)
-    monkeypatch.setattr("gluestick.cli.benchmark.load_matcher", None)
+    monkeypatch.setattr("gluestick.catalog.load_matcher", None)
     arguments = ("benchmark", "homography", scenes, "short_side=140", "max_error=1.0")
     result = invoke(*arguments, "--output", tmp_path, "--score-only", "--no-report")
     assert result.exit_code == 0, result.output

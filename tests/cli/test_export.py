@@ -1,8 +1,11 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import Result
 
 from gluestick.export import read_features_h5, read_matches_h5
@@ -46,6 +49,22 @@ def test_bad_input_is_one_line(
     refused: Callable[..., str], tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     assert words in refused("export", *arguments, "--output", tmp_path)
+
+
+def test_a_matcher_without_features_of_single_images_is_refused(
+    refused: Callable[..., str],
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vismatch = ModuleType("vismatch")
+    vismatch.available_models = ["loftr"]
+    vismatch.get_matcher = lambda *_, **__: torch.nn.Identity()
+    monkeypatch.setitem(sys.modules, "vismatch", vismatch)
+    output = tmp_path / "export"
+    line = refused("export", "hloc", photographs, "--model", "vismatch:loftr", "--output", output)
+    assert "vismatch:loftr takes both images of a pair at once" in line
+    assert not output.exists()
 
 
 def test_pairs_need_two_names(

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 from gluestick.export import FeaturesWriter, read_features_h5, write_features_h5
+from gluestick.export.arrays import wireframe_from_arrays
+from gluestick.images.rotation import turned_frame
 
 
 def arrays(num=3, **changes):
@@ -72,6 +75,35 @@ def test_round_trip_of_a_padded_batch(tmp_path, wireframe_factory):
         for key, value in expected.items():
             assert found[key].dtype == value.numpy().dtype, key
             np.testing.assert_array_equal(found[key], value.numpy(), err_msg=key)
+
+
+def test_the_view_of_an_image_is_kept_to_the_bit(tmp_path, wireframe_factory):
+    views = (None, turned_frame((200, 100), angle=90.0), turned_frame((200, 100), angle=-37.3))
+    wireframe = dataclasses.replace(wireframe_factory([4, 5, 3], [2, 1, 1]), views=views)
+    path = tmp_path / "features.h5"
+    with FeaturesWriter(path) as writer:
+        for index in range(3):
+            writer.add(str(index), wireframe, index=index)
+    with h5py.File(path, "r") as file:
+        assert set(file["0"].attrs) == {"num_junctions"}
+        assert file["1"].attrs["view"].tolist() == [[0, -1, 99], [1, 0, 0]]
+        assert file["1"].attrs["view_size"].tolist() == [100, 200]
+    for index, view in enumerate(views):
+        found = read_features_h5(path, str(index))
+        assert wireframe_from_arrays(found).views == (view,)
+        write_features_h5(tmp_path / "again.h5", str(index), found)
+        again = read_features_h5(tmp_path / "again.h5", str(index))
+        assert wireframe_from_arrays(again).views == (view,)
+
+
+def test_a_view_needs_its_map_and_its_size(tmp_path):
+    view = {"view": np.eye(2, 3), "view_size": np.array([20, 10])}
+    path = tmp_path / "features.h5"
+    with pytest.raises(ValueError, match="view and view_size together"):
+        write_features_h5(path, "x", arrays(view=view["view"]))
+    with pytest.raises(ValueError, match=r"features\.view needs the shape"):
+        write_features_h5(path, "x", arrays(**view | {"view": np.eye(3)}))
+    assert not path.exists()
 
 
 def test_what_was_read_can_be_written(tmp_path, wireframe_factory):

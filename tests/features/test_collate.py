@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from gluestick.features.collate import stack_features
-from gluestick.types import Features
+from gluestick.types import Features, ViewFrame
 
 
 def make_features(seed: int, *, num_keypoints: int, num_lines: int, dim: int = 4) -> Features:
@@ -51,6 +53,13 @@ def test_padding_and_masks() -> None:
 def test_every_image_keeps_its_sampler() -> None:
     batch = stack_features(singles())
     assert [float(describe(torch.zeros(1, 2))[0, 0]) for describe in batch.describe] == [0, 1, 2, 3]
+
+
+def test_every_image_keeps_its_view() -> None:
+    first, second, *_ = singles()
+    view = ViewFrame(affine=((0, -1, 47), (1, 0, 0)), size=(48, 64))
+    batch = stack_features([first, replace(second, views=(view,))])
+    assert batch.views == (None, view)
 
 
 def test_batches_can_be_stacked_again() -> None:

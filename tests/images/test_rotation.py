@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from gluestick.images.rotation import (
     turn_mask,
     turn_points,
     turn_points_back,
+    turned_frame,
     turned_size,
 )
 
@@ -50,6 +53,34 @@ def test_quarter_turns_map_back_exactly(size: tuple[int, int], angle: float) -> 
     )
     there = turn_points(segments, image_size=size, angle=angle)
     assert torch.equal(turn_points_back(there, image_size=size, angle=angle), segments)
+
+
+@pytest.mark.parametrize("size", [(6000, 4001), (333, 1024), (1, 5), (1, 1)])
+def test_a_frame_maps_positions_to_the_bit(size: tuple[int, int]) -> None:
+    """Quarter turns round nothing but the result; others round as single precision does."""
+    width, height = size
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(200, 2, generator=generator) * torch.tensor(size)
+    x, y = points.unbind(-1)
+    quarters = {
+        90.0: (height - 1 - y, x),
+        180.0: (width - 1 - x, height - 1 - y),
+        -90.0: (y, width - 1 - x),
+    }
+    for angle, expected in quarters.items():
+        frame = turned_frame(size, angle=angle)
+        assert torch.equal(frame.from_original(points), torch.stack(expected, dim=-1))
+    for angle in (30.0, -140.25, 359.0, 1e-3):
+        frame = turned_frame(size, angle=angle)
+        cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        x, y = (points - (torch.tensor(size) - 1) / 2).unbind(-1)
+        expected = (
+            cosine * x - sine * y + (frame.size[0] - 1) / 2,
+            sine * x + cosine * y + (frame.size[1] - 1) / 2,
+        )
+        assert torch.equal(frame.from_original(points), torch.stack(expected, dim=-1))
+        assert frame.size == turned_size(size, angle=angle)
+    assert turned_frame(size, angle=-360.0) is None
 
 
 def test_a_turn_by_90_degrees_is_clockwise_as_seen() -> None:

@@ -8,7 +8,7 @@ from gluestick.features.lines.given import check_lines
 from gluestick.features.lines.registry import LineDetectorConfig
 from gluestick.features.points.registry import PointDetectorConfig
 from gluestick.images import ResizeConfig
-from gluestick.images.rotation import turn_image, turn_mask, turn_points
+from gluestick.images.rotation import turn_image, turn_mask, turn_points, turned_frame
 from gluestick.images.view import nearest_quarter_turn, upright_view
 
 QUARTERS = (90.0, 180.0, -90.0)
@@ -78,6 +78,11 @@ def test_each_image_of_a_batch_has_its_own_turn(image: Tensor, extractor: Featur
         assert torch.equal(batch.keypoints[row, batch.keypoint_mask[row]], alone.keypoints[0])
         assert torch.equal(batch.lines[row, batch.line_mask[row]], alone.lines[0])
     assert batch.image_size.tolist() == [[241, 180], [120, 100], [241, 180]]
+    sizes = batch.image_size.tolist()
+    assert batch.views == tuple(
+        turned_frame(size, angle=turn) for size, turn in zip(sizes, turns, strict=True)
+    )
+    assert batch.views[1] is None
 
 
 def test_given_lines_stay_as_they_are(image: Tensor, extractor: FeatureExtractor) -> None:

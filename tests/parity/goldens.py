@@ -1,8 +1,10 @@
 """Reference outputs of published implementations: where they lie and how to read them.
 
-Every case is a folder with `inputs.npz`, `outputs.npz` and `meta.json`. The cases are found
-under `$GLUESTICK_GOLDENS` (default: `../shared/goldens` beside the repository), and a test
-that needs them is skipped where they are absent:
+Every case is a folder with `inputs.npz`, `outputs.npz` and `meta.json`. Small cases of the
+networks and of the wireframe are in `cases` beside this file; `make_network_cases.py` and
+`make_wireframe_case.py` have made them. Further ones are found
+under `$GLUESTICK_GOLDENS` (default: `../shared/goldens` beside the repository), and a test of a
+kind of which there is no case is skipped:
 
     @pytest.mark.parametrize("folder", case_folders("G3"), ids=lambda folder: folder.name)
     def test_parity(folder):
@@ -19,6 +21,7 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ GOLDENS = Path(
     os.environ.get("GLUESTICK_GOLDENS", REPOSITORY.parent / "shared" / "goldens")
 ).resolve()
 
+CASES = Path(__file__).resolve().parent / "cases"
+
 NO_BATCHES = "num_batches_tracked"
 
 
@@ -40,6 +45,7 @@ class Case:
     """One case: arrays as tensors, by the names that `meta["arrays"]` documents."""
 
     name: str
+    folder: Path
     meta: dict[str, Any]
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
@@ -54,7 +60,8 @@ def case_folders(*prefixes: str) -> list[Path]:
     collecting nothing.
     """
     kinds = {prefix.rstrip("_") for prefix in prefixes}
-    found = sorted(meta.parent for meta in GOLDENS.glob("*/meta.json") if _kind(meta) in kinds)
+    places = chain(CASES.glob("*/meta.json"), GOLDENS.glob("*/meta.json"))
+    found = sorted(meta.parent for meta in places if _kind(meta) in kinds)
     return found or [GOLDENS / f"{'-'.join(sorted(kinds))}_missing"]
 
 
@@ -64,6 +71,7 @@ def load_case(folder: Path) -> Case:
         pytest.skip(f"no reference data of this kind in {GOLDENS} (set GLUESTICK_GOLDENS)")
     return Case(
         name=folder.name,
+        folder=folder,
         meta=json.loads((folder / "meta.json").read_text(encoding="utf-8")),
         inputs=_arrays(folder / "inputs.npz"),
         outputs=_arrays(folder / "outputs.npz"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from parity.goldens import GOLDENS, Case, keyed_state_dict, tolerance
+from parity.goldens import Case, keyed_state_dict, tolerance
 from torch import Tensor, nn
 
 from gluestick.types import Matches, Wireframe
@@ -53,7 +53,7 @@ def wireframe_of(case: Case, side: int, *, channels_last: bool) -> Wireframe:
 
 def published_weights(case: Case, *, keys_file: str | None = None) -> dict[str, Tensor]:
     """Return the keyed weights of a case under their published names."""
-    path = GOLDENS / (keys_file or case.meta["weights"]["keys_file"])
+    path = case.folder.parent / (keys_file or case.meta["weights"]["keys_file"])
     entries = json.loads(path.read_text(encoding="utf-8"))
     return keyed_state_dict({key: entry["shape"] for key, entry in entries.items()}, case.meta)
 

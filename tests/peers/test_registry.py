@@ -9,10 +9,8 @@ from peers.checks import assert_consistent
 from rendered_scenes import needs_kornia_xfeat
 from torch import Tensor
 
-from gluestick.cli.options import load_matcher as load_configured
-from gluestick.config import load_match_config
 from gluestick.features.points.xfeat import XFeat
-from gluestick.peers import PEERS, PeerCard, load_matcher, load_peer, matcher_card
+from gluestick.peers import PEERS, load_peer, peer_card
 from gluestick.peers.lightglue import KorniaLightGlue
 from gluestick.pretrained import MODELS
 from gluestick.timing import StageTimer
@@ -131,34 +129,16 @@ def test_files_may_be_named_one_by_one(random_weights: Path, tmp_path: Path) -> 
         load_peer("sift+ratio", weights=random_weights / "disk_lightglue.pth")
 
 
-def test_models_and_peers_are_loaded_by_one_function() -> None:
-    assert load_matcher("aliked-lsd", max_num_keypoints=7).extractor.config.points == (
-        load_matcher("aliked+mutual-nn", max_num_keypoints=7).extractor.config.points
-    )
-    assert isinstance(matcher_card("sift+ratio"), PeerCard)
-    assert matcher_card("aliked-lsd") is MODELS["aliked-lsd"]
+def test_cards_by_name() -> None:
+    assert peer_card("sift+ratio") is PEERS["sift+ratio"]
+    assert peer_card("vismatch:loftr").name == "vismatch:loftr"
+    assert peer_card("vismatch:loftr").config.features.lines.name == "none"
 
 
 def test_unknown_names_and_detectors_are_errors() -> None:
-    with pytest.raises(ValueError, match=r"no model 'unknown'.*aliked-lsd.*sift\+ratio"):
-        load_matcher("unknown")
+    with pytest.raises(ValueError, match=r"no peer 'unknown'.*sift\+ratio"):
+        load_peer("unknown")
     with pytest.raises(ValueError, match="a model, not a peer"):
         load_peer("aliked-lsd")
     with pytest.raises(ValueError, match="needs the point detector sift, found aliked"):
         load_peer("sift+ratio", config=PEERS["aliked+mutual-nn"].config)
-
-
-def test_the_command_line_takes_the_name_of_a_peer() -> None:
-    overrides = [
-        "pipeline.features.points.max_num_keypoints=9",
-        "pipeline.rotation=auto",
-        "pipeline.relative_turn.size=200",
-        "pipeline.turn_search.size=100",
-    ]
-    matcher = load_configured(load_match_config(None, ["model=sift+ratio", *overrides]))
-    assert matcher.rotation == "auto"
-    assert (matcher.relative_turn.size, matcher.turn_search.size) == (200, 100)
-    assert matcher.extractor.config.points.name == "sift"
-    assert matcher.extractor.config.points.max_num_keypoints == 9
-    assert matcher.extractor.config.lines.name == "none"
-    assert load_match_config(None, ["model=vismatch:loftr"]).model == "vismatch:loftr"

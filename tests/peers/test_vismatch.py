@@ -7,9 +7,8 @@ import pytest
 import torch
 from rendered_scenes import patchwork
 
-from gluestick.peers import load_matcher
+from gluestick.peers import load_peer
 from gluestick.peers.vismatch import VismatchMatcher
-from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
 
 
@@ -72,8 +71,10 @@ def budgets(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_matched_keypoints_come_first_by_confidence(budgets: list[dict[str, Any]]) -> None:
-    matcher = load_matcher("vismatch:corners", max_num_keypoints=100)
-    assert isinstance(matcher, PointLineMatcher)
+    matcher = load_peer("vismatch:corners", max_num_keypoints=100)
+    assert isinstance(matcher, VismatchMatcher)
+    assert not matcher.training
+    assert matcher.to(torch.device("cpu")).device == torch.device("cpu")
     assert budgets == [{"max_num_keypoints": 100}]
     timer = StageTimer()
     wireframe0, wireframe1, matches = matcher(patchwork(40, 60), patchwork(30, 50), timer=timer)
@@ -89,7 +90,7 @@ def test_matched_keypoints_come_first_by_confidence(budgets: list[dict[str, Any]
 
 
 def test_the_budget_holds_where_the_matcher_ignores_it(budgets: list[dict[str, Any]]) -> None:
-    matcher = load_matcher("vismatch:corners", max_num_keypoints=2)
+    matcher = load_peer("vismatch:corners", max_num_keypoints=2)
     wireframe0, _, matches = matcher(patchwork(40, 60), patchwork(40, 60))
     assert wireframe0.keypoints.tolist() == [[[59, 0], [0, 0]]]
     assert matches.matches0.tolist() == [[0, 1]]
@@ -97,8 +98,8 @@ def test_the_budget_holds_where_the_matcher_ignores_it(budgets: list[dict[str, A
 
 def test_coordinates_are_those_of_the_original_image(budgets: list[dict[str, Any]]) -> None:
     """At half the size the centre of the first pixel is at 0.5 px of the original."""
-    matcher = load_matcher("vismatch:sure")
-    wireframe0, _, matches = matcher(patchwork(40, 2048), patchwork(40, 60))
+    matcher = load_peer("vismatch:sure")
+    wireframe0, _, matches = matcher(patchwork(1024, 2048), patchwork(40, 60))
     assert wireframe0.keypoints[0, 0].tolist() == [0.5, 0.5]
     assert wireframe0.keypoints[0, 1].tolist() == [2046.5, 0.5]
     assert (matches.matching_scores0[0, :3] == 1).all()
@@ -106,7 +107,7 @@ def test_coordinates_are_those_of_the_original_image(budgets: list[dict[str, Any
 
 def test_a_batch_gives_what_the_pairs_give(budgets: list[dict[str, Any]]) -> None:
     images0, images1 = [patchwork(40, 60), patchwork(20, 30)], [patchwork(30, 50)] * 2
-    matcher = load_matcher("vismatch:corners")
+    matcher = load_peer("vismatch:corners")
     wireframe0, _, matches = matcher(images0, images1)
     for row, pair in enumerate(zip(images0, images1, strict=True)):
         alone = matcher(*pair)
@@ -115,26 +116,21 @@ def test_a_batch_gives_what_the_pairs_give(budgets: list[dict[str, Any]]) -> Non
 
 
 def test_no_match_at_all(budgets: list[dict[str, Any]]) -> None:
-    _, _, matches = load_matcher("vismatch:dense")(patchwork(40, 60), patchwork(40, 60))
+    _, _, matches = load_peer("vismatch:dense")(patchwork(40, 60), patchwork(40, 60))
     assert matches.matches0.shape == (1, 0)
 
 
 def test_what_it_cannot_do_is_an_error(budgets: list[dict[str, Any]]) -> None:
-    matcher, image = load_matcher("vismatch:corners"), patchwork(20, 20)
-    assert isinstance(matcher, VismatchMatcher)
-    with pytest.raises(ValueError, match="both images at once"):
-        matcher.extract(image)
-    with pytest.raises(ValueError, match="both images at once"):
-        matcher.match(None, None)
+    matcher, image = load_peer("vismatch:corners"), patchwork(20, 20)
     with pytest.raises(ValueError, match="no masks and no lines"):
         matcher(image, image, mask0=torch.ones(20, 20, dtype=torch.bool))
     with pytest.raises(ValueError, match="same number of images, found 1 and 2"):
         matcher(image, [image, image])
     with pytest.raises(ValueError, match="no matcher 'unknown'; it has: corners, sure, dense"):
-        load_matcher("vismatch:unknown")
+        load_peer("vismatch:unknown")
 
 
 def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vismatch", None)
     with pytest.raises(ValueError, match="pip install vismatch"):
-        load_matcher("vismatch:corners")
+        load_peer("vismatch:corners")

@@ -7,9 +7,8 @@ import pytest
 
 from gluestick.storage.entries import Entry
 from gluestick.storage.h5_files import entry_names, read_entry
-from gluestick.storage.h5_merge import _Overlay, finish_change, merge
+from gluestick.storage.h5_merge import merge
 from gluestick.storage.journal import Journal
-from gluestick.storage.raw_file import RawFile
 
 IN_PLACE = pytest.mark.skipif(os.name == "nt", reason="Windows copies")
 
@@ -39,38 +38,6 @@ def content(target: Path) -> dict[str, float]:
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "a.h5"
-
-
-def test_the_overlay_is_a_file(tmp_path: Path) -> None:
-    """Random reads and writes give what they give in memory, and change nothing before."""
-    rng = np.random.default_rng(0)
-    for trial in range(40):
-        expected = bytearray(rng.bytes(int(rng.integers(3000))))
-        path = tmp_path / str(trial)
-        path.write_bytes(expected)
-        before = bytes(expected)
-        file = RawFile(path)
-        overlay = _Overlay(file)
-        for _ in range(30):
-            start, data = int(rng.integers(len(expected) + 1)), rng.bytes(int(rng.integers(1500)))
-            overlay.seek(start)
-            assert overlay.write(bytearray(data)) == len(data)
-            expected[start : start + len(data)] = data
-            start, size = (int(part) for part in rng.integers(len(expected) + 1, size=2))
-            overlay.seek(start)
-            found = expected[start : start + size]
-            assert overlay.read(size) == bytes(found) + bytes(size - len(found))
-        assert overlay.seek(0, os.SEEK_END) == overlay.tell() == len(expected)
-        assert overlay.error is None
-        assert path.read_bytes()[: len(before)] == before
-        end = len(expected) + int(rng.integers(10))
-        overlay.truncate(end)
-        journal = Journal.lock(path)
-        journal.append_pages(overlay.change())
-        finish_change(path, journal)
-        journal.close()
-        file.close()
-        assert path.read_bytes() == bytes(expected) + bytes(end - len(expected))
 
 
 @IN_PLACE
@@ -170,7 +137,7 @@ def test_what_another_program_wrote_after_a_kill_is_kept(
     def stop(*_) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gluestick.storage.h5_merge._apply", stop)
+    monkeypatch.setattr("gluestick.storage.h5_merge.apply_change", stop)
     with pytest.raises(KeyboardInterrupt):
         merge(target, journal, may_copy=True)
     monkeypatch.undo()

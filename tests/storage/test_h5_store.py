@@ -141,6 +141,19 @@ def test_a_file_says_what_its_entries_depend_on(path: Path) -> None:
     assert values(path) == {"2": 2}
 
 
+def test_a_store_is_cleared(path: Path) -> None:
+    for configuration in (None, CONFIGURATION):
+        with H5Store(path, configuration=configuration, keep_each=False) as store:
+            store.append("a", {"x": 1})
+            store._merge(may_copy=True)
+            store.append("b", {"x": 2})
+            store.clear()
+            assert store.names() == []
+            store.append("a", {"x": 3})
+        assert values(path) == {"a": 3}
+        path.unlink()
+
+
 def test_a_file_without_a_configuration_is_refused(path: Path) -> None:
     with H5Store(path) as store:
         store.append("a", {"x": 1})

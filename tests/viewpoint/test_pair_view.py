@@ -1,16 +1,25 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from gluestick.features.image_batch import ImageBatch
 from gluestick.features.lines.given import check_lines
 from gluestick.images import ResizeConfig, resize_image
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
-from gluestick.viewpoint.pair_view import ImageBatch, Rotation, check_rotation, vote_turns
+from gluestick.viewpoint.pair_view import (
+    Rotation,
+    check_rotation,
+    doubtful_pairs,
+    matching_confidences,
+    turns_to_try,
+    vote_turns,
+)
 from gluestick.viewpoint.relative_turn import RelativeTurn, RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
 
@@ -133,7 +142,7 @@ def test_each_pair_of_a_batch_decides_alone(
 def no_votes(monkeypatch: pytest.MonkeyPatch) -> None:
     """No vote is confident."""
     monkeypatch.setattr(
-        "gluestick.viewpoint.pair_view.vote_turns",
+        "gluestick.pipeline.vote_turns",
         lambda batch0, *_, **__: [None] * len(batch0.images),
     )
 
@@ -217,7 +226,7 @@ def test_a_wrong_vote_is_corrected(
     upright: Result,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gluestick.viewpoint.pair_view.vote_turns", lambda *_, **__: [180.0])
+    monkeypatch.setattr("gluestick.pipeline.vote_turns", lambda *_, **__: [180.0])
     assert_turned(match(matcher, "auto", *pair), upright, turn=0)
 
 
@@ -239,7 +248,7 @@ def test_exhaustive_tries_the_four_upright_turns(
     assert (matches.matches0 == -1).all()
 
 
-def test_synchronised_turns_are_given_to_extraction_and_matching(
+def test_synchronised_turns_are_given_to_extraction_alone(
     matcher: PointLineMatcher, pair: tuple[Tensor, Tensor], upright: Result
 ) -> None:
     images = [turn_image(pair[0], angle=-90), turn_image(pair[1], angle=180)]
@@ -247,7 +256,7 @@ def test_synchronised_turns_are_given_to_extraction_and_matching(
         matcher.extract(image, turns=[turn])
         for image, turn in zip(images, (90.0, 180.0), strict=True)
     ]
-    matches = matcher.match(*wireframes, turns0=[90.0], turns1=[180.0])
+    matches = matcher.match(*wireframes)
     assert torch.equal(matches.matches0, upright[2].matches0)
     assert torch.equal(matches.line_matches0, upright[2].line_matches0)
 
@@ -291,3 +300,51 @@ def test_errors(matcher: PointLineMatcher, pair: tuple[Tensor, Tensor]) -> None:
         match(matcher, "auto", pair[0], [pair[1]] * 2)
     with pytest.raises(ValueError, match="masks need one entry per image"):
         match(matcher, "auto", *pair, mask1=[None, None])
+
+
+def batch_of(image: Tensor) -> ImageBatch:
+    return ImageBatch(images=[image])
+
+
+def test_turns_to_try(
+    matcher: PointLineMatcher, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = batch_of(pair[0]), batch_of(pair[1])
+    options = {"relative_turn": RelativeTurnConfig(), "turn_search": TurnSearchConfig()}
+
+    def turns(vote: float | None, rotation: Rotation) -> list[float]:
+        return turns_to_try(matcher.extractor, *batches, vote=vote, rotation=rotation, **options)
+
+    search_finds(monkeypatch, 70.0)
+    assert turns(None, "auto") == turns(20.0, "exhaustive") == [-70.0]
+    assert turns(-70.0, "auto") == []
+    assert turns(None, "exhaustive") == [90.0, 180.0, -90.0, -70.0]
+    search_finds(monkeypatch, 95.0)
+    assert turns(None, "exhaustive") == [90.0, 180.0, -90.0]
+    search_finds(monkeypatch, None)
+    assert turns(None, "auto") == []
+
+
+def test_doubtful_pairs(upright: Result) -> None:
+    wireframe0, wireframe1, matches = upright
+    assert doubtful_pairs(*upright, rotation="exhaustive", votes=[0.0], min_support=0.08) == []
+    assert doubtful_pairs(*upright, rotation="auto", votes=[None], min_support=0.08) == []
+    assert doubtful_pairs(*upright, rotation="exhaustive", votes=[None], min_support=0.08) == [0]
+    assert doubtful_pairs(*upright, rotation="auto", votes=[0.0], min_support=1.0) == [0]
+    nothing = replace(wireframe1, keypoint_mask=wireframe1.keypoint_mask & wireframe1.junction_mask)
+    found = doubtful_pairs(
+        wireframe0, nothing, matches, rotation="exhaustive", votes=[None], min_support=1.0
+    )
+    assert found == []
+
+
+def test_matching_confidences(upright: Result) -> None:
+    matches = upright[2]
+    expected = sum(
+        float(scores[partners > -1].sum())
+        for scores, partners in (
+            (matches.matching_scores0, matches.matches0),
+            (matches.line_matching_scores0, matches.line_matches0),
+        )
+    )
+    assert matching_confidences(matches).tolist() == pytest.approx([expected])

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from gluestick.features.collate import stack_features
+from gluestick.images.rotation import turned_frame
 from gluestick.types import Features, Wireframe
 from gluestick.wireframe import WireframeConfig, build_wireframe, split_wireframe
 
@@ -59,6 +60,9 @@ def edge_list(wireframe: Wireframe) -> list[list[int]]:
 def assert_equal(wireframe: Wireframe, other: Wireframe) -> None:
     for field in dataclasses.fields(Wireframe):
         value, expected = getattr(wireframe, field.name), getattr(other, field.name)
+        if field.name == "views":
+            assert value == expected
+            continue
         assert torch.equal(value, expected), field.name
         assert value.dtype == expected.dtype, field.name
 
@@ -74,6 +78,12 @@ def test_junctions_come_first_and_are_means() -> None:
     assert torch.equal(wireframe.detected_lines, corner().lines)
     assert wireframe.junction_mask[0].tolist() == [True] * 5 + [False] * 4
     assert edge_list(wireframe) == [[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]]
+
+
+def test_the_views_of_the_features_are_kept() -> None:
+    turned = dataclasses.replace(corner(), views=(turned_frame((100, 80), angle=30.0),))
+    wireframe = build_wireframe(stack_features([corner(), turned]))
+    assert wireframe.views == (None, turned.views[0])
 
 
 def test_scores_are_relative_to_the_best_line() -> None:

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from gluestick.images.rotation import turned_frame
 from gluestick.types import Wireframe
 from gluestick.wireframe import split_wireframe, stack_wireframes
 
@@ -31,12 +32,16 @@ def make_wireframe(seed: int, *, num_nodes: int, num_lines: int, dim: int = 4) -
         line_mask=torch.ones(1, num_lines, dtype=torch.bool),
         line_junctions=junctions,
         edge_index=edges.reshape(2, -1),
+        views=(turned_frame((64 + seed, 48), angle=90.0 * seed),),
     )
 
 
 def assert_equal(wireframe: Wireframe, other: Wireframe) -> None:
     for field in dataclasses.fields(Wireframe):
         value, expected = getattr(wireframe, field.name), getattr(other, field.name)
+        if field.name == "views":
+            assert value == expected
+            continue
         assert torch.equal(value, expected), field.name
         assert value.dtype == expected.dtype, field.name
 
@@ -57,6 +62,13 @@ def test_round_trip() -> None:
     for wireframe, single in zip(back, singles(), strict=True):
         assert_equal(wireframe, single)
     assert_equal(stack_wireframes(back), batch)
+    assert [view and view.size for view in batch.views] == [
+        None,
+        (48, 65),
+        (66, 48),
+        (48, 67),
+        None,
+    ]
 
 
 def test_padding_is_zero_and_edges_are_shifted() -> None:

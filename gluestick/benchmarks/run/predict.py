@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,24 +15,12 @@ from gluestick.benchmarks.run.store import Configuration, PairWriter
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction
 from gluestick.export.arrays import pair_arrays
 from gluestick.matching.assignment import mutual_matches
+from gluestick.matching.protocols import Matcher
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
 
 Progress = Callable[[Sequence[Pair], str], Iterable[Pair]]
 """Passes the pairs on, one after the other, and shows how far it is under a title."""
-
-
-class Matcher(Protocol):
-    """What is measured: :class:`gluestick.pipeline.PointLineMatcher`, or a peer."""
-
-    @property
-    def device(self) -> torch.device:
-        """What it runs on."""
-
-    def __call__(
-        self, image0: Tensor, image1: Tensor, *, timer: StageTimer
-    ) -> tuple[Wireframe, Wireframe, Matches]:
-        """Match two images [3, H, W]."""
 
 
 def no_progress(pairs: Sequence[Pair], title: str) -> Iterable[Pair]:

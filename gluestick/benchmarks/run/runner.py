@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from gluestick.benchmarks.run.predict import (
-    Matcher,
     Progress,
     no_progress,
     predict,
@@ -16,6 +15,7 @@ from gluestick.benchmarks.run.predict import (
 from gluestick.benchmarks.run.score import Results, read_results, score
 from gluestick.benchmarks.run.summary import Summary, summarize, write_json
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
+from gluestick.matching.protocols import Matcher
 
 PREDICTIONS = "predictions.h5"
 RESULTS = "results.h5"

@@ -68,7 +68,8 @@ def score(
         configuration = dict(stored.configuration)
         _check_settings(benchmark, configuration, predictions)
         configuration["settings"] = asdict(benchmark.config)
-        missing = {pair.name for pair in pairs} - set(stored.names())
+        names = {pair.name for pair in pairs}
+        missing = names - set(stored.names())
         if missing:
             raise ValueError(
                 f"{predictions} lacks {len(missing)} of {len(pairs)} pairs, such as "
@@ -80,6 +81,8 @@ def score(
             PairWriter(unfinished, configuration, replace_other=True) as writer,
             KeptScores(results) as earlier,
         ):
+            if not names.issuperset(writer.names()):  # an earlier run chose other pairs
+                writer.clear()
             scorer = _Scorer(benchmark, stored, predictions, configuration)
             for index, pair in enumerate(progress(pairs, f"{configuration['model']}: scoring")):
                 prediction = stored.read(pair.name)

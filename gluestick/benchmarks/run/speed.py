@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from gluestick.benchmarks.run.hardware import device_name
-from gluestick.benchmarks.run.predict import Matcher, Progress, no_progress
+from gluestick.benchmarks.run.predict import Progress, no_progress
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
+from gluestick.matching.protocols import Matcher
 from gluestick.timing import StageTimer
 
 

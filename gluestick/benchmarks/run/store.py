@@ -77,6 +77,14 @@ class PairWriter:
         """Return the arrays of one pair; see :meth:`PairReader.read`."""
         return _arrays(self._store, name)
 
+    def names(self) -> list[str]:
+        """Return the names of the pairs in alphabetical order."""
+        return _names(self._store)
+
+    def clear(self) -> None:
+        """Remove all pairs."""
+        self._store.clear()
+
 
 class PairReader:
     """Reads the entries of a file, which is opened once.
@@ -116,7 +124,7 @@ class PairReader:
 
     def names(self) -> list[str]:
         """Return the names of the pairs in alphabetical order."""
-        return sorted(unquote(key) for key in self._reader.children(_PAIRS))
+        return _names(self._reader)
 
     def read(self, name: str) -> dict[str, np.ndarray]:
         """Return the arrays of one pair, by paths such as ``points/scores``.
@@ -163,6 +171,10 @@ def _arrays(reader: H5Reader, name: str) -> dict[str, np.ndarray]:
         if arrays.pop("name", None) is None:
             raise ValueError("it has no name")
     return arrays
+
+
+def _names(reader: H5Reader) -> list[str]:
+    return sorted(unquote(key) for key in reader.children(_PAIRS))
 
 
 def _entry(name: str) -> str:

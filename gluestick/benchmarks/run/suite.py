@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gluestick.benchmarks.run.predict import Matcher, Progress, no_progress
+from gluestick.benchmarks.run.predict import Progress, no_progress
 from gluestick.benchmarks.run.runner import Run, run_benchmark, select_pairs
 from gluestick.benchmarks.run.speed import Speed, measure_speed
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.benchmarks.tasks.registry import BenchmarkCard, benchmark_card
+from gluestick.matching.protocols import Matcher
 
 MAIN_BUDGET = 1024
 OTHER_BUDGETS = (512, 2048)

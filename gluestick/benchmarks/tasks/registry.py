@@ -1,18 +1,18 @@
-"""The benchmarks by name."""
+"""The benchmarks by name, each imported where it is first built."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
-from gluestick.benchmarks.tasks.lines3d import Lines3dBenchmark, Lines3dConfig
-from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
-from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
-from gluestick.benchmarks.tasks.protocol import Benchmark
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
-from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
+if TYPE_CHECKING:
+    from gluestick.benchmarks.tasks.protocol import Benchmark
+
+Task: TypeAlias = "tuple[type[Any], Callable[[Path, Any], Benchmark]]"
+"""The class of a benchmark's configuration, and what makes the benchmark from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +22,59 @@ class BenchmarkCard:
     Attributes:
         name: Its name.
         summary: What it measures, and what the data folder needs, in a line.
-        config: The class of its configuration.
-        build: Makes it from the data folder and a configuration.
+        load: Imports it.
         max_num_keypoints: How many keypoints are kept per image unless the user says.
         max_num_lines: How many lines are kept per image unless the user says.
     """
 
     name: str
     summary: str
-    config: type[Any]
-    build: Callable[[Path, Any], Benchmark]
+    load: Callable[[], Task]
     max_num_keypoints: int = 1024
     max_num_lines: int = 250
+
+    @property
+    def config(self) -> type[Any]:
+        """The class of its configuration."""
+        return self.load()[0]
+
+    def build(self, data_dir: Path, config: Any) -> Benchmark:
+        """Make it from the data folder and a configuration."""
+        return self.load()[1](data_dir, config)
+
+
+def _homography() -> Task:
+    from gluestick.benchmarks.tasks.homography import (
+        HomographyBenchmark,
+        HomographyBenchmarkConfig,
+    )
+
+    return HomographyBenchmarkConfig, HomographyBenchmark
+
+
+def _pose() -> Task:
+    from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
+
+    return PoseBenchmarkConfig, PoseBenchmark
+
+
+def _lines3d() -> Task:
+    from gluestick.benchmarks.tasks.lines3d import Lines3dBenchmark, Lines3dConfig
+
+    return Lines3dConfig, Lines3dBenchmark
+
+
+def _localization() -> Task:
+    from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
+
+    return LocalizationConfig, LocalizationBenchmark
+
+
+def _synthetic() -> Task:
+    from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+    from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
+
+    return SyntheticPairsConfig, SyntheticBenchmark
 
 
 _CARDS = (
@@ -41,36 +82,31 @@ _CARDS = (
         name="homography",
         summary="homographies, points and lines; HPatches' layout: v_*/ and i_*/ with 1.*, 2.*, "
         "..., H_1_2, ...",
-        config=HomographyBenchmarkConfig,
-        build=HomographyBenchmark,
+        load=_homography,
     ),
     BenchmarkCard(
         name="pose",
         summary="relative poses; a folder with images and a list of pairs such as "
         "pairs_with_gt.txt, or a folder of such folders",
-        config=PoseBenchmarkConfig,
-        build=PoseBenchmark,
+        load=_pose,
     ),
     BenchmarkCard(
         name="lines3d",
         summary="points and lines under parallax and occlusion; images/, depths/ and a list of "
         "pairs, or scenes of ETH3D",
-        config=Lines3dConfig,
-        build=Lines3dBenchmark,
+        load=_lines3d,
     ),
     BenchmarkCard(
         name="localization",
         summary="absolute poses of queries; images/ with cameras.json and depths/, or with a "
         "COLMAP model, and pairs.txt (query reference)",
-        config=LocalizationConfig,
-        build=LocalizationBenchmark,
+        load=_localization,
     ),
     BenchmarkCard(
         name="synthetic",
         summary="points and lines under random homographies and changes of light; any folder of "
         "photographs",
-        config=SyntheticPairsConfig,
-        build=SyntheticBenchmark,
+        load=_synthetic,
         max_num_keypoints=512,
     ),
 )

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from gluestick.datasets.public_sets import archives
-from gluestick.datasets.public_sets import download as transfer
-
 CHECKSUMS = "SHA256SUMS"
 """The file in the folder that records what was fetched."""
 
@@ -143,6 +140,9 @@ def fetch_dataset(dataset: PublicDataset, folder: Path, *, report: Report = no_r
             what to do.
         OSError: If something cannot be written.
     """
+    from gluestick.datasets.public_sets import archives
+    from gluestick.datasets.public_sets import download as transfer
+
     target = folder / dataset.folder
     if target.is_dir():
         return target

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from kornia.feature import DISK
 from torch import Tensor, nn
 
 from gluestick.features.points.download import DOWNLOAD, fetch_weights
@@ -57,6 +56,8 @@ class Disk(nn.Module):
     """
 
     def __init__(self, config: DiskConfig | None = None) -> None:
+        from kornia.feature import DISK
+
         super().__init__()
         self.config = config or DiskConfig()
         self.network = DISK()
@@ -76,6 +77,8 @@ class Disk(nn.Module):
             ValueError: If the file is missing, damaged or belongs to another network, or the
                 download fails.
         """
+        from kornia.feature import DISK
+
         detector = cls(config)
         if weights == DOWNLOAD:
             state = fetch_weights("DISK", DISK.from_pretrained)

@@ -1,7 +1,6 @@
 """Which candidates become keypoints: masks, non-maximum suppression, the strongest first."""
 
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from gluestick.checks import check_shapes
@@ -97,6 +96,8 @@ def suppress_neighbours(keypoints: Tensor, *, radius: float) -> Tensor:
     Returns:
         [N] bool.
     """
+    from scipy.spatial import cKDTree
+
     keep = torch.ones(len(keypoints), dtype=torch.bool)
     pairs = cKDTree(keypoints.cpu().double().numpy()).query_pairs(radius, output_type="ndarray")
     for stronger, weaker in sorted(pairs.tolist()):

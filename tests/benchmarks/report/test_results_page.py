@@ -12,8 +12,8 @@ from gluestick.benchmarks.run.speed import Speed
 from gluestick.benchmarks.run.suite import ANY_TURN, Job, Outcome, run_job
 from gluestick.benchmarks.run.summary import figure
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark
-from gluestick.peers import load_matcher
-from gluestick.pipeline import PointLineMatcher
+from gluestick.catalog import load_matcher
+from gluestick.matching.protocols import Matcher
 
 PEER = "aliked+lightglue"
 TURN_FIGURES = {
@@ -25,7 +25,7 @@ TURN_FIGURES = {
 }
 
 
-def load(name: str, max_num_keypoints: int, max_num_lines: int) -> PointLineMatcher:
+def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
     return load_matcher(name, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines)
 
 

@@ -162,6 +162,10 @@ def test_the_order_and_the_choice_of_pairs_may_change(
 ) -> None:
     pairs = benchmark_of_scenes.pairs()
     results = predictions.with_name("results.h5")
+    with pytest.raises(KeyboardInterrupt):
+        score(CountingBenchmark(benchmark_of_scenes, stop_at=2), pairs, predictions, results)
+    score(benchmark_of_scenes, pairs[2:], predictions, results)
+    assert len(read_results(results).pairs) == 2
     score(benchmark_of_scenes, pairs, predictions, results)
     counting = CountingBenchmark(benchmark_of_scenes)
     score(counting, pairs[:0:-1], predictions, results)

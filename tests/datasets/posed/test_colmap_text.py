@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colmap_scenes import write_model
 
 from gluestick.datasets.posed.colmap_text import (
     pinhole_camera,
@@ -66,3 +67,26 @@ def test_quaternions_need_a_length() -> None:
     np.testing.assert_allclose(half, np.diag([-1, -1, 1]), atol=1e-12)
     with pytest.raises(ValueError, match="positive length"):
         rotation_from_quaternion(np.zeros(4))
+
+
+def test_equals_the_reader_of_pycolmap(tmp_path: Path) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    model = write_model(tmp_path) / "sparse" / "0"
+    reference = pycolmap.Reconstruction()
+    reference.read_text(str(model))
+    images = read_images_text(model / "images.txt")
+    assert len(images) == len(reference.images) == 3
+    for expected in reference.images.values():
+        image, pose = images[expected.name], expected.cam_from_world()
+        assert image.camera_id == expected.camera_id
+        observed = {point.point3D_id for point in expected.points2D if point.has_point3D()}
+        assert image.point3d_ids == observed
+        np.testing.assert_allclose(image.cam_from_world.R, pose.rotation.matrix(), atol=1e-12)
+        np.testing.assert_allclose(image.cam_from_world.t, pose.translation, atol=1e-12)
+    cameras = read_cameras_text(model / "cameras.txt")
+    assert list(cameras) == list(reference.cameras)
+    for number, expected in reference.cameras.items():
+        camera = cameras[number]
+        assert camera.model == expected.model.name
+        assert camera.image_size == (expected.width, expected.height)
+        np.testing.assert_array_equal(camera.params, expected.params)
