@@ -33,7 +33,7 @@ class LineRows(NamedTuple):
     """Examples for the same-line head.
 
     Attributes:
-        features: [K, 58] float16.
+        features: [K, 57] float16.
         same: [K] bool, the truth.
         overlap: [K] float16 in [0, 1], the true overlap.
         partner: [K] bool, whether both are each other's best partner.
@@ -138,6 +138,7 @@ def mirrored(batch: Batch, matches: PointMatches) -> tuple[Batch, PointMatches]:
         keypoints=flip(wireframe.keypoints, width - 1),
         lines=flip(wireframe.lines, width - 1),
         detected_lines=flip(wireframe.detected_lines, width - 1),
+        side_colors=None if wireframe.side_colors is None else wireframe.side_colors.flip(2),
     )
     none = torch.zeros_like(batch.lines.same)
     lines = batch.lines._replace(same=none)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ import torch
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.same_line import SameLineHead
 from gluestick.pipeline import PointLineMatcher
-from gluestick.pretrained import DEFAULT_MODEL
+from gluestick.pretrained import DEFAULT_MODEL, model_card
 from gluestick.storage.atomic import atomic_path
 from gluestick.storage.parameters import read_parameters
 from gluestick.training.extraction import Extraction, ExtractionConfig, open_stores
@@ -88,8 +88,11 @@ def train(config: TrainConfig, *, say: Say = print) -> bool:
 
 
 def _build_task(config: TrainConfig, say: Say) -> Task:
+    own = model_card(config.model).config
     matcher = PointLineMatcher.from_pretrained(
-        config.model, max_num_keypoints=max(config.data.num_keypoints)
+        config.model,
+        config=replace(own, features=replace(own.features, side_colors=True)),
+        max_num_keypoints=max(config.data.num_keypoints),
     )
     extraction = Extraction(matcher, config.data, config.extraction)
     stores = None

@@ -13,6 +13,7 @@ from gluestick.matching.line_heads.same_line_features import (
     NUM_SAME_LINE_FEATURES,
     same_line_features,
 )
+from gluestick.precision import AtLeastSingle, without_autocast
 from gluestick.types import Wireframe
 
 _HIDDEN = 64
@@ -35,12 +36,13 @@ class ScoredPairs(NamedTuple):
     outputs: Tensor
 
 
-class SameLineHead(nn.Module):
+class SameLineHead(AtLeastSingle):
     """Tells for each pair of lines how likely they are parts of one line, and how much they share.
 
     What is known about a pair (see :mod:`gluestick.matching.line_heads.same_line_features`) goes
     through a small network. A pair is judged by itself: fragments and copies of a line do not
-    compete. Exchanging the images, or the endpoints of a line, changes nothing.
+    compete. Exchanging the images, or the endpoints of a line, changes nothing. All of it is
+    computed in single precision at least.
     """
 
     def __init__(self) -> None:
@@ -79,9 +81,16 @@ class SameLineHead(nn.Module):
             wireframe1: The wireframes of the images 1.
             endpoint_similarity: [B, J0, J1], between their junctions.
             matches: The matches that guide the lines.
+
+        Raises:
+            ValueError: If a wireframe was made without ``side_colors``.
         """
-        pairs, features = same_line_features(wireframe0, wireframe1, endpoint_similarity, matches)
-        return ScoredPairs(pairs, self.score(features))
+        with without_autocast(endpoint_similarity.device):
+            pairs, features = same_line_features(
+                wireframe0, wireframe1, endpoint_similarity, matches
+            )
+            dtype = next(self.parameters()).dtype
+            return ScoredPairs(pairs, self.score(features.to(dtype)))
 
 
 def one_to_one_assignment(

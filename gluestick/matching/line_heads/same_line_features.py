@@ -35,6 +35,7 @@ from gluestick.matching.line_heads.side_appearance import (
     NUM_APPEARANCE_FEATURES,
     appearance_channels,
 )
+from gluestick.precision import at_least_single, without_autocast
 from gluestick.types import Wireframe
 
 NUM_OWN_FEATURES = 26 + NUM_APPEARANCE_FEATURES
@@ -52,7 +53,7 @@ class PairFeatures(NamedTuple):
 
     Attributes:
         pairs: Which pairs, K of them.
-        features: [K, 58], numbers of the order of 1.
+        features: [K, 57], numbers of the order of 1.
     """
 
     pairs: LinePairs
@@ -67,7 +68,7 @@ class _Side(NamedTuple):
     junctions: Tensor
     carried: CarriedLines
     neighbours: Neighbours
-    colors: Tensor | None
+    colors: Tensor
 
     def rows(self, first: int, last: int) -> "_Side":
         """Return some of the lines."""
@@ -77,7 +78,7 @@ class _Side(NamedTuple):
             self.junctions[:, first:last],
             CarriedLines(*(value[:, :, first:last] for value in self.carried)),
             Neighbours(*(value[:, first:last] for value in self.neighbours)),
-            None if self.colors is None else self.colors[:, first:last],
+            self.colors[:, first:last],
         )
 
 
@@ -98,13 +99,17 @@ def same_line_features(
         matches: The matches that guide the lines.
 
     Returns:
-        The pairs and their features.
+        The pairs and their features, in single precision at least.
+
+    Raises:
+        ValueError: If a wireframe was made without ``side_colors``.
     """
+    endpoint_similarity = at_least_single(endpoint_similarity)
     similarity = endpoint_line_scores(
         endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions
     )
     resemblance = resemblance_channels(similarity, wireframe0.line_mask, wireframe1.line_mask)
-    with torch.no_grad(), torch.autocast(similarity.device.type, enabled=False):
+    with torch.no_grad(), without_autocast(similarity.device):
         side0 = _side(wireframe0, matches)
         side1 = _side(wireframe1, matches.swapped())
         geometry = _Geometry(matches, *fit_fundamental_matrix(matches))
@@ -113,7 +118,7 @@ def same_line_features(
     for first in range(0, max(similarity.shape[1], 1), at_once):
         rows = slice(first, first + at_once)
         part = side0.rows(first, first + at_once)
-        with torch.no_grad(), torch.autocast(similarity.device.type, enabled=False):
+        with torch.no_grad(), without_autocast(similarity.device):
             forth = compare_segments(part.carried.lines, side1.lines[:, None])
             back = compare_segments(side1.carried.lines, part.lines[:, None])
             chosen = candidate_mask(
@@ -149,6 +154,11 @@ class _Geometry(NamedTuple):
 
 
 def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
+    if wireframe.side_colors is None:
+        raise ValueError(
+            "the line head same_line needs the colours beside the lines, and the wireframe has "
+            "none: extract it with features.side_colors=true, as the models with this head do"
+        )
     lines = in_units(wireframe.detected_lines, wireframe)
     return _Side(
         lines,
@@ -156,7 +166,7 @@ def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
         wireframe.line_junctions,
         carry_lines(lines, matches),
         find_neighbours(lines, matches),
-        wireframe.side_colors,
+        at_least_single(wireframe.side_colors),
     )
 
 
@@ -205,11 +215,7 @@ def _epipolar(side0: _Side, side1: _Side, pairs: LinePairs, geometry: _Geometry)
 
 
 def _appearance(side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor) -> list[Tensor]:
-    return appearance_channels(
-        None if side0.colors is None else pairs.of0(side0.colors),
-        None if side1.colors is None else pairs.of1(side1.colors),
-        direction,
-    )
+    return appearance_channels(pairs.of0(side0.colors), pairs.of1(side1.colors), direction)
 
 
 def _shapes(side0: _Side, side1: _Side, pairs: LinePairs) -> list[Tensor]:

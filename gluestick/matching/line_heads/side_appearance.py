@@ -3,35 +3,29 @@
 import torch
 from torch import Tensor
 
-NUM_APPEARANCE_FEATURES = 6
+NUM_APPEARANCE_FEATURES = 5
 _TINY = 1e-6
 
 
-def appearance_channels(
-    colors0: Tensor | None, colors1: Tensor | None, same_direction: Tensor
-) -> list[Tensor]:
+def appearance_channels(colors0: Tensor, colors1: Tensor, same_direction: Tensor) -> list[Tensor]:
     """Compare the colours on both sides of pairs of segments.
 
     Args:
-        colors0: [K, 2, C], on the left and on the right of the segments of image 0, or None.
-        colors1: [K, 2, C], of image 1, or None.
+        colors0: [K, 2, C], on the left and on the right of the segments of image 0.
+        colors1: [K, 2, C], of image 1.
         same_direction: [K], 1 where both segments run the same way, -1 where they do not, so
             that left and right change places.
 
     Returns:
-        Six numbers [K]: 1 where colours are known; how far the steps from the left to the right
-        agree, from -1 to 1; the distance between the colours of the side that looks more alike
-        in both images, and that of the other; the smaller step, and how different the steps are
-        in size. All are 0 where no colours are known.
+        Five numbers [K]: how far the steps from the left to the right agree, from -1 to 1; the
+        distance between the colours of the side that looks more alike in both images, and that
+        of the other; the smaller step, and how different the steps are in size.
     """
-    if colors0 is None or colors1 is None:
-        return [torch.zeros_like(same_direction)] * NUM_APPEARANCE_FEATURES
     colors1 = torch.where((same_direction > 0)[:, None, None], colors1, colors1.flip(1))
     step0, step1 = colors0[:, 0] - colors0[:, 1], colors1[:, 0] - colors1[:, 1]
     size0, size1 = step0.norm(dim=-1), step1.norm(dim=-1)
     apart = (colors0 - colors1).abs().mean(-1)  # [K, 2]
     return [
-        torch.ones_like(same_direction),
         (step0 * step1).sum(-1) / (size0 * size1).clamp(min=_TINY),
         apart.amin(1).log1p(),
         apart.amax(1).log1p(),

@@ -109,14 +109,30 @@ def test_a_batch_gives_what_its_pairs_give() -> None:
 
 @pytest.mark.parametrize(("lines0", "lines1"), [(0, 0), (0, 4), (4, 0), (1, 1)])
 def test_few_lines(lines0: int, lines1: int) -> None:
-    wireframe0 = make_wireframe(10, 2 * lines0, lines0)
-    wireframe1 = make_wireframe(10, 2 * lines1, lines1, seed=1)
+    wireframe0 = with_colors(make_wireframe(10, 2 * lines0, lines0), seed=0)
+    wireframe1 = with_colors(make_wireframe(10, 2 * lines1, lines1, seed=1), seed=1)
     matches = carried_matches(wireframe0, wireframe1)
     similarity = torch.zeros(1, 2 * lines0, 2 * lines1)
     scored = SameLineHead().score_pairs(wireframe0, wireframe1, similarity, matches)
     assignment = one_to_one_assignment(scored, wireframe0, wireframe1)
     assert assignment.shape == (1, lines0 + 1, lines1 + 1)
     assert not assignment.isnan().any()
+
+
+def test_wireframes_without_colors_are_refused() -> None:
+    wireframe0, wireframe1, similarity, matches = scene()
+    bare = replace(wireframe1, side_colors=None)
+    with pytest.raises(ValueError, match=r"features\.side_colors=true"):
+        SameLineHead().score_pairs(wireframe0, bare, similarity, matches)
+
+
+def test_the_head_stays_in_single_precision() -> None:
+    wireframe0, wireframe1, similarity, matches = scene()
+    head = SameLineHead()
+    expected = head.score_pairs(wireframe0, wireframe1, similarity, matches).outputs
+    with torch.autocast("cpu", torch.bfloat16):
+        found = head.half().score_pairs(wireframe0, wireframe1, similarity, matches).outputs
+    assert torch.equal(found, expected)
 
 
 def test_without_any_match_of_points_nothing_is_nan() -> None:
