@@ -44,7 +44,12 @@ _OPTIONAL = {
     "line_scores": "L",
     "line_junctions": "L 2",
 }
-_ATTRIBUTES = {"num_junctions": np.int64, "view": np.float64, "view_size": np.int64}
+_ATTRIBUTES = {
+    "num_junctions": np.int64,
+    "view": np.float64,
+    "view_size": np.int64,
+    "resize_scale": np.float64,
+}
 _VIEW = {"view": "2 3", "view_size": "2"}
 
 
@@ -209,7 +214,7 @@ def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
     Returns:
         The datasets listed at the top of this module by name, integers as int64 and the rest
         as float32; the attributes ``uncertainty`` and ``num_junctions`` as [] arrays, and
-        ``view`` and ``view_size``. What the file does not hold (the lines, in files of hloc) is
+        ``view``, ``view_size`` and ``resize_scale``. What the file does not hold (the lines, in files of hloc) is
         left out.
 
     Raises:

@@ -205,7 +205,7 @@ class FeatureExtractor(nn.Module):
                 found = self._lines(view.turned(nearest_quarter_turn(turn)))
             else:
                 found = _inside(own_lines, image)
-        return _single(image, points, found, turn=turn)
+        return _single(image, points, found, turn=turn, scale=view.length_scale)
 
     def view(
         self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
@@ -290,7 +290,9 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Features:
+def _single(
+    image: Tensor, points: Points, lines: Lines, *, turn: float, scale: float
+) -> Features:
     device = points.keypoints.device
     whole = torch.zeros(0, dtype=torch.int64, device=device)
     height, width = image.shape[1:]
@@ -309,4 +311,5 @@ def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Feat
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
         views=(turned_frame((width, height), angle=turn),),
+        scales=(scale,),
     )

@@ -1,5 +1,6 @@
 """How a detector sees an image: resized, masked and turned."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,11 +20,13 @@ class ViewMap:
     Attributes:
         scale: [2], (x, y), the size of the resized image over that of the original.
         resized_size: (width, height) px of the resized image before it was turned.
+        length_scale: The geometric mean of ``scale``, which lengths are multiplied by.
         turn: How far it was turned, degrees from the x towards the y axis.
     """
 
     scale: Tensor
     resized_size: tuple[int, int]
+    length_scale: float = 1.0
     turn: float = 0.0
 
     def to_original(self, points: Tensor) -> Tensor:
@@ -115,7 +118,13 @@ def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) ->
     if mask is not None:
         mask = resize_mask(mask.to(image.device, torch.bool), config=resize)
     height, width = resized.shape[1:]
-    return View(image=resized, mask=mask, scale=scale, resized_size=(width, height))
+    return View(
+        image=resized,
+        mask=mask,
+        scale=scale,
+        resized_size=(width, height),
+        length_scale=math.sqrt(height * width / (image.shape[1] * image.shape[2])),
+    )
 
 
 def check_image(image: Tensor, mask: Tensor | None, *, owner: str) -> None:
