@@ -12,7 +12,7 @@ from gluestick.features.collate import stack_features
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
-from gluestick.images import ResizeConfig
+from gluestick.images import ContrastConfig, ResizeConfig
 from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
 from gluestick.precision import keeping_type, without_autocast
@@ -32,11 +32,13 @@ class FeatureExtractorConfig:
         lines: The line detector.
         resize: How images are resized before anything is detected. Radii and lengths of the
             detectors count in pixels of the resized image.
+        contrast: Which images are stretched before they are resized.
     """
 
     points: PointDetectorConfig = field(default_factory=PointDetectorConfig)
     lines: LineDetectorConfig = field(default_factory=LineDetectorConfig)
     resize: ResizeConfig = field(default_factory=ResizeConfig)
+    contrast: ContrastConfig = field(default_factory=ContrastConfig)
 
 
 class FeatureExtractor(nn.Module):
@@ -223,7 +225,12 @@ class FeatureExtractor(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        return upright_view(image.to(self.device), mask, resize=resize or self.config.resize)
+        return upright_view(
+            image.to(self.device),
+            mask,
+            resize=resize or self.config.resize,
+            contrast=self.config.contrast,
+        )
 
     @torch.no_grad()
     def points_in(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
@@ -290,9 +297,7 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(
-    image: Tensor, points: Points, lines: Lines, *, turn: float, scale: float
-) -> Features:
+def _single(image: Tensor, points: Points, lines: Lines, *, turn: float, scale: float) -> Features:
     device = points.keypoints.device
     whole = torch.zeros(0, dtype=torch.int64, device=device)
     height, width = image.shape[1:]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gluestick.checks import check_shapes
 from gluestick.geometry.pixels import from_resized, to_resized
+from gluestick.images.contrast import ContrastConfig, stretch_contrast
 from gluestick.images.resize import ResizeConfig, resize_image, resize_mask
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.types import DescriptorSampler
@@ -99,13 +100,20 @@ class View(ViewMap):
         return ViewSampler(view=view, describe=describe)
 
 
-def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) -> View:
-    """Resize an image and its mask.
+def upright_view(
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    resize: ResizeConfig,
+    contrast: ContrastConfig | None = None,
+) -> View:
+    """Stretch the contrast of an image, and resize it and its mask.
 
     Args:
         image: [3, H, W] float32 in [0, 1], RGB.
         mask: [H, W] bool, or None.
-        resize: The rule.
+        resize: The rule for its size.
+        contrast: The rule for its contrast; None to take the image as it is.
 
     Returns:
         The view, which is not turned, on the device of ``image``.
@@ -114,6 +122,8 @@ def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) ->
         ShapeError: If the image or the mask has another shape.
     """
     check_image(image, mask, owner="FeatureExtractor")
+    if contrast is not None:
+        image = stretch_contrast(image, config=contrast)
     resized, scale = resize_image(image, config=resize)
     if mask is not None:
         mask = resize_mask(mask.to(image.device, torch.bool), config=resize)

@@ -112,9 +112,7 @@ def _connect(
         line_scores = line_scores / (line_scores.max() + line_scores.dtype.type(_SCORE_EPSILON))
     endpoints = detected.reshape(-1, 2)
     if config.merge:
-        junctions, line_junctions = merge_endpoints(
-            detected, radius=config.junction_radius / scale
-        )
+        junctions, line_junctions = merge_endpoints(detected, radius=config.junction_radius / scale)
     else:
         junctions, line_junctions = endpoints, np.arange(len(endpoints)).reshape(-1, 2)
     kept = image["keypoint_mask"]

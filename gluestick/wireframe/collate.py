@@ -110,6 +110,12 @@ def _split_one(
         values |= {name: getattr(wireframe, name)[image, :line_count] for name in _LINE_FIELDS}
         values |= {name: getattr(wireframe, name)[image] for name in _IMAGE_FIELDS}
         edge_index, edges = edges.tensor_split((edge_count,), dim=1)
-        seen = {"views": wireframe.views[image], "scales": wireframe.scales[image]}
-        singles.append(Wireframe(**values, edge_index=edge_index, **seen))
+        singles.append(
+            Wireframe(
+                **values,
+                edge_index=edge_index,
+                views=wireframe.views[image],
+                scales=wireframe.scales[image],
+            )
+        )
     return singles
