@@ -12,6 +12,7 @@ from gluestick.features.collate import stack_features
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
+from gluestick.features.tiles import TileConfig, detect_in_tiles
 from gluestick.images import ContrastConfig, ResizeConfig
 from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
@@ -33,12 +34,15 @@ class FeatureExtractorConfig:
         resize: How images are resized before anything is detected. Radii and lengths of the
             detectors count in pixels of the resized image.
         contrast: Which images are stretched before they are resized.
+        tiles: Whether keypoints are detected in tiles of what the resizing gives, for large
+            images that are to keep their size.
     """
 
     points: PointDetectorConfig = field(default_factory=PointDetectorConfig)
     lines: LineDetectorConfig = field(default_factory=LineDetectorConfig)
     resize: ResizeConfig = field(default_factory=ResizeConfig)
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
+    tiles: TileConfig = field(default_factory=TileConfig)
 
 
 class FeatureExtractor(nn.Module):
@@ -244,9 +248,19 @@ class FeatureExtractor(nn.Module):
             The keypoints in px of the original image, strongest first.
         """
         with without_autocast(view.image.device):
-            points = self.point_detector.detect(
-                view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
-            )
+            if self.config.tiles.divides(view.image):
+                limit = self.config.points.max_num_keypoints
+                points = detect_in_tiles(
+                    self.point_detector,
+                    view.image,
+                    mask=view.mask,
+                    max_num_keypoints=limit if max_num_keypoints is None else max_num_keypoints,
+                    config=self.config.tiles,
+                )
+            else:
+                points = self.point_detector.detect(
+                    view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
+                )
         return Points(
             keypoints=view.to_original(points.keypoints),
             scores=points.scores,

@@ -94,7 +94,7 @@ class View(ViewMap):
     def describe_originals(self, describe: DescriptorSampler) -> DescriptorSampler:
         """Make a sampler for the view take positions in the original image.
 
-        The result keeps neither the image nor the mask alive.
+        The result keeps neither the image nor the mask alive, unless ``describe`` does.
         """
         view = ViewMap(scale=self.scale, resized_size=self.resized_size, turn=self.turn)
         return ViewSampler(view=view, describe=describe)
