@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from gluestick.cli.errors import one_line_errors
-from gluestick.config import load_config
 
 
 @one_line_errors
@@ -22,6 +21,7 @@ def train(
 
     Example: gluestick train configs/train/cpu.yaml data.photographs=PHOTOS cache=output/cache
     """
+    from gluestick.config import load_config
     from gluestick.training.run import TrainConfig
     from gluestick.training.run import train as run
 

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from matching.wireframes import matching_pair
+from matching.wireframes import matching_pair, with_colors
 
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, in_units
+from gluestick.matching.line_heads.same_line_features import NUM_SAME_LINE_FEATURES
 from gluestick.supervision.same_lines import SameLines, best_partners
 from gluestick.training.batches import Batch
 from gluestick.training.rows import (
@@ -21,6 +22,7 @@ from gluestick.training.rows import (
 
 def make_batch(seed: int = 0) -> tuple[Batch, NodeAssignment, PointMatches]:
     wireframe0, wireframe1 = matching_pair(60, 24, 12, seed=seed)
+    wireframe0, wireframe1 = with_colors(wireframe0, seed=1), with_colors(wireframe1, seed=2)
     apart = 0.98 * wireframe0.lines[0][:, None] + 3 - wireframe1.lines[0][None]
     same = (apart.abs().sum((2, 3)) < 1e-2)[None]
     lines = SameLines(same, same.float(), torch.ones_like(same))
@@ -36,7 +38,7 @@ def make_batch(seed: int = 0) -> tuple[Batch, NodeAssignment, PointMatches]:
 def test_rows_of_a_batch() -> None:
     batch, nodes, matches = make_batch()
     rows = describe_rows(batch, nodes, matches=matches, keep_negatives=1.0)
-    assert rows.features.shape[1] == 58
+    assert rows.features.shape[1] == NUM_SAME_LINE_FEATURES
     assert rows.same.sum() == 12
     assert torch.equal(rows.same, rows.partner)
     assert (rows.weight == 1).all()
@@ -61,6 +63,9 @@ def test_in_a_mirror_no_line_is_the_same() -> None:
     flipped, moved = mirrored(batch, matches)
     rows = describe_rows(flipped, nodes, matches=moved, keep_negatives=1.0)
     assert not rows.same.any()
+    assert torch.equal(
+        flipped.wireframe1.side_colors[:, :, 0], batch.wireframe1.side_colors[:, :, 1]
+    )
     width = 640
     torch.testing.assert_close(
         flipped.wireframe1.keypoints[..., 0], width - 1 - batch.wireframe1.keypoints[..., 0]

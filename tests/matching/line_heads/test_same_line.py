@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from matching.wireframes import make_wireframe, matching_pair
+from matching.wireframes import make_wireframe, matching_pair, with_colors
 from torch import Tensor
 
 from gluestick.matching.assignment import mutual_matches
@@ -28,12 +28,6 @@ def carried_matches(wireframe0: Wireframe, wireframe1: Wireframe, *, noise: floa
     positions0 = in_units(wireframe0.keypoints, wireframe0)
     moved = 0.98 * positions0 + 3 + noise * torch.randn_like(positions0)
     return PointMatches(positions0, moved, torch.rand(positions0.shape[:2]) * 0.8 + 0.2)
-
-
-def with_colors(wireframe: Wireframe, *, seed: int) -> Wireframe:
-    generator = torch.Generator().manual_seed(seed)
-    shape = (*wireframe.line_mask.shape, 2, 9)
-    return replace(wireframe, side_colors=torch.randn(shape, generator=generator))
 
 
 def scene(seed: int = 0) -> tuple[Wireframe, Wireframe, Tensor, PointMatches]:
