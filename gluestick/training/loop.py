@@ -30,7 +30,6 @@ class LoopConfig:
         steps: How many steps there are.
         precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed".
         accelerator: Lightning Fabric's: "auto", "cpu" or "cuda".
-        devices: How many processes train together, on as many GPUs where there are any.
         validate_every: Steps between validations.
         save_every: Steps between states on disk.
         log_every: Steps between lines of figures.
@@ -44,7 +43,6 @@ class LoopConfig:
     steps: int = 1000
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     accelerator: str = "auto"
-    devices: int = 1
     validate_every: int = 500
     save_every: int = 500
     log_every: int = 50
@@ -54,7 +52,7 @@ class LoopConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "devices", "validate_every", "save_every", "log_every", "keep"):
+        for name in ("steps", "validate_every", "save_every", "log_every", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs to be at least 1, found {getattr(self, name)}")
 
@@ -213,4 +211,4 @@ def _fabric(loop: LoopConfig) -> Any:
         raise ImportError(
             "training needs Lightning Fabric: pip install 'gluestick-matching[train]'"
         ) from error
-    return Fabric(accelerator=loop.accelerator, devices=loop.devices, precision=loop.precision)
+    return Fabric(accelerator=loop.accelerator, devices=1, precision=loop.precision)
