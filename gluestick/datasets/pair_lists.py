@@ -21,6 +21,7 @@ NamePair = tuple[str, str]
 
 _WORD = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')(?=\s|$)|(\S+)""")
 _IMAGE_NAME = rf"\S(?:.*?\S)?(?:{'|'.join(re.escape(suffix) for suffix in SUFFIXES)})(?=\s|$)"
+_SCORES = re.compile(r"(?:\s+[-+]?[0-9.]+(?:e[-+]?[0-9]+)?)*", re.IGNORECASE)
 _ONE_IMAGE_NAME = re.compile(_IMAGE_NAME, re.IGNORECASE)
 _TWO_IMAGE_NAMES = re.compile(rf"({_IMAGE_NAME})\s+({_IMAGE_NAME})", re.IGNORECASE)
 
@@ -143,16 +144,18 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 def _two_names(line: str, known: frozenset[str]) -> NamePair:
     """Return the two names in a line, which known names tell best, then tabs, then suffixes."""
     ways = _between_known_names(line, known)
-    whole = [(first, second) for first, second, rest in ways if not rest]
+    whole = [(first, second) for first, second, rest in ways if _SCORES.fullmatch(rest)]
     if len(ways) > 1 and len(whole) != 1:
         raise ValueError(f"{line!r} can be read in several ways: separate the names by a tab")
     if ways:
         return whole[0] if whole else ways[0][:2]
+    words = [match[0] for match in _WORD.finditer(line)]
+    if any("\t" in word for word in words[:2]):  # within quotes
+        line = line.replace("\t", " ")
     fields = [field.strip() for field in line.split("\t") if field.strip()]
     if len(fields) >= 2:
         scored = None if _is_image(fields[1]) else _ONE_IMAGE_NAME.match(fields[1])
         return _unquoted(fields[0]), scored[0] if scored else _unquoted(fields[1])
-    words = [match[0] for match in _WORD.finditer(line)]
     if len(words) < 2:
         raise ValueError(f"needs lines of two names, image 0 and image 1, found {line!r}")
     first, second = map(_unquoted, words[:2])
