@@ -34,7 +34,7 @@ Rotation = Annotated[
     typer.Option(help="Find how far the images are turned: auto, exhaustive or none."),
 ]
 Config = Annotated[Path | None, typer.Option(help="A YAML file, such as configs/match/fast.yaml.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 FeatureOverrides = Annotated[
     list[str] | None, typer.Argument(help="Further settings, such as resize.side=short.")
 ]
