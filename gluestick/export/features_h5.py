@@ -68,6 +68,7 @@ class FeaturesWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
         self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "FeaturesWriter":

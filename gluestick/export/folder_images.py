@@ -3,12 +3,22 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from gluestick.storage.fingerprints import file_fingerprint
 
 NamePair = tuple[str, str]
 """The names of image 0 and of image 1."""
+
+Item = TypeVar("Item")
+
+Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+"""Passes items on, one after the other, and shows how far it is under a title."""
+
+
+def no_progress(items: Sequence[Item], title: str) -> Iterable[Item]:
+    """Pass the items on and show nothing."""
+    return items
 
 
 @dataclass(kw_only=True)
@@ -80,7 +90,7 @@ def checked_pairs(
     pairs: Sequence[NamePair],
     skipped: Skipped,
     *,
-    progress: Callable[[Sequence[Any], str], Iterable[Any]],
+    progress: Progress = no_progress,
 ) -> Wanted:
     """Return what can be exported of some pairs.
 

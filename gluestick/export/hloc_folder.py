@@ -6,19 +6,26 @@ as EXIF says, and then so that all agree. Each is detected once, in one view, in
 with all others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import Tensor
 
 from gluestick.export.arrays import wireframe_arrays, wireframe_from_arrays
 from gluestick.export.features_h5 import FeaturesWriter
-from gluestick.export.folder_images import NamePair, Skipped, checked_pairs
+from gluestick.export.folder_checks import check_features, check_matches
+from gluestick.export.folder_images import (
+    NamePair,
+    Progress,
+    Skipped,
+    checked_pairs,
+    no_progress,
+)
 from gluestick.export.matches_h5 import MatchesWriter
-from gluestick.export.origins import differences, feature_settings, matching_settings
+from gluestick.export.origins import feature_settings, matching_settings
 from gluestick.export.stored_frame import in_stored_frame
 from gluestick.images.load import load_image, load_oriented_image
 from gluestick.pipeline import PointLineMatcher
@@ -28,13 +35,6 @@ from gluestick.viewpoint.folder_turns import Search, estimate_folder_turns
 from gluestick.viewpoint.turn_search import search_turn
 
 WIREFRAMES_IN_MEMORY = 100
-
-Item = TypeVar("Item")
-
-Progress = Callable[[Sequence[Any], str], Iterable[Any]]
-"""Passes items on, one after the other, and shows how far it is under a title."""
-
-_REMEDY = "choose another output folder, or remove the file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +58,6 @@ class HlocFolder:
     num_new_pairs: int
     num_skipped_pairs: int
     skipped: Skipped
-
-
-def no_progress(items: Sequence[Item], title: str) -> Iterable[Item]:
-    """Pass the items on and show nothing."""
-    return items
 
 
 def export_hloc_folder(
@@ -109,11 +104,13 @@ def export_hloc_folder(
     folder = _Folder(matcher, image_dir, features, matches, wanted.images, skipped, progress)
     paths = output / "features.h5", output / "matches.h5"
     with FeaturesWriter(paths[0]) as stored, MatchesWriter(paths[1]) as matched:
-        folder.check_features(stored, paths[0])
-        folder.check_matches(stored, matched, paths[1], wanted.pairs)
+        check_features(stored, wanted.images, features)
+        missing = {name for name in wanted.images if name not in stored}
+        check_matches(stored, matched, wanted.pairs, matches, progress=progress)
         folder.extract_missing(stored, wanted.pairs)
         left = skipped.left(wanted.pairs)
-        folder.check_matches(stored, matched, paths[1], left)
+        new = [pair for pair in left if missing & set(pair)]
+        check_matches(stored, matched, new, matches, progress=progress)
         num_new = folder.match_missing(stored, matched, left)
     return HlocFolder(
         features=paths[0],
@@ -137,51 +134,6 @@ class _Folder:
     images: Mapping[str, str]  # the fingerprints of the files by name
     skipped: Skipped
     progress: Progress
-
-    def check_features(self, stored: FeaturesWriter, path: Path) -> None:
-        """Check that everything in the file comes from these images and settings."""
-        for name in stored.names():
-            origin = stored.origin(name)
-            if not origin:
-                raise ValueError(
-                    f"{path} has features of {name} that do not say where they come from: {_REMEDY}"
-                )
-            differ = differences(origin["settings"], self.feature_settings)
-            if differ:
-                raise ValueError(f"{path} has features of another run ({differ}): {_REMEDY}")
-            if self.images.get(name, origin["image"]) != origin["image"]:
-                raise ValueError(
-                    f"{path} has features of another image {name} than the one in "
-                    f"{self.image_dir}: {_REMEDY}"
-                )
-
-    def check_matches(
-        self,
-        stored: FeaturesWriter,
-        matched: MatchesWriter,
-        path: Path,
-        pairs: Sequence[NamePair],
-    ) -> None:
-        """Check that the matches in the file are those of the features, as far as both exist."""
-        known = {name: stored.origin(name).get("features") for name in self.images}
-        for pair in pairs:
-            if pair not in matched:
-                continue
-            origin = matched.origin(*pair)
-            if not origin:
-                raise ValueError(
-                    f"{path} has matches of {' and '.join(pair)} that do not say where they come "
-                    f"from: {_REMEDY}"
-                )
-            differ = differences(origin["settings"], self.matching_settings)
-            if differ:
-                raise ValueError(f"{path} has matches of another run ({differ}): {_REMEDY}")
-            for name in pair:
-                if known[name] and origin["features"].get(name) != known[name]:
-                    raise ValueError(
-                        f"{path} has matches of other features of {name} than those in the "
-                        f"feature file: {_REMEDY}"
-                    )
 
     def extract_missing(self, stored: FeaturesWriter, pairs: Sequence[NamePair]) -> None:
         """Extract the images that the file lacks."""
@@ -216,7 +168,9 @@ class _Folder:
         names = list(self.images)
         indices = {name: index for index, name in enumerate(names)}
         known = {
-            indices[name]: float(stored.origin(name)["turn"]) for name in names if name in stored
+            indices[name]: float(stored.origin(name).get("turn", 0.0))
+            for name in names
+            if name in stored
         }
 
         def image(name: str) -> Tensor | None:
@@ -258,7 +212,7 @@ class _Folder:
         @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
         def wireframe(name: str) -> tuple[Wireframe, str]:
             own = wireframe_from_arrays(stored.read(name)).to(self.matcher.device)
-            return own, str(stored.origin(name)["features"])
+            return own, str(stored.origin(name).get("features"))
 
         missing = [pair for pair in pairs if pair not in matched]
         for name0, name1 in self.progress(missing, "Matches"):

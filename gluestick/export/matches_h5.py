@@ -65,6 +65,7 @@ class MatchesWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
         self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "MatchesWriter":

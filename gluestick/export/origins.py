@@ -102,7 +102,7 @@ def differences(found: Mapping[str, Any], needed: Mapping[str, Any]) -> str:
 
 
 def read_origin(reader: H5Reader, name: str) -> dict[str, Any]:
-    """Return what an entry of a file says it comes from, empty if it does not say.
+    """Return what an entry of a file says it comes from, empty if it does not name settings.
 
     Raises:
         ValueError: If the file is damaged.
@@ -110,7 +110,9 @@ def read_origin(reader: H5Reader, name: str) -> dict[str, Any]:
     if not reader.contains(name):
         return {}
     with reader.entry(name, keys=()) as entry:
-        return dict(json.loads(entry.attributes.get(ORIGIN, "{}")))
+        found = json.loads(entry.attributes.get(ORIGIN, "{}"))
+    told = isinstance(found, dict) and isinstance(found.get("settings"), dict)
+    return found if told else {}
 
 
 def _flat(values: Mapping[str, Any], *, within: str = "") -> dict[str, Any]:
