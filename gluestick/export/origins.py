@@ -92,8 +92,9 @@ def differences(found: Mapping[str, Any], needed: Mapping[str, Any]) -> str:
         A part of a sentence, empty if they are the same.
     """
     keys = [key for key in {**needed, **found} if found.get(key) != needed.get(key)]
-    if "matching" in keys and len(keys) > 1:  # it sums up the others
-        keys.remove("matching")
+    # What only one of them has follows from another setting, and "matching" sums up the others.
+    direct = [key for key in keys if key in found and key in needed]
+    keys = [key for key in direct if key != "matching"] or direct or keys
     parts = [f"{key} was {found.get(key)!r} and is now {needed.get(key)!r}" for key in keys]
     if len(parts) > _MOST_DIFFERENCES:
         more = len(parts) - _MOST_DIFFERENCES

@@ -46,7 +46,8 @@ def in_stored_frame(wireframe: Wireframe, *, orientation: int) -> Wireframe:
     """Move the features of an upright image to the pixels that its file stores.
 
     Args:
-        wireframe: The features of one image, a batch of one, in px of the upright image.
+        wireframe: The features of one image, a batch of one, in px of the upright image, found
+            in it as it is or turned by a multiple of 90 degrees.
         orientation: The EXIF orientation that was undone, 1 to 8; see
             :func:`gluestick.images.load.load_oriented_image`.
 

@@ -31,7 +31,7 @@ def test_pixels_lie_where_the_frame_says(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("turn", [0.0, 90.0, 180.0, -90.0, 30.0])
+@pytest.mark.parametrize("turn", [0.0, 90.0, 180.0, -90.0])
 def test_features_match_in_the_view_in_which_they_were_found(
     wireframe_factory: Callable, orientation: int, turn: float
 ) -> None:
