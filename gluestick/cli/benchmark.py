@@ -35,7 +35,10 @@ app = typer.Typer(
 Peers = Annotated[
     str, typer.Option(help="More models or peers, separated by commas, or all for every peer.")
 ]
-NumPairs = Annotated[int | None, typer.Option(help="Take this many pairs, evenly spread.")]
+NumPairs = Annotated[
+    int | None,
+    typer.Option(help="Take this many pairs, in localization queries, evenly spread."),
+]
 Settings = Annotated[
     list[str] | None, typer.Argument(help="Settings of the benchmark, such as holdout=true.")
 ]
