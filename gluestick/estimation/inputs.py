@@ -1,6 +1,7 @@
 """Checking and converting what the estimators are given."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from gluestick.types import Camera
 
 ArrayLike = np.ndarray | Tensor
 """A numpy array or a torch tensor, on any device and with or without gradients."""
+
+CameraLike = Camera | ArrayLike
+"""A camera, or its calibration matrix K [3, 3] in px."""
 
 
 def as_arrays(owner: str, values: dict[str, Any], specs: dict[str, str]) -> list[np.ndarray]:
@@ -55,6 +59,25 @@ def check_options(
         raise ValueError(f"{owner} needs a confidence between 0 and 1, found {confidence}")
     if not hasattr(seed, "__index__") or operator.index(seed) < 0:
         raise ValueError(f"{owner} needs a whole number from 0 on as seed, found {seed}")
+
+
+def check_choice(owner: str, name: str, value: str, choices: Sequence[str]) -> None:
+    """Check an option that is one of several names.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{owner} needs a {name} among {', '.join(choices)}, found {value!r}")
+
+
+def as_camera(camera: CameraLike) -> Camera:
+    """Return a camera with a float64 array as K.
+
+    Raises:
+        ValueError: If K is not [3, 3].
+    """
+    return Camera(K=_as_array(camera.K if isinstance(camera, Camera) else camera))
 
 
 def poselib_camera(owner: str, camera: Camera) -> dict[str, Any]:

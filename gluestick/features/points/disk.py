@@ -17,6 +17,7 @@ from gluestick.features.points.selection import (
     check_detector_options,
     strongest,
 )
+from gluestick.precision import never_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 
@@ -88,6 +89,7 @@ class Disk(nn.Module):
         return detector
 
     @torch.no_grad()
+    @never_autocast
     def detect(
         self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
     ) -> Points:
