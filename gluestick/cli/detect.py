@@ -27,6 +27,7 @@ def detect(
     detection_threshold: options.DetectionThreshold = None,
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
+    tiles: options.Tiles = None,
     mask: Annotated[Path | None, typer.Option(help="Detect only where it is not 0.")] = None,
     device: options.Device = "auto",
 ) -> None:
@@ -53,6 +54,7 @@ def detect(
         detection_threshold=detection_threshold,
         nms_radius=nms_radius,
         resize=resize,
+        tiles=tiles,
     )
     config = load_config(None, [*named, *(overrides or ())], defaults=FeatureExtractorConfig())
     if detector_weights is not None:

@@ -47,6 +47,7 @@ def match(
     detection_threshold: options.DetectionThreshold = None,
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
+    tiles: options.Tiles = None,
     mask0: Annotated[Path | None, typer.Option(help="Match only where it is not 0.")] = None,
     mask1: Annotated[Path | None, typer.Option(help="The same for the second image.")] = None,
     lines0: Annotated[Path | None, typer.Option(help="Your own lines, .npy [L,2,2] px.")] = None,
@@ -77,6 +78,7 @@ def match(
         detection_threshold=detection_threshold,
         nms_radius=nms_radius,
         resize=resize,
+        tiles=tiles,
     )
     settings = options.match_config(
         config,

@@ -29,6 +29,13 @@ NmsRadius = Annotated[int | None, typer.Option(help="Least distance between keyp
 Resize = Annotated[
     int | None, typer.Option(help="Detect at this long side, px; 0 for the original size.")
 ]
+Tiles = Annotated[
+    int | None,
+    typer.Option(
+        help="Detect keypoints in tiles of this side, px, at the original size unless --resize "
+        "says otherwise."
+    ),
+]
 Rotation = Annotated[
     str | None,
     typer.Option(help="Find how far the images are turned: auto, exhaustive or none."),
@@ -54,8 +61,11 @@ def feature_overrides(
     detection_threshold: float | None = None,
     nms_radius: int | None = None,
     resize: int | None = None,
+    tiles: int | None = None,
 ) -> list[str]:
     """Return the overrides of a feature extractor that the given options stand for."""
+    if tiles is not None and resize is None:
+        resize = 0
     values = {
         "points.name": detector,
         "lines.name": line_detector,
@@ -65,6 +75,7 @@ def feature_overrides(
         "points.detection_threshold": detection_threshold,
         "points.nms_radius": nms_radius,
         "resize.size": "null" if resize == 0 else resize,
+        "tiles.size": tiles,
     }
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 

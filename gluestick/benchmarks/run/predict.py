@@ -141,7 +141,8 @@ def prediction_arrays(
         junctions where they are reported apart, ``lines0`` [L0, 2, 2] px, ``line_scores0``
         [L0], ``line_matches0`` [L0], ``line_matching_scores0`` [L0]; and for image 0
         ``candidate_matches0`` [N0] and ``candidate_line_matches0`` [L0], the mutually best
-        partners before any threshold.
+        partners before any threshold. Of an image that was resized before features were found
+        also ``resize_scale0`` [], by what.
     """
     arrays = pair_arrays(wireframe0, wireframe1, matches)
     apart = matches.junction_matches0 is not None
@@ -159,6 +160,9 @@ def prediction_arrays(
         kept[f"matches{side}"] = np.where(partners > -1, partners - first[1 - side], -1)
         for name in ("image_size", "lines", "line_scores", "line_matches", "line_matching_scores"):
             kept[f"{name}{side}"] = arrays[f"{name}{side}"]
+    for side, wireframe in enumerate((wireframe0, wireframe1)):
+        if wireframe.scales[0] != 1:
+            kept[f"resize_scale{side}"] = np.array(wireframe.scales[0])
     num_points, num_lines = len(kept["matches0"]), len(kept["line_matches0"])
     kept["candidate_matches0"] = candidates.matches0[0, :num_points].cpu().numpy()
     kept["candidate_line_matches0"] = line_candidates.matches0[0, :num_lines].cpu().numpy()
