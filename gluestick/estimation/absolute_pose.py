@@ -11,9 +11,11 @@ from gluestick.estimation.inputs import (
     poselib_camera,
     poselib_options,
 )
+from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.lines import line_lengths
 from gluestick.geometry.points import line_deviation
-from gluestick.types import Camera, Pose
+from gluestick.types import Pose
+from gluestick.types.cameras import CameraLike, as_camera
 
 _MIN_INLIERS = 4
 """Three points or lines leave several poses."""
@@ -37,7 +39,7 @@ class AbsolutePoseEstimate:
 def estimate_absolute_pose(
     points2d: ArrayLike,
     points3d: ArrayLike,
-    camera: Camera,
+    camera: CameraLike,
     lines2d: ArrayLike | None = None,
     lines3d: ArrayLike | None = None,
     *,
@@ -51,12 +53,13 @@ def estimate_absolute_pose(
     LO-RANSAC on samples of three points or lines in any mixture, and a non-linear refinement
     on both. The endpoints of a line in the image and in the world need not correspond. The
     camera matrix is in the convention of the points: the principal point is measured from the
-    centre of the top-left pixel.
+    centre of the top-left pixel. Points and endpoints are undistorted first where the camera
+    has distortion.
 
     Args:
         points2d: [S, 2] px.
         points3d: [S, 3], in the same order, in any unit of length.
-        camera: The calibration of the image, without skew.
+        camera: The calibration of the image, without skew: a Camera, or K [3, 3] px.
         lines2d: [M, 2, 2] px, two points on each line.
         lines3d: [M, 2, 3], two points on each line. Lines without length in the image or in
             the world are never inliers.
@@ -80,6 +83,7 @@ def estimate_absolute_pose(
     options = poselib_options(
         owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
     )
+    camera = as_camera(camera, name=f"{owner}.camera")
     pinhole = poselib_camera(owner, camera)
     if (lines2d is None) != (lines3d is None):
         raise ValueError(f"{owner} needs both lines2d and lines3d, or neither")
@@ -91,6 +95,9 @@ def estimate_absolute_pose(
     }
     specs = {"points2d": "S 2", "points3d": "S 3", "lines2d": "M 2 2", "lines3d": "M 2 3"}
     image_points, world_points, image_lines, world_lines = as_arrays(owner, values, specs)
+    image_points, image_lines = (
+        undistort_points(positions, camera) for positions in (image_points, image_lines)
+    )
     usable = (line_lengths(image_lines) > 0) & (line_lengths(world_lines) > 0)
     if len(image_points) + usable.sum() < _MIN_INLIERS:
         return None

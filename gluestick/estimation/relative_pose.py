@@ -11,8 +11,10 @@ from gluestick.estimation.inputs import (
     poselib_camera,
     poselib_options,
 )
+from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.points import line_deviation
-from gluestick.types import Camera, Pose
+from gluestick.types import Pose
+from gluestick.types.cameras import CameraLike, as_camera
 
 _MIN_INLIERS = 6
 """Five points leave up to ten poses."""
@@ -34,8 +36,8 @@ class RelativePoseEstimate:
 def estimate_relative_pose(
     points0: ArrayLike,
     points1: ArrayLike,
-    camera0: Camera,
-    camera1: Camera,
+    camera0: CameraLike,
+    camera1: CameraLike,
     *,
     max_error: float = 1.0,
     confidence: float = 0.9999,
@@ -46,12 +48,12 @@ def estimate_relative_pose(
 
     LO-RANSAC on five-point samples and a non-linear refinement. The camera matrices are in
     the convention of the points: the principal point is measured from the centre of the
-    top-left pixel.
+    top-left pixel. Points are undistorted first where a camera has distortion.
 
     Args:
         points0: [S, 2] px in image 0.
         points1: [S, 2] px in image 1, in the same order.
-        camera0: The calibration of image 0, without skew.
+        camera0: The calibration of image 0, without skew: a Camera, or K [3, 3] px.
         camera1: The calibration of image 1.
         max_error: The largest Sampson distance of an inlier in px (at the mean focal length);
             inliers also lie in front of both cameras. They are counted before the last
@@ -72,13 +74,18 @@ def estimate_relative_pose(
     options = poselib_options(
         owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
     )
-    cameras = [poselib_camera(owner, camera) for camera in (camera0, camera1)]
+    cameras = [
+        as_camera(camera, name=f"{owner}.camera{side}")
+        for side, camera in enumerate((camera0, camera1))
+    ]
+    pinholes = [poselib_camera(owner, camera) for camera in cameras]
     arrays = as_arrays(
         owner, {"points0": points0, "points1": points1}, {"points0": "S 2", "points1": "S 2"}
     )
     if len(arrays[0]) < _MIN_INLIERS:
         return None
-    motion, info = poselib.estimate_relative_pose(*arrays, *cameras, options, {})
+    arrays = [undistort_points(*each) for each in zip(arrays, cameras, strict=True)]
+    motion, info = poselib.estimate_relative_pose(*arrays, *pinholes, options, {})
     inliers = np.array(info["inliers"], dtype=bool)
     if (
         inliers.sum() < _MIN_INLIERS

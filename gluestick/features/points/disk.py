@@ -16,6 +16,7 @@ from gluestick.features.points.sampling import sample_descriptors, strict_maxima
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     strongest,
 )
 from gluestick.storage.parameters import load_strict, read_parameters
@@ -105,7 +106,7 @@ class Disk(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         # The instance norms need more than one pixel at the coarsest level.

@@ -73,6 +73,23 @@ def lies_in(keypoints: Tensor, allowed: Tensor) -> Tensor:
     return inside & allowed[y.clamp(0, height - 1), x.clamp(0, width - 1)]
 
 
+def chosen_limit(max_num_keypoints: int | None, configured: int | None) -> int | None:
+    """Return how many keypoints a call may give.
+
+    Args:
+        max_num_keypoints: What the call says, from 0 on, or None for the configured number.
+        configured: The configured number, or None for no limit.
+
+    Raises:
+        ValueError: If the number is negative.
+    """
+    if max_num_keypoints is None:
+        return configured
+    if max_num_keypoints < 0:
+        raise ValueError(f"max_num_keypoints needs to be at least 0, found {max_num_keypoints}")
+    return max_num_keypoints
+
+
 def strongest(scores: Tensor, *, max_num_keypoints: int | None) -> Tensor:
     """Return the indices of the best scores, best first; of equal ones the earlier first.
 

@@ -17,6 +17,7 @@ from gluestick.features.points.sampling import unit_rows
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     lies_in,
     strongest,
     suppress_neighbours,
@@ -93,7 +94,7 @@ class Sift:
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         gray = (to_grayscale(image) * 255).round().to(torch.uint8).cpu().numpy()
         found, histograms = self._engine().detectAndCompute(_filled_up(gray), None)
