@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import gammaln
 
 from gluestick.estimation import (
     FundamentalEstimate,
@@ -202,5 +201,7 @@ def _log10_false_alarms(chances: np.ndarray, *, sample_size: int, num_models: in
 
 
 def _log10_binomial(n: np.ndarray | int, k: np.ndarray | int) -> np.ndarray:
+    from scipy.special import gammaln
+
     n, k = np.asarray(n), np.asarray(k)
     return (gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)) / np.log(10)
