@@ -71,8 +71,8 @@ def _add_command(card: BenchmarkCard) -> None:
             typer.Option(help="A YAML file of the model's own settings, as in configs/match."),
         ] = None,
         output: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
-        max_num_keypoints: options.MaxNumKeypoints = card.max_num_keypoints,
-        max_num_lines: options.MaxNumLines = card.max_num_lines,
+        max_num_keypoints: options.KeypointBudget = card.max_num_keypoints,
+        max_num_lines: options.LineBudget = card.max_num_lines,
         num_pairs: NumPairs = None,
         seed: Annotated[int | None, typer.Option(help="The same as seed=N.")] = None,
         config: Annotated[
