@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
-
-if TYPE_CHECKING:
-    from gluestick.config import MatchConfig
 
 _CALIBRATION = "K as a file of 3 x 3 numbers, or fx,fy,cx,cy and OpenCV's distortion, px"
 
@@ -78,22 +75,8 @@ def match(
 
     Example: gluestick match a.jpg b.jpg --output output/match --viewer
     """
-    from gluestick.cli.devices import select_device
-    from gluestick.cli.outputs import check_output
-    from gluestick.cli.pair.cameras import find_cameras
-    from gluestick.cli.pair.files import FILES, write_pair
-    from gluestick.cli.pair.inputs import load_inputs
-    from gluestick.cli.pair.summary import (
-        as_json,
-        count_kinds,
-        print_summary,
-        run_record,
-        write_json,
-    )
-    from gluestick.cli.resources import use_threads
-    from gluestick.match_images import pair_matches
-    from gluestick.timing import StageTimer
-    from gluestick.two_view import estimate_geometry
+    from gluestick.cli.pair.run import PairJob, run_pair
+    from gluestick.cli.pair.summary import as_json, print_summary
 
     features = options.feature_overrides(
         line_detector=line_detector,
@@ -115,66 +98,22 @@ def match(
         geometry=geometry,
         max_error=max_error,
     )
-    check_output(output, FILES)
-    chosen, num_threads = select_device(device), use_threads(threads)
-    cameras = find_cameras((K0, K1), (image0, image1)) or (None, None)
-    _warn_of_memory((image0, image1), settings)
-    timer = StageTimer()
-    with Console(stderr=True).status("Matching"):
-        with timer.stage("loading"):
-            inputs = load_inputs((image0, image1), (mask0, mask1), (lines0, lines1))
-            matcher = options.load_matcher(settings).to(chosen)
-        result = matcher(
-            *inputs.images,
-            mask0=inputs.masks[0],
-            mask1=inputs.masks[1],
-            lines0=inputs.lines[0],
-            lines1=inputs.lines[1],
-            timer=timer,
-        )
-        with timer.stage("estimation"):
-            estimate = estimate_geometry(
-                pair_matches(*result),
-                geometry=settings.geometry,
-                camera0=cameras[0],
-                camera1=cameras[1],
-                max_error=settings.max_error,
-            )
-        with timer.stage("writing"):
-            names = image0.name, image1.name
-            written = write_pair(
-                output, names, inputs.images, result, estimate, pictures=pictures, viewer=viewer
-            )
-    written.append(output / "run.json")
-    counts = count_kinds(*result, estimate)
-    record = run_record(
-        (image0, image1),
-        result[:2],
-        counts,
-        estimate,
+    job = PairJob(
+        images=(image0, image1),
+        masks=(mask0, mask1),
+        lines=(lines0, lines1),
+        calibrations=(K0, K1),
         settings=settings,
-        run={
-            "cameras": [None if camera is None else camera.K.tolist() for camera in cameras],
-            "files": [str(path) for path in written],
-            "device": str(chosen),
-            "threads": num_threads,
-            "seconds": dict(timer.seconds),
-        },
+        output=output,
+        pictures=pictures,
+        viewer=viewer,
+        device=device,
+        threads=threads,
     )
-    write_json(written[-1], record)
+    with Console(stderr=True).status("Matching"):
+        done = run_pair(job)
     if json:
-        typer.echo(as_json(record))
+        typer.echo(as_json(done.record))
         return
-    print_summary(counts, estimate, asked=settings.geometry, seconds=timer.seconds)
-    typer.echo("Written: " + ", ".join(str(path) for path in written))
-
-
-def _warn_of_memory(images: tuple[Path, Path], settings: MatchConfig) -> None:
-    from gluestick.cli.resources import warn_of_memory
-    from gluestick.images.header import read_header
-    from gluestick.images.resize import resized_size
-
-    headers = [read_header(path) for path in images]
-    sizes = [header.image_size for header in headers if header is not None]
-    resize = settings.pipeline.features.resize
-    warn_of_memory(sizes, [resized_size(size, config=resize) for size in sizes])
+    print_summary(done.counts, done.estimate, asked=settings.geometry, seconds=done.seconds)
+    typer.echo("Written: " + ", ".join(str(path) for path in done.written))

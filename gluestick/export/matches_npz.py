@@ -90,7 +90,7 @@ def write_matches_npz(
         for key in ("keypoints", "lines", "image_size", "num_junctions"):
             arrays[f"{key}{side}"] = features[key]
     arrays |= _geometry_arrays(
-        estimate or TwoViewGeometry(), num_matches=np.count_nonzero(arrays["matches0"] > -1)
+        estimate or TwoViewGeometry(), num_matches=int(np.count_nonzero(arrays["matches0"] > -1))
     )
     _check(arrays)
     with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -86,7 +86,7 @@ def _from_file(path: Path, *, option: str) -> Camera:
 def _checked(camera: Camera, source: str) -> Camera:
     K = camera.K
     expected = np.array([[K[0, 0], 0, K[0, 2]], [0, K[1, 1], K[1, 2]], [0, 0, 1]])
-    if not np.isfinite(K).all() or (K != expected).any() or min(K[0, 0], K[1, 1]) <= 0:
+    if not np.isfinite(K).all() or (expected != K).any() or min(K[0, 0], K[1, 1]) <= 0:
         raise ValueError(
             f"{source} needs the form [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with positive focal "
             f"lengths in px, found {K.tolist()}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -26,6 +27,15 @@ class PairInputs:
     images: tuple[Tensor, Tensor]
     masks: tuple[Tensor | None, Tensor | None]
     lines: tuple[Lines | None, Lines | None]
+
+    def options(self) -> dict[str, Any]:
+        """Return what a matcher is told about the images."""
+        return {
+            "mask0": self.masks[0],
+            "mask1": self.masks[1],
+            "lines0": self.lines[0],
+            "lines1": self.lines[1],
+        }
 
 
 def load_inputs(
