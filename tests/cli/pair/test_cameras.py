@@ -37,7 +37,9 @@ def test_numbers_are_a_camera_too() -> None:
     assert lens.distortion == (-0.2, 0.05, 1e-3, 2e-3, 0)
 
 
-@pytest.mark.parametrize("value", ["K.txt", "1,2", "1,2,3,4,5,6,7,8,9,10", "500,a,3", "", "nan,1,2"])
+@pytest.mark.parametrize(
+    "value", ["K.txt", "1,2", "1,2,3,4,5,6,7,8,9,10", "500,a,3", "", "nan,1,2"]
+)
 def test_other_values_are_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"--K1"):
         parse_camera(value, option="--K1")
