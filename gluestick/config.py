@@ -132,4 +132,7 @@ def _from_overrides(overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"an override needs the form key=value, found {override!r}")
-    return OmegaConf.from_dotlist(list(overrides))
+    try:
+        return OmegaConf.from_dotlist(list(overrides))
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"the settings {' '.join(overrides)} cannot be read: {error}") from error

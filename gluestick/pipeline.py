@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import (
@@ -18,7 +18,7 @@ from gluestick.features.image_batch import (
 )
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.pretrained import DEFAULT_MODEL, Model, PipelineConfig, build_model
-from gluestick.timing import StageTimer
+from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.pair_view import (
     Rotation,
@@ -57,6 +57,9 @@ class PointLineMatcher(nn.Module):
         turn_search: The options of the search for pairs on which the vote does not help.
     """
 
+    _anchor: Tensor
+    """Moves along with the module, which tells its device where nothing has parameters."""
+
     def __init__(
         self,
         *,
@@ -74,6 +77,7 @@ class PointLineMatcher(nn.Module):
         self.rotation = check_rotation(rotation)
         self.relative_turn = relative_turn or RelativeTurnConfig()
         self.turn_search = turn_search or TurnSearchConfig()
+        self.register_buffer("_anchor", torch.zeros(0), persistent=False)
 
     @classmethod
     def from_pretrained(
@@ -147,9 +151,10 @@ class PointLineMatcher(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the parameters; the CPU for a matcher without any."""
-        parameter = next(self.parameters(), None)
-        return torch.device("cpu") if parameter is None else parameter.device
+        """Where the network runs, and where wireframes are matched."""
+        modules = [part for part in (self.network, self) if isinstance(part, nn.Module)]
+        parameters = (parameter for module in modules for parameter in module.parameters())
+        return next(parameters, self._anchor).device
 
     def extract(
         self,
@@ -183,7 +188,7 @@ class PointLineMatcher(nn.Module):
                 differ, or the model's detector has no weights.
         """
         batch = as_image_batch(images, masks=masks, lines=lines)
-        return self._extract(batch, turns=turns, timer=timer or StageTimer())
+        return self._extract(batch, turns=turns, timer=timer or NO_TIMES)
 
     def extract_in_view(
         self,
@@ -223,7 +228,7 @@ class PointLineMatcher(nn.Module):
         """
         batch0 = as_image_batch(image0, masks=mask0)
         batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
-        timer = timer or StageTimer()
+        timer = timer or NO_TIMES
         if self.rotation == "none":
             return self._extract(batch1, timer=timer)
         if any(view is not None for view in wireframe0.views):
@@ -239,19 +244,19 @@ class PointLineMatcher(nn.Module):
         """Match two batches of wireframes, pair by pair, in the views that they remember.
 
         Args:
-            wireframe0: The wireframes of the images 0.
+            wireframe0: The wireframes of the images 0, on any device.
             wireframe1: The wireframes of the images 1, as many.
             timer: Where the seconds of the stage "matching" are added up.
 
         Returns:
-            The matches.
+            The matches, on the matcher's device.
 
         Raises:
             ValueError: If the batches or the descriptors do not fit.
         """
         wireframe0, wireframe1 = wireframe_in_view(wireframe0), wireframe_in_view(wireframe1)
-        with torch.no_grad(), (timer or StageTimer()).stage("matching"):
-            return self.network(wireframe0, wireframe1)
+        with torch.no_grad(), (timer or NO_TIMES).stage("matching"):
+            return self.network(wireframe0.to(self.device), wireframe1.to(self.device))
 
     def forward(
         self,
@@ -285,7 +290,7 @@ class PointLineMatcher(nn.Module):
         """
         batch0 = as_image_batch(image0, masks=mask0, lines=lines0)
         batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
-        timer = timer or StageTimer()
+        timer = timer or NO_TIMES
         wireframe0 = self._extract(batch0, timer=timer)
         found = self._match_in_view(wireframe0, batch0, batch1, timer=timer)
         return wireframe0, found.wireframe1, found.matches
@@ -299,11 +304,14 @@ class PointLineMatcher(nn.Module):
                 "the weights of the model's point detector are not shipped: name their file "
                 "with detector_weights= (--detector-weights)"
             )
-        features = self.extractor(
+        wireframes = []
+        for features in self.extractor.each(
             batch.images, masks=batch.masks, lines=batch.lines, turns=turns, timer=timer
-        )
-        with timer.stage("wireframe"):
-            return build_wireframe(features, config=self.wireframe)
+        ):
+            with timer.stage("wireframe"):
+                wireframes.append(build_wireframe(features, config=self.wireframe))
+            del features  # and with them the dense maps of the image
+        return stack_wireframes(wireframes, padded=False)
 
     def _match_in_view(
         self,

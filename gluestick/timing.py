@@ -30,6 +30,21 @@ class StageTimer:
             self.seconds[name] += time.perf_counter() - start
 
 
+class _NoTimes(StageTimer):
+    """Takes no times, and waits for nothing."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Run the body."""
+        yield
+
+
+NO_TIMES: StageTimer = _NoTimes()
+"""For pipelines whose caller asked for no times."""
+
+
 def _wait_for_gpu() -> None:
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()

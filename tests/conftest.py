@@ -1,12 +1,29 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from accelerators import Accelerator, open_accelerator
 from torch import Tensor
 
 from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
 
 ASSETS = Path(__file__).parent.parent / "assets"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        default="fake",
+        help="the device that is compared with the CPU, such as cuda; a pretended one by default",
+    )
+
+
+@pytest.fixture
+def accelerator(request: pytest.FixtureRequest) -> Iterator[Accelerator]:
+    """A device other than the CPU; see the option ``--device``."""
+    with open_accelerator(request.config.getoption("--device")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,41 @@
 """The device that a command runs on."""
 
-import torch
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+CHOICES = "auto, cpu, cuda, cuda:N or mps"
+
+_CUDA = re.compile(r"cuda(:\d+)?")
 
 
-def select_device(name: str) -> torch.device:
-    """Return the device for ``auto``, ``cpu`` or ``cuda``.
+def select_device(name: str) -> "torch.device":
+    """Return the device for ``auto``, ``cpu``, ``cuda``, ``cuda:1`` and so on, or ``mps``.
+
+    ``auto`` is the first CUDA device where there is one, and otherwise the CPU.
 
     Raises:
-        ValueError: If the name is another one, or ``cuda`` is asked for and there is none.
+        ValueError: If the name is another one, or there is no such device.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"--device needs auto, cpu or cuda, found {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "--device cuda needs a CUDA device, and torch finds none: use --device cpu"
-        )
+    import torch
+
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(
+            "--device mps needs a Mac with Apple's GPU, and torch finds none: use --device cpu"
+        )
+    if _CUDA.fullmatch(name):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = int(name.partition(":")[2] or 0)
+        if index >= count:
+            found = f"finds {count}, from cuda:0 on" if count else "finds none"
+            raise ValueError(
+                f"--device {name} needs a CUDA device of this number, and torch {found}: "
+                "use --device auto"
+            )
+    elif name not in ("cpu", "mps"):
+        raise ValueError(f"--device needs {CHOICES}, found {name!r}")
     return torch.device(name)

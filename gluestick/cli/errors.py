@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import ParamSpec
@@ -21,13 +22,17 @@ def one_line_errors(command: Callable[Parameters, None]) -> Callable[Parameters,
     """Turn every error of a command into one line on stderr.
 
     The exit status is 2 for bad input and failing files, 130 after Ctrl-C, and 1 where memory
-    does not suffice or the program is wrong. A closed pipe ends it without a word.
+    does not suffice or the program is wrong. A closed pipe ends it without a word. Warnings of
+    libraries are not shown unless Python is told to.
     """
 
     @functools.wraps(command)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():
+                if not sys.warnoptions:
+                    warnings.simplefilter("ignore")
+                command(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt as error:
             raise _ended("interrupted", _INTERRUPTED) from error

@@ -63,7 +63,7 @@ Config = Annotated[
     Path | None,
     typer.Option(help="A preset, such as quick, or a YAML file.", show_default="none"),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Threads = Annotated[
     int | None,
     typer.Option(help="Processors to use.", show_default="those without other work"),

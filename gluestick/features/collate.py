@@ -5,18 +5,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gluestick.transfers import to_host
 from gluestick.types import Features, pad_and_stack
 
 _KEYPOINT_FIELDS = ("keypoints", "keypoint_scores", "descriptors", "keypoint_mask")
 _LINE_FIELDS = ("lines", "line_scores", "line_mask")
 
 
-def stack_features(features: Sequence[Features]) -> Features:
+def stack_features(features: Sequence[Features], *, padded: bool = True) -> Features:
     """Put features into one batch, padded to the largest counts of keypoints and lines.
 
     Args:
         features: At least one value, of one or several images each, with descriptors of equal
             size and on one device. Padding comes last in each image.
+        padded: Whether there may be padding, of which a device has to be asked.
 
     Returns:
         The images of all values in their order. Padding that was there before is removed.
@@ -32,10 +34,9 @@ def stack_features(features: Sequence[Features]) -> Features:
             f"stacked features need descriptors of one size, found {dims}: "
             "extract all images with the same detector"
         )
-    stacked = {
-        **_stack_fields(features, names=_KEYPOINT_FIELDS, mask="keypoint_mask"),
-        **_stack_fields(features, names=_LINE_FIELDS, mask="line_mask"),
-    }
+    num_keypoints, num_lines = _counts(features, padded=padded)
+    stacked = {name: _stack(features, name, num_keypoints) for name in _KEYPOINT_FIELDS}
+    stacked |= {name: _stack(features, name, num_lines) for name in _LINE_FIELDS}
     return Features(
         image_size=torch.cat([value.image_size for value in features]),
         **stacked,
@@ -44,17 +45,20 @@ def stack_features(features: Sequence[Features]) -> Features:
     )
 
 
-def _stack_fields(
-    features: Sequence[Features], *, names: tuple[str, ...], mask: str
-) -> dict[str, Tensor]:
-    counts = [getattr(value, mask).sum(dim=1).tolist() for value in features]
-    return {
-        name: pad_and_stack(
-            [
-                row[:count]
-                for value, value_counts in zip(features, counts, strict=True)
-                for row, count in zip(getattr(value, name), value_counts, strict=True)
-            ]
-        )
-        for name in names
-    }
+def _counts(features: Sequence[Features], *, padded: bool) -> tuple[list[int], list[int]]:
+    """Return how many keypoints and lines each image has, from all devices in one copy."""
+    if padded:
+        sums = [
+            torch.stack([value.keypoint_mask.sum(dim=1), value.line_mask.sum(dim=1)])
+            for value in features
+        ]
+        (counts,) = to_host(torch.cat(sums, dim=1))  # [2, B]
+        return counts[0].tolist(), counts[1].tolist()
+    num_keypoints = [value.keypoint_mask.shape[1] for value in features]
+    num_lines = [value.line_mask.shape[1] for value in features]
+    return num_keypoints, num_lines
+
+
+def _stack(features: Sequence[Features], name: str, counts: Sequence[int]) -> Tensor:
+    rows = [row for value in features for row in getattr(value, name)]
+    return pad_and_stack([row[:count] for row, count in zip(rows, counts, strict=True)])

@@ -1,8 +1,10 @@
 """From images to features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,9 @@ from gluestick.features.protocols import PointDetector
 from gluestick.images import ResizeConfig
 from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
-from gluestick.timing import StageTimer
+from gluestick.precision import keeping_type, without_autocast
+from gluestick.timing import NO_TIMES, StageTimer
+from gluestick.transfers import small_tensor, to_host
 from gluestick.types import Features, Lines, Points
 
 _OUTSIDE_TOLERANCE = 2.0  # px
@@ -41,6 +45,12 @@ class FeatureExtractor(nn.Module):
     Images are resized, and turned where asked for, and everything is mapped back to pixels of
     the originals. Networks run on the module's device, and images are moved there.
 
+    Detectors are used as they are. They compute in single precision whatever the precision of
+    the model around them and whatever autocast is on, since half a pixel is lost otherwise; and
+    ``train()`` leaves them in evaluation mode, since a forward pass would move the statistics of
+    their batch normalisation. Who trains a detector calls its own ``train()``, which holds until
+    the next ``eval()``.
+
     Args:
         config: The options.
         point_detector: A detector of your own, in place of the one that the options name.
@@ -49,6 +59,9 @@ class FeatureExtractor(nn.Module):
         point_detector: Finds and describes keypoints.
         line_detector: Finds line segments, on the CPU.
     """
+
+    _anchor: Tensor
+    """Moves along with the module, which tells its device where no detector has parameters."""
 
     def __init__(
         self,
@@ -60,6 +73,22 @@ class FeatureExtractor(nn.Module):
         self.config = config or FeatureExtractorConfig()
         self.point_detector = point_detector or build_point_detector(self.config.points)
         self.line_detector = build_line_detector(self.config.lines)
+        self.register_buffer("_anchor", torch.zeros(0), persistent=False)
+
+    def train(self, mode: bool = True) -> "FeatureExtractor":
+        """Set the mode of the extractor, and of its detectors only if it is evaluation."""
+        if not mode:
+            return super().train(False)
+        self.training = True
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
+        return super()._apply(keeping_type(fn), *args, **kwargs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks run, and where features are."""
+        return next(self.parameters(), self._anchor).device
 
     @property
     def descriptor_dim(self) -> int:
@@ -131,24 +160,52 @@ class FeatureExtractor(nn.Module):
                 length, given segments leave their image by more than 2 px, or a turn is not
                 finite.
         """
-        timer = timer or StageTimer()
+        features = [*self.each(images, masks=masks, lines=lines, turns=turns, timer=timer)]
+        return stack_features(features, padded=False)
+
+    def each(
+        self,
+        images: Sequence[Tensor],
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        lines: Sequence[Lines | None] | None = None,
+        turns: Sequence[float] | None = None,
+        timer: StageTimer | None = None,
+    ) -> Iterator[Features]:
+        """Extract the features of one image after the other.
+
+        Who needs them one by one does not keep what describes further positions, a dense map of
+        each image, for the whole batch. Arguments and errors are those of :meth:`forward`.
+
+        Yields:
+            The features of each image, without padding.
+        """
+        timer = timer or NO_TIMES
         all_masks = one_per_image(masks, images, name="masks")
         all_lines = one_per_image(lines, images, name="lines")
         all_turns = one_per_image(turns, images, name="turns")
-        features = []
         for image, mask, own_lines, turn in zip(
             images, all_masks, all_lines, all_turns, strict=True
         ):
-            view = self.view(image, mask)
-            with timer.stage("keypoints"):
-                points = self.points_in(view.turned(turn or 0.0))
-            with timer.stage("lines"):
-                if own_lines is None:
-                    found = self._lines(view.turned(nearest_quarter_turn(turn or 0.0)))
-                else:
-                    found = _inside(own_lines, image).to(view.image.device)
-            features.append(_single(image, points, found, turn=turn or 0.0))
-        return stack_features(features)
+            yield self._features(image, mask, own_lines, turn or 0.0, timer)
+
+    def _features(
+        self,
+        image: Tensor,
+        mask: Tensor | None,
+        own_lines: Lines | None,
+        turn: float,
+        timer: StageTimer,
+    ) -> Features:
+        view = self.view(image, mask)
+        with timer.stage("keypoints"):
+            points = self.points_in(view.turned(turn))
+        with timer.stage("lines"):
+            if own_lines is None:
+                found = self._lines(view.turned(nearest_quarter_turn(turn)))
+            else:
+                found = _inside(own_lines, image)
+        return _single(image, points, found, turn=turn)
 
     def view(
         self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
@@ -166,10 +223,7 @@ class FeatureExtractor(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        first_weight = next(self.parameters(), None)
-        if first_weight is not None:
-            image = image.to(first_weight.device)
-        return upright_view(image, mask, resize=resize or self.config.resize)
+        return upright_view(image.to(self.device), mask, resize=resize or self.config.resize)
 
     @torch.no_grad()
     def points_in(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
@@ -182,9 +236,10 @@ class FeatureExtractor(nn.Module):
         Returns:
             The keypoints in px of the original image, strongest first.
         """
-        points = self.point_detector.detect(
-            view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
-        )
+        with without_autocast(view.image.device):
+            points = self.point_detector.detect(
+                view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
+            )
         return Points(
             keypoints=view.to_original(points.keypoints),
             scores=points.scores,
@@ -222,10 +277,10 @@ def one_per_image(values: Sequence | None, images: Sequence, *, name: str) -> Se
 def _inside(lines: Lines, image: Tensor) -> Lines:
     """Return the lines, or raise where they do not belong to the image."""
     height, width = image.shape[1:]
-    endpoints = lines.lines.reshape(-1, 2)
+    (endpoints,) = to_host(lines.lines.reshape(-1, 2))
     if len(endpoints):
-        low, high = endpoints.amin(dim=0), endpoints.amax(dim=0)
-        limit = endpoints.new_tensor([width - 1, height - 1]) + _OUTSIDE_TOLERANCE
+        low, high = endpoints.min(axis=0), endpoints.max(axis=0)
+        limit = np.array([width - 1, height - 1], endpoints.dtype) + _OUTSIDE_TOLERANCE
         if (low < -_OUTSIDE_TOLERANCE).any() or (high > limit).any():
             raise ValueError(
                 f"lines need to lie in their image of {width} x {height} px, found x from "
@@ -237,13 +292,14 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
 
 def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Features:
     device = points.keypoints.device
+    whole = torch.zeros(0, dtype=torch.int64, device=device)
     height, width = image.shape[1:]
 
     def all_true(values: Tensor) -> Tensor:
         return torch.ones(1, len(values), dtype=torch.bool, device=device)
 
     return Features(
-        image_size=torch.tensor([[width, height]], device=device),
+        image_size=small_tensor([width, height], like=whole)[None],
         keypoints=points.keypoints[None],
         keypoint_scores=points.scores[None],
         descriptors=points.descriptors[None],

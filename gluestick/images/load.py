@@ -1,5 +1,6 @@
 """Images and masks from files, Pillow images, arrays and tensors."""
 
+import math
 from os import PathLike
 from typing import Any
 
@@ -206,12 +207,12 @@ def _to_unit_range(image: Tensor) -> Tensor:
         return image.to(torch.float32)
     if not image.is_floating_point():
         raise ValueError(_TYPE_ERROR.format(image.dtype))
-    low, high = image.aminmax()
-    if not (torch.isfinite(low) and torch.isfinite(high)):
+    low, high = torch.stack(image.aminmax()).tolist()  # in one copy
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("an image needs finite values, found NaN or infinity: replace them")
     if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         raise ValueError(
-            f"a float image needs values in [0, 1], found {float(low):g} to {float(high):g}: "
+            f"a float image needs values in [0, 1], found {low:g} to {high:g}: "
             "divide by the largest possible value, or pass uint8"
         )
     return image.to(torch.float32).clamp(0, 1)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.transfers import small_tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def resize_image(image: Tensor, *, config: ResizeConfig) -> tuple[Tensor, Tensor
     """
     sizes = check_shapes("resize_image", {"image": image}, {"image": "3 H W"})
     width, height = resized_size((sizes["W"], sizes["H"]), config=config)
-    scale = torch.tensor([width / sizes["W"], height / sizes["H"]], device=image.device)
+    scale = small_tensor([width / sizes["W"], height / sizes["H"]], like=image).float()
     if (width, height) == (sizes["W"], sizes["H"]):
         return image, scale
     resized = F.interpolate(

@@ -13,22 +13,58 @@ from gluestick.types import DescriptorSampler
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
-    """A copy of an image that was first resized and then turned.
+class ViewMap:
+    """Where positions of an image lie in a copy that was first resized and then turned.
 
     Attributes:
-        image: [3, H, W] float32 in [0, 1], RGB.
-        mask: [H, W] bool, or None where every pixel is allowed.
         scale: [2], (x, y), the size of the resized image over that of the original.
         resized_size: (width, height) px of the resized image before it was turned.
         turn: How far it was turned, degrees from the x towards the y axis.
     """
 
-    image: Tensor
-    mask: Tensor | None
     scale: Tensor
     resized_size: tuple[int, int]
     turn: float = 0.0
+
+    def to_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the view to the original image."""
+        upright = turn_points_back(points, image_size=self.resized_size, angle=self.turn)
+        return from_resized(upright, scale=self.scale)
+
+    def from_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the original image to the view."""
+        resized = to_resized(points, scale=self.scale)
+        return turn_points(resized, image_size=self.resized_size, angle=self.turn)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewSampler:
+    """Describes positions in an image by what a detector knows about a view of it.
+
+    Attributes:
+        view: Where the positions lie in the view.
+        describe: Describes positions in the view.
+    """
+
+    view: ViewMap
+    describe: DescriptorSampler
+
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px of the original image, [M, D]."""
+        return self.describe(self.view.from_original(positions))
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(ViewMap):
+    """A copy of an image that was first resized and then turned.
+
+    Attributes:
+        image: [3, H, W] float32 in [0, 1], RGB.
+        mask: [H, W] bool, or None where every pixel is allowed.
+    """
+
+    image: Tensor
+    mask: Tensor | None
 
     def turned(self, turn: float) -> "View":
         """Return a copy of an upright view that is turned.
@@ -51,23 +87,13 @@ class View:
             turn=turn,
         )
 
-    def to_original(self, points: Tensor) -> Tensor:
-        """Map positions [..., 2] px in the view to the original image."""
-        upright = turn_points_back(points, image_size=self.resized_size, angle=self.turn)
-        return from_resized(upright, scale=self.scale)
-
-    def from_original(self, points: Tensor) -> Tensor:
-        """Map positions [..., 2] px in the original image to the view."""
-        resized = to_resized(points, scale=self.scale)
-        return turn_points(resized, image_size=self.resized_size, angle=self.turn)
-
     def describe_originals(self, describe: DescriptorSampler) -> DescriptorSampler:
-        """Make a sampler for the view take positions in the original image."""
+        """Make a sampler for the view take positions in the original image.
 
-        def describe_originals(positions: Tensor) -> Tensor:
-            return describe(self.from_original(positions))
-
-        return describe_originals
+        The result keeps neither the image nor the mask alive.
+        """
+        view = ViewMap(scale=self.scale, resized_size=self.resized_size, turn=self.turn)
+        return ViewSampler(view=view, describe=describe)
 
 
 def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) -> View:

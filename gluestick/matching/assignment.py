@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches
 
 
@@ -94,11 +95,6 @@ def sigmoid_log_double_softmax(
         unmatched0 if mask0 is None else unmatched0.masked_fill(~mask0, 0),
         unmatched1 if mask1 is None else unmatched1.masked_fill(~mask1, 0),
     )
-
-
-def at_least_single(scores: Tensor) -> Tensor:
-    """Convert half precision, which is too coarse for probabilities, to single."""
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
 
 def _impossible(mask0: Tensor | None, mask1: Tensor | None) -> Tensor | None:
@@ -197,8 +193,11 @@ def to_matches(
     )
 
 
-class MatchAssignment(nn.Module):
+class MatchAssignment(AtLeastSingle):
     """The heads of LightGlueStick at one layer: similarities and matchabilities.
+
+    They stay in single precision: rounded to bfloat16, similarities of about 20 are 0.1 apart,
+    which decides between neighbours.
 
     Args:
         descriptor_dim: The number of channels C.
@@ -221,8 +220,19 @@ class MatchAssignment(nn.Module):
             The vectors [B, S, C], whose products are the similarities, and the logits [B, S]
             of having a match.
         """
-        return self.final_proj(x) / x.shape[-1] ** 0.25, self.matchability(x).squeeze(-1)
+        x = at_least_single(x)
+        with without_autocast(x.device):
+            return self.final_proj(x) / x.shape[-1] ** 0.25, self.node_matchability(x)
+
+    def node_matchability(self, x: Tensor) -> Tensor:
+        """Return the logits [B, S] of nodes [B, S, C] having a match."""
+        x = at_least_single(x)
+        with without_autocast(x.device):
+            return self.matchability(x).squeeze(-1)
 
     def project_endpoints(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Project junctions for matching them as endpoints of lines, as :meth:`project`."""
-        return self.final_proj_line(x) / x.shape[-1] ** 0.25, self.endp_matchability(x).squeeze(-1)
+        x = at_least_single(x)
+        with without_autocast(x.device):
+            vectors = self.final_proj_line(x) / x.shape[-1] ** 0.25
+            return vectors, self.endp_matchability(x).squeeze(-1)

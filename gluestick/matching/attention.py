@@ -192,7 +192,7 @@ class RotaryBlock(nn.Module):
         even, odd = query_key.unflatten(-1, (2, num_heads, 2, -1)).unbind(-2)  # [B, S, 2, H, D/2]
         cosine, sine = rotary[:, :, :, None, None].unbind()
         rotated = torch.cat([even * cosine - odd * sine, odd * cosine + even * sine], dim=-1)
-        query, key = rotated.unbind(2)
+        query, key = rotated.to(query_key.dtype).unbind(2)
         return query, key, value.unflatten(-1, (num_heads, -1))
 
     def update(self, context: Tensor, x: Tensor) -> Tensor:

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from gluestick.matching.tokens import Tokens
+from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 
 
-class TokenConfidence(nn.Module):
-    """Predicts whether the match of a node at this layer is final.
+class TokenConfidence(AtLeastSingle):
+    """Predicts whether the match of a node at this layer is final, in single precision.
 
     Args:
         descriptor_dim: The number of channels C.
@@ -26,7 +27,8 @@ class TokenConfidence(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [B, S] of nodes [B, S, C]; no gradient flows into the nodes."""
-        return self.token[0](x.detach()).squeeze(-1)
+        with without_autocast(x.device):
+            return self.token[0](at_least_single(x.detach())).squeeze(-1)
 
 
 def confidence_threshold(layer: int, num_layers: int) -> float:

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.precision import AtLeastSingle, without_autocast
+
 
 class Pointwise(nn.Conv1d):
     """A linear layer on the last dimension whose weight has a convolution's shape.
@@ -72,8 +74,10 @@ class PointwiseMLP(nn.Sequential):
         return real.new_zeros(*x.shape[:2], real.shape[-1]).index_put((mask,), real)
 
 
-class KeypointEncoder(nn.Module):
+class KeypointEncoder(AtLeastSingle):
     """Encodes position and score of a keypoint (SuperGlue, arXiv 1911.11763, equation 2).
+
+    Positions, and so the encoder, stay in single precision.
 
     Args:
         descriptor_dim: The size D of the encoding.
@@ -95,11 +99,13 @@ class KeypointEncoder(nn.Module):
         Returns:
             [B, P, D].
         """
-        return self.encoder(torch.cat([keypoints, scores[..., None]], dim=-1), mask)
+        inputs = torch.cat([keypoints, scores[..., None]], dim=-1)
+        with without_autocast(keypoints.device):
+            return self.encoder(_as_parameters(inputs, self), mask)
 
 
-class EndpointEncoder(nn.Module):
-    """Encodes the endpoints of lines (GlueStick, arXiv 2304.02008).
+class EndpointEncoder(AtLeastSingle):
+    """Encodes the endpoints of lines (GlueStick, arXiv 2304.02008), in single precision.
 
     The input of an endpoint is its position, the offset to the other endpoint and a line
     score. Which score keeps to the published weights: the endpoints are in the order
@@ -133,11 +139,20 @@ class EndpointEncoder(nn.Module):
         offsets = lines.flip(2) - lines
         inputs = torch.cat([lines, offsets, endpoint_scores[..., None]], dim=-1)  # [B, L, 2, 5]
         endpoint_mask = mask[..., None].expand(-1, -1, 2).flatten(1)
-        return self.encoder(inputs.flatten(1, 2), endpoint_mask).unflatten(1, (num_lines, 2))
+        with without_autocast(lines.device):
+            encoded = self.encoder(_as_parameters(inputs.flatten(1, 2), self), endpoint_mask)
+        return encoded.unflatten(1, (num_lines, 2))
 
 
-class RotaryEncoding(nn.Module):
+def _as_parameters(inputs: Tensor, module: nn.Module) -> Tensor:
+    """Convert inputs to the type of a module's parameters."""
+    return inputs.to(next(module.parameters(), inputs).dtype)
+
+
+class RotaryEncoding(AtLeastSingle):
     """Learnt Fourier features of a position, for rotary encoding (LightGlue, arXiv 2306.13643).
+
+    They stay in single precision, since angles are many turns long.
 
     Args:
         head_dim: The size D of an attention head; positions give D/2 angles.
@@ -157,5 +172,6 @@ class RotaryEncoding(nn.Module):
         Returns:
             [2, B, S, D/2], cosine and sine of each angle.
         """
-        angles = self.Wr(keypoints)
+        with without_autocast(keypoints.device):
+            angles = self.Wr(keypoints.to(self.Wr.weight.dtype))
         return torch.stack([angles.cos(), angles.sin()])

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from gluestick.matching.assignment import log_double_softmax, to_matches
 from gluestick.matching.attention import AttentionalPropagation
 from gluestick.matching.encoders import EndpointEncoder, KeypointEncoder, Pointwise
-from gluestick.matching.inputs import check_pair, normalize_keypoints
+from gluestick.matching.inputs import NodeCounts, check_pair, normalize_keypoints
 from gluestick.matching.line_heads.endpoints import endpoint_line_scores
+from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches, Wireframe
 
 POSITION_SCALE = 0.7
@@ -147,10 +148,10 @@ class GlueStick(nn.Module):
         self.kenc = KeypointEncoder(dim, config.keypoint_encoder)
         self.lenc = EndpointEncoder(dim, config.keypoint_encoder)
         self.gnn = _GraphNetwork(config)
-        self.final_proj = _orthogonal(dim)
-        self.final_line_proj = _orthogonal(dim)
+        self.final_proj = _Projection(dim)
+        self.final_line_proj = _Projection(dim)
         if config.inter_supervision:
-            self.inter_line_proj = nn.ModuleList(_orthogonal(dim) for _ in config.inter_supervision)
+            self.inter_line_proj = nn.ModuleList(_Projection(dim) for _ in config.inter_supervision)
         self.bin_score = nn.Parameter(torch.tensor(1.0))
         self.line_bin_score = nn.Parameter(torch.tensor(1.0))
 
@@ -181,10 +182,10 @@ class GlueStick(nn.Module):
             [B, L0+1, L1+1] between the lines after it.
         """
         config = self.config
-        check_pair(wireframe0, wireframe1, descriptor_dim=config.input_dim)
+        counts0, counts1 = check_pair(wireframe0, wireframe1, descriptor_dim=config.input_dim)
         both_have_lines = wireframe0.line_mask.any(1) & wireframe1.line_mask.any(1)
-        nodes0 = self._prepare(wireframe0, both_have_lines)
-        nodes1 = self._prepare(wireframe1, both_have_lines)
+        nodes0 = self._prepare(wireframe0, both_have_lines, counts0)
+        nodes1 = self._prepare(wireframe1, both_have_lines, counts1)
         after_layer = self.gnn(
             self._encode(wireframe0, nodes0), self._encode(wireframe1, nodes1), nodes0, nodes1
         )
@@ -192,13 +193,16 @@ class GlueStick(nn.Module):
         log_assignment = log_double_softmax(
             self._similarity(self.final_proj, x0, x1), self.bin_score, nodes0.mask, nodes1.mask
         )
-        line_log_assignment = self._match_lines(
-            self.final_line_proj, x0, x1, wireframe0, wireframe1
-        )
-        supervised = (after_layer[layer] for layer in config.inter_supervision)
+
+        def match_lines(projection: nn.Module, x0: Tensor, x1: Tensor) -> Tensor:
+            junctions0 = x0[:, : max(counts0.junctions)]
+            junctions1 = x1[:, : max(counts1.junctions)]
+            return self._match_lines(projection, junctions0, junctions1, wireframe0, wireframe1)
+
+        line_log_assignment = match_lines(self.final_line_proj, x0, x1)
         intermediate = tuple(
-            self._match_lines(self.inter_line_proj[index], x0, x1, wireframe0, wireframe1)
-            for index, (x0, x1) in enumerate(supervised)
+            match_lines(self.inter_line_proj[index], *after_layer[layer])
+            for index, layer in enumerate(config.inter_supervision)
         )
         matches = to_matches(
             log_assignment,
@@ -208,19 +212,21 @@ class GlueStick(nn.Module):
         )
         return matches, intermediate
 
-    def _prepare(self, wireframe: Wireframe, both_have_lines: Tensor) -> _Nodes:
+    def _prepare(self, wireframe: Wireframe, both_have_lines: Tensor, counts: NodeCounts) -> _Nodes:
         mask = wireframe.keypoint_mask
+        padded = any(sum(nodes) < mask.shape[1] for nodes in zip(*counts, strict=True))
         lines = normalize_keypoints(wireframe.lines, wireframe.image_size, scale=POSITION_SCALE)
+        encoding = self.lenc(lines, wireframe.line_scores, wireframe.line_mask)
         return _Nodes(
-            mask=None if mask.all() else mask,
-            endpoint_encoding=self.lenc(lines, wireframe.line_scores, wireframe.line_mask),
+            mask=mask if padded else None,
+            endpoint_encoding=encoding.to(self._dtype),
             line_junctions=wireframe.line_junctions,
             line_mask=wireframe.line_mask & both_have_lines[:, None],
         )
 
     def _encode(self, wireframe: Wireframe, nodes: _Nodes) -> Tensor:
         """Return the nodes [B, P, C] that enter the graph network."""
-        x = wireframe.descriptors
+        x = wireframe.descriptors.to(self._dtype)
         if self.config.bottleneck_dim is not None:
             x = F.normalize(self.bottleneck_up(self.bottleneck_down(x)), dim=-1)
         if self.config.input_dim != self.config.descriptor_dim:
@@ -228,11 +234,19 @@ class GlueStick(nn.Module):
         keypoints = normalize_keypoints(
             wireframe.keypoints, wireframe.image_size, scale=POSITION_SCALE
         )
-        return x + self.kenc(keypoints, wireframe.keypoint_scores, nodes.mask)
+        encoding = self.kenc(keypoints, wireframe.keypoint_scores, nodes.mask)
+        return x + encoding.to(x.dtype)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """The type in which nodes are processed."""
+        return next(self.gnn.parameters()).dtype
 
     def _similarity(self, projection: nn.Module, x0: Tensor, x1: Tensor) -> Tensor:
         scale = self.config.descriptor_dim**0.5
-        return projection(x0) @ projection(x1).mT / scale
+        x0, x1 = at_least_single(x0), at_least_single(x1)
+        with without_autocast(x0.device):
+            return projection(x0) @ projection(x1).mT / scale
 
     def _match_lines(
         self,
@@ -242,12 +256,9 @@ class GlueStick(nn.Module):
         wireframe0: Wireframe,
         wireframe1: Wireframe,
     ) -> Tensor:
-        """Return the assignment [B, L0+1, L1+1] between the lines."""
-        junctions0, junctions1 = (
-            int(wireframe.num_junctions.max()) for wireframe in (wireframe0, wireframe1)
-        )
+        """Compare the junctions [B, J, C], and return the assignment [B, L0+1, L1+1] of lines."""
         scores = endpoint_line_scores(
-            self._similarity(projection, x0[:, :junctions0], x1[:, :junctions1]),
+            self._similarity(projection, x0, x1),
             wireframe0.line_junctions,
             wireframe1.line_junctions,
         )
@@ -261,7 +272,10 @@ def _zero_bias(layer: Pointwise) -> Pointwise:
     return layer
 
 
-def _orthogonal(dim: int) -> Pointwise:
-    layer = _zero_bias(Pointwise(dim, dim))
-    nn.init.orthogonal_(layer.weight)
-    return layer
+class _Projection(AtLeastSingle, Pointwise):
+    """Projects nodes before they are compared, in single precision."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, dim)
+        _zero_bias(self)
+        nn.init.orthogonal_(self.weight)

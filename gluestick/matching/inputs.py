@@ -1,18 +1,52 @@
 """What both networks need of their inputs: checks, and positions without a unit."""
 
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from gluestick.transfers import to_host
 from gluestick.types import Wireframe
 
+_FINITE = ("keypoints", "descriptors")
 
-def check_pair(wireframe0: Wireframe, wireframe1: Wireframe, *, descriptor_dim: int) -> None:
+
+class NodeCounts(NamedTuple):
+    """How many nodes each wireframe of a batch has, known to the host.
+
+    Attributes:
+        junctions: [B], the numbers of junctions.
+        keypoints: [B], the numbers of the other nodes.
+    """
+
+    junctions: list[int]
+    keypoints: list[int]
+
+    @classmethod
+    def of(cls, num_junctions: np.ndarray, num_nodes: np.ndarray) -> "NodeCounts":
+        """Return the counts, given those of junctions and of all nodes, [B] each."""
+        return cls(num_junctions.tolist(), (num_nodes - num_junctions).tolist())
+
+    @property
+    def equal(self) -> bool:
+        """Whether all wireframes have as many junctions and as many other nodes."""
+        return len(set(self.junctions)) < 2 and len(set(self.keypoints)) < 2
+
+
+def check_pair(
+    wireframe0: Wireframe, wireframe1: Wireframe, *, descriptor_dim: int
+) -> tuple[NodeCounts, NodeCounts]:
     """Check that two wireframes can be matched.
 
     Args:
         wireframe0: The wireframes of the images 0.
         wireframe1: The wireframes of the images 1.
         descriptor_dim: The descriptor size D that the network takes.
+
+    Returns:
+        How many nodes the wireframes 0 and the wireframes 1 have.
 
     Raises:
         ValueError: If the batches differ in size, the descriptors have another size, or a
@@ -30,12 +64,24 @@ def check_pair(wireframe0: Wireframe, wireframe1: Wireframe, *, descriptor_dim: 
                 f"the network takes descriptors of size {descriptor_dim}, found {found} in "
                 f"wireframe {side}: use the detector that the model was trained with"
             )
-        for name in ("keypoints", "descriptors"):
-            if not torch.isfinite(getattr(wireframe, name)).all():
-                raise ValueError(
-                    f"the {name} of wireframe {side} contain NaN or infinite values: check the "
-                    "detector and its input image"
-                )
+    sides = (wireframe0, wireframe1)
+    asked = to_host(
+        *(side.num_junctions for side in sides),
+        *(side.keypoint_mask.sum(1) for side in sides),
+        *(torch.isfinite(getattr(side, name)).all() for side in sides for name in _FINITE),
+    )
+    for (side, name), finite in zip(product((0, 1), _FINITE), asked[4:], strict=True):
+        if not finite:
+            raise ValueError(
+                f"the {name} of wireframe {side} contain NaN or infinite values: check the "
+                "detector and its input image"
+            )
+    return NodeCounts.of(asked[0], asked[2]), NodeCounts.of(asked[1], asked[3])
+
+
+def count_nodes(wireframe: Wireframe) -> NodeCounts:
+    """Ask the device of a batch of wireframes how many nodes each has."""
+    return NodeCounts.of(*to_host(wireframe.num_junctions, wireframe.keypoint_mask.sum(1)))
 
 
 def normalize_keypoints(keypoints: Tensor, image_size: Tensor, *, scale: float) -> Tensor:

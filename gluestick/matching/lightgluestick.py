@@ -28,6 +28,7 @@ from gluestick.matching.inputs import check_pair, normalize_keypoints
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
+from gluestick.precision import without_autocast
 from gluestick.types import Matches, Wireframe
 
 POSITION_SCALE = 0.5
@@ -225,18 +226,20 @@ class LightGlueStick(nn.Module):
         return matches, tuple(outputs)
 
     def _tokenize(self, wireframe0: Wireframe, wireframe1: Wireframe) -> tuple[Tokens, Tokens]:
-        check_pair(wireframe0, wireframe1, descriptor_dim=self.config.input_dim)
+        all_counts = check_pair(wireframe0, wireframe1, descriptor_dim=self.config.input_dim)
+        dtype = next(self.transformers.parameters()).dtype
         tokens0, tokens1 = (
             tokenize(
                 wireframe,
-                self.input_proj(wireframe.descriptors),
+                self.input_proj(wireframe.descriptors.to(dtype)),
                 self.posenc(
                     normalize_keypoints(
                         wireframe.keypoints, wireframe.image_size, scale=POSITION_SCALE
                     )
                 ),
+                counts=counts,
             )
-            for wireframe in (wireframe0, wireframe1)
+            for wireframe, counts in zip((wireframe0, wireframe1), all_counts, strict=True)
         )
         return tokens0, tokens1
 
@@ -288,7 +291,7 @@ class LightGlueStick(nn.Module):
         if self.config.depth_confidence > 0:
             confidence = self.token_confidence[layer](tokens.x).sigmoid()
         keep = keypoints_to_keep(
-            self._head(layer).matchability(tokens.x).squeeze(-1).sigmoid(),
+            self._head(layer).node_matchability(tokens.x).sigmoid(),
             confidence,
             width_confidence=self.config.width_confidence,
             threshold=confidence_threshold(layer, self.config.num_layers),
@@ -298,8 +301,13 @@ class LightGlueStick(nn.Module):
     def _assign(
         self, layer: int, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
     ) -> NodeAssignment:
-        """Match the nodes with the heads of one layer."""
-        head = self._head(layer)
+        """Match the nodes with the heads of one layer, in single precision."""
+        with without_autocast(tokens0.x.device):
+            return self._assign_precisely(self._head(layer), tokens0, tokens1, shape)
+
+    def _assign_precisely(
+        self, head: MatchAssignment, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
+    ) -> NodeAssignment:
         junctions0, junctions1 = tokens0.num_junctions, tokens1.num_junctions
         (x0, matchability0), (x1, matchability1) = head.project(tokens0.x), head.project(tokens1.x)
 

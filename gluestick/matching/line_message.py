@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter, softmax
 
-from gluestick.matching.assignment import at_least_single
 from gluestick.matching.attention import RotaryBlock
 from gluestick.matching.encoders import Pointwise, PointwiseMLP
+from gluestick.precision import at_least_single
 
 ATTENTION_EPSILON = 1e-8
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from gluestick.matching.inputs import NodeCounts, count_nodes
 from gluestick.types import Wireframe
 
 
@@ -83,26 +84,30 @@ class Tokens:
         return slots
 
 
-def tokenize(wireframe: Wireframe, x: Tensor, rotary: Tensor) -> Tokens:
+def tokenize(
+    wireframe: Wireframe, x: Tensor, rotary: Tensor, *, counts: NodeCounts | None = None
+) -> Tokens:
     """Arrange the nodes of a batch of wireframes.
 
     Args:
         wireframe: The wireframes, with P nodes each.
         x: [B, P, C], the descriptors of the nodes.
         rotary: [2, B, P, D/2], their encoded positions.
+        counts: How many nodes each wireframe has; a device has to be asked if it is left out.
 
     Returns:
         The tokens; without padding where the batch has one image.
     """
+    counts = counts or count_nodes(wireframe)
     num_junctions = wireframe.num_junctions[:, None]
     num_keypoints = wireframe.keypoint_mask.sum(1, keepdim=True) - num_junctions
-    junctions = int(num_junctions.max())
-    slot = torch.arange(junctions + int(num_keypoints.max()), device=x.device)[None]
+    junctions = max(counts.junctions)
+    slot = torch.arange(junctions + max(counts.keypoints), device=x.device)[None]
     real = torch.where(
         slot < junctions, slot < num_junctions, slot - junctions < num_keypoints
     )  # [B, S]
     nodes = torch.where(slot < junctions, slot, slot - junctions + num_junctions) * real
-    padded = not bool(real.all())
+    padded = not counts.equal
     ordered = real.shape[1] == x.shape[1] and not padded
     if not ordered:
         x = torch.take_along_dim(x, nodes[..., None], 1)

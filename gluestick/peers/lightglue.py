@@ -3,18 +3,20 @@
 Lindenberger, Sarlin and Pollefeys, "LightGlue: Local Feature Matching at Light Speed", ICCV 2023.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.matching.checkpoints import read_checkpoint
 from gluestick.matching.inputs import check_pair
 from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, no_assignment
+from gluestick.precision import keeping_type, without_autocast
 from gluestick.storage.parameters import load_strict
 from gluestick.types import Matches, Wireframe
 
@@ -38,8 +40,9 @@ class KorniaLightGlueConfig:
 class KorniaLightGlue(nn.Module):
     """Matches keypoints with kornia's LightGlue, and leaves lines and junctions unmatched.
 
-    All layers run on all keypoints, in single precision: early exit, pruning and half-precision
-    attention are off. Pairs are matched one by one, since kornia's network takes no masks.
+    All layers run on all keypoints, in single precision whatever the matcher's: early exit,
+    pruning and half-precision attention are off. Pairs are matched one by one, since kornia's
+    network takes no masks.
 
     The constructor builds the network with random weights; :meth:`from_pretrained` loads them.
 
@@ -83,6 +86,9 @@ class KorniaLightGlue(nn.Module):
         load_strict(matcher.network, {**state_dict, **constant}, source=weights)
         return matcher
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
+        return super()._apply(keeping_type(fn), *args, **kwargs)
+
     def forward(self, wireframe0: Wireframe, wireframe1: Wireframe) -> Matches:
         """Match two batches of wireframes, pair by pair.
 
@@ -104,14 +110,14 @@ class KorniaLightGlue(nn.Module):
             nodes0, nodes1 = (chosen[row].nonzero()[:, 0] for chosen in (chosen0, chosen1))
             if len(nodes0) == 0 or len(nodes1) == 0:
                 continue
-            result = self.network(
-                {
-                    "image0": _kornia_input(wireframe0, row, nodes0),
-                    "image1": _kornia_input(wireframe1, row, nodes1),
-                }
-            )
-            rows = torch.cat([nodes0, nodes0.new_tensor([num_nodes0])])
-            columns = torch.cat([nodes1, nodes1.new_tensor([num_nodes1])])
+            images = {
+                "image0": _kornia_input(wireframe0, row, nodes0),
+                "image1": _kornia_input(wireframe1, row, nodes1),
+            }
+            with without_autocast(assignment.device):
+                result = self.network(images)
+            rows = F.pad(nodes0, (0, 1), value=num_nodes0)
+            columns = F.pad(nodes1, (0, 1), value=num_nodes1)
             assignment[row, rows[:, None], columns] = result["log_assignment"][0]
         return keypoint_matches(
             wireframe0, wireframe1, assignment, threshold=self.config.filter_threshold

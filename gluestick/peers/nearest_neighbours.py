@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.matching.inputs import check_pair
+from gluestick.matching.inputs import NodeCounts, check_pair
 from gluestick.matching.line_heads.endpoints import endpoint_line_scores
 from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, log_assignment_of
+from gluestick.precision import without_autocast
 from gluestick.types import Matches, Wireframe
 
 
@@ -63,9 +64,11 @@ class NearestNeighbours(nn.Module):
         Raises:
             ValueError: If the batches or descriptors do not fit, or are not finite.
         """
-        check_pair(wireframe0, wireframe1, descriptor_dim=wireframe0.descriptors.shape[2])
+        dim = wireframe0.descriptors.shape[2]
+        counts = check_pair(wireframe0, wireframe1, descriptor_dim=dim)
         masks = keypoint_nodes(wireframe0), keypoint_nodes(wireframe1)
-        similarity = wireframe0.descriptors @ wireframe1.descriptors.mT  # [B, P0, P1]
+        with without_autocast(wireframe0.descriptors.device):
+            similarity = wireframe0.descriptors @ wireframe1.descriptors.mT  # [B, P0, P1]
         max_ratio = self.config.max_ratio
         if max_ratio is None:
             scores, threshold = cosine_scores(similarity), 0.0
@@ -77,17 +80,20 @@ class NearestNeighbours(nn.Module):
             log_assignment_of(scores, *masks),
             threshold=threshold,
             line_log_assignment=(
-                _line_assignment(similarity, wireframe0, wireframe1)
+                _line_assignment(similarity, wireframe0, wireframe1, counts)
                 if self.config.match_lines
                 else None
             ),
         )
 
 
-def _line_assignment(similarity: Tensor, wireframe0: Wireframe, wireframe1: Wireframe) -> Tensor:
-    num_junctions0, num_junctions1 = (
-        int(wireframe.num_junctions.max()) for wireframe in (wireframe0, wireframe1)
-    )
+def _line_assignment(
+    similarity: Tensor,
+    wireframe0: Wireframe,
+    wireframe1: Wireframe,
+    counts: tuple[NodeCounts, NodeCounts],
+) -> Tensor:
+    num_junctions0, num_junctions1 = (max(side.junctions) for side in counts)
     between_lines = endpoint_line_scores(
         similarity[:, :num_junctions0, :num_junctions1],
         wireframe0.line_junctions,

@@ -16,7 +16,7 @@ from gluestick.features.image_batch import (
 from gluestick.geometry.pixels import from_resized
 from gluestick.images import ResizeConfig, resize_image
 from gluestick.peers.scored_matches import keypoint_matches, keypoint_nodes, log_assignment_of
-from gluestick.timing import StageTimer
+from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.types import Matches, Wireframe, pad_and_stack
 
 PREFIX = "vismatch:"
@@ -108,7 +108,7 @@ class VismatchMatcher(nn.Module):
                 "both sides need the same number of images, found "
                 f"{len(images0)} and {len(images1)}"
             )
-        with (timer or StageTimer()).stage("matching"):
+        with (timer or NO_TIMES).stage("matching"):
             pairs = [self._match_pair(*pair) for pair in zip(images0, images1, strict=True)]
         wireframe0 = _wireframe([pair.keypoints0 for pair in pairs], images0)
         wireframe1 = _wireframe([pair.keypoints1 for pair in pairs], images1)
@@ -116,7 +116,7 @@ class VismatchMatcher(nn.Module):
 
     def _match_pair(self, image0: Tensor, image1: Tensor) -> _Pair:
         network: Any = self.network
-        network.device = self.device.type
+        network.device = str(self.device)
         (resized0, scale0), (resized1, scale1) = (
             resize_image(image.to(self.device), config=self.resize) for image in (image0, image1)
         )

@@ -1,6 +1,6 @@
 """Carrying points of one image into another, through a homography or through depth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from gluestick.checks import check_shapes
 from gluestick.geometry.points import to_homogeneous
 from gluestick.supervision.rules import GroundTruthConfig
+from gluestick.transfers import small_tensor
 
 NEAREST_DEPTH = 1e-4
 
@@ -70,6 +71,11 @@ class DepthPair:
         }
         check_shapes("DepthPair", {name: getattr(self, name) for name in specs}, specs)
 
+    def to(self, device: torch.device | str) -> "DepthPair":
+        """Return the pair on another device."""
+        moved = {field.name: getattr(self, field.name).to(device) for field in fields(self)}
+        return DepthPair(**moved)
+
     def reversed(self) -> "DepthPair":
         """Return the same pair with image 1 first."""
         R_1to0 = self.R_0to1.mT
@@ -101,7 +107,7 @@ def reproject_by_homography(
     Returns:
         The points in the other image, in the precision of ``points``.
     """
-    mapped = to_homogeneous(points).to(H.dtype) @ H.mT  # [B, M, 3]
+    mapped = to_homogeneous(points).to(H.dtype) @ H.to(points.device).mT  # [B, M, 3]
     scale = mapped[..., 2:] + 1e-5 if config.glue_factory_numerics else mapped[..., 2:]
     positions = (mapped[..., :2] / scale).to(points.dtype)
     everywhere = torch.ones_like(positions[..., 0], dtype=torch.bool)
@@ -127,6 +133,7 @@ def reproject_by_depth(
     Returns:
         The points in image 1, in the precision of ``points``.
     """
+    pair = pair.to(points.device)
     fade_out = config.glue_factory_numerics
     cut = int(config.glue_factory_numerics)
     depth = sample_depth(pair.depth0, points, fade_out=fade_out)
@@ -165,7 +172,7 @@ def sample_depth(depth: Tensor, points: Tensor, *, fade_out: bool = False) -> Te
     """
     height, width = depth.shape[-2:]
     known = torch.where(depth > 0, depth.to(points), torch.nan)[:, None]  # [B, 1, H, W]
-    grid = (points + 0.5) * 2 / points.new_tensor([width, height]) - 1
+    grid = (points + 0.5) * 2 / small_tensor([width, height], like=points) - 1
     grid = grid[:, None]  # [B, 1, M, 2]
     padding = "zeros" if fade_out else "border"
     sampled = [

@@ -78,7 +78,7 @@ def train_line_head(
     losses = []
     epochs = range(config.num_epochs)
     for _ in epochs if progress is None else progress(epochs, "training"):
-        total = 0.0
+        steps = []
         for index in rng.permutation(len(samples)):
             sample = _thinned(samples[index], rng, probability=config.thinning)
             assignment = head.match(
@@ -89,8 +89,8 @@ def train_line_head(
             loss.backward()
             optimizer.step()
             schedule.step()
-            total += loss.item()
-        losses.append(total / len(samples))
+            steps.append(loss.detach())
+        losses.append(sum(torch.stack(steps).tolist()) / len(samples))
     return head.eval(), losses
 
 

@@ -128,8 +128,9 @@ class Matches(BaseValue):
 
 
 def _pairs(matches0: Tensor, values0: Tensor, values1: Tensor, row: int) -> tuple[Tensor, Tensor]:
-    matched = matches0[row] > -1
-    return values0[row][matched], values1[row][matches0[row][matched]]
+    partners = matches0[row].to(values0.device)
+    matched = partners > -1
+    return values0[row][matched], values1[row][partners[matched]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,13 @@ Who has the matcher (:mod:`gluestick.pipeline`) extracts and matches between the
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor, one_per_image
 from gluestick.features.image_batch import ImageBatch
+from gluestick.transfers import to_host
 from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.relative_turn import (
     RelativeTurnConfig,
@@ -110,7 +112,7 @@ def doubtful_pairs(
     doubtful = _point_scores(matches) < min_support * fewer
     if rotation == "exhaustive":
         doubtful |= torch.tensor([vote is None for vote in votes], device=doubtful.device)
-    return (doubtful & (fewer > 0)).nonzero().flatten().tolist()
+    return np.flatnonzero(*to_host(doubtful & (fewer > 0))).tolist()
 
 
 def turns_to_try(

@@ -1,11 +1,14 @@
 """From keypoints and line segments to a wireframe."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gluestick.transfers import to_device, to_host
 from gluestick.types import Features, Wireframe
 from gluestick.wireframe.collate import stack_wireframes
 from gluestick.wireframe.junctions import (
@@ -16,6 +19,7 @@ from gluestick.wireframe.junctions import (
 )
 
 _SCORE_EPSILON = 1e-8
+_FIELDS_READ = ("keypoints", "keypoint_mask", "lines", "line_scores", "line_mask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,56 +64,89 @@ def build_wireframe(features: Features, config: WireframeConfig | None = None) -
         junction twice and no edge.
     """
     config = config or WireframeConfig()
+    read = to_host(*(getattr(features, name) for name in _FIELDS_READ))
+    connected = [
+        _connect(dict(zip(_FIELDS_READ, values, strict=True)), config)
+        for values in zip(*read, strict=True)
+    ]
+    arrays = [array for fields in connected for array in fields]
+    written = iter(to_device(*arrays, device=features.keypoints.device))
+    graphs = [_Graph(*(next(written) for _ in fields)) for fields in connected]
     return stack_wireframes(
-        [_build_one(features, index, config) for index in range(len(features.image_size))]
+        [_build_one(features, index, graph) for index, graph in enumerate(graphs)], padded=False
     )
 
 
-def _build_one(features: Features, index: int, config: WireframeConfig) -> Wireframe:
-    line_mask = features.line_mask[index]
-    detected = features.lines[index][line_mask]  # [L, 2, 2]
-    line_scores = features.line_scores[index][line_mask]
+class _Graph(NamedTuple):
+    """What follows from the lines of an image and from where its keypoints are, on the device.
+
+    Attributes:
+        junctions: [J, 2] px.
+        junction_scores: [J].
+        detected: [L, 2, 2] px, the lines without padding.
+        line_scores: [L], divided by the best.
+        line_junctions: [L, 2] int64.
+        edges: [2, E] int64.
+        kept: [K] int64, the keypoints that become nodes.
+        num_junctions: [1] int64.
+    """
+
+    junctions: Tensor
+    junction_scores: Tensor
+    detected: Tensor
+    line_scores: Tensor
+    line_junctions: Tensor
+    edges: Tensor
+    kept: Tensor
+    num_junctions: Tensor
+
+
+def _connect(image: Mapping[str, np.ndarray], config: WireframeConfig) -> tuple[np.ndarray, ...]:
+    """Connect the lines of one image on the host, and return the fields of :class:`_Graph`."""
+    detected = image["lines"][image["line_mask"]]  # [L, 2, 2]
+    line_scores = image["line_scores"][image["line_mask"]]
     if len(line_scores):
-        line_scores = line_scores / (line_scores.max() + _SCORE_EPSILON)
+        line_scores = line_scores / (line_scores.max() + line_scores.dtype.type(_SCORE_EPSILON))
     endpoints = detected.reshape(-1, 2)
-
-    def to_array(tensor: Tensor) -> np.ndarray:
-        return tensor.detach().cpu().numpy()
-
-    def to_device(array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(detected.device)
-
     if config.merge:
-        means, line_junctions = merge_endpoints(to_array(detected), radius=config.junction_radius)
-        junctions = to_device(means)
+        junctions, line_junctions = merge_endpoints(detected, radius=config.junction_radius)
     else:
-        line_junctions = np.arange(len(endpoints)).reshape(-1, 2)
-        junctions = endpoints
-    endpoint_scores = np.repeat(to_array(line_scores), 2)
-    junction_scores = to_device(cluster_means(endpoint_scores, line_junctions.reshape(-1)))
-
-    kept = features.keypoint_mask[index]
+        junctions, line_junctions = endpoints, np.arange(len(endpoints)).reshape(-1, 2)
+    kept = image["keypoint_mask"]
     if config.keypoint_radius is not None:
-        distances = nearest_distances(to_array(features.keypoints[index]), to_array(endpoints))
-        kept = kept & to_device(distances >= config.keypoint_radius)
-    descriptors = features.descriptors[index][kept]
-    if len(junctions):
-        descriptors = torch.cat([features.describe[index](junctions).to(descriptors), descriptors])
+        distances = nearest_distances(image["keypoints"], endpoints)
+        kept = kept & (distances >= config.keypoint_radius)
+    return (
+        junctions,
+        cluster_means(np.repeat(line_scores, 2), line_junctions.reshape(-1)),
+        detected,
+        line_scores,
+        line_junctions,
+        line_edges(line_junctions),
+        np.flatnonzero(kept),
+        np.array([len(junctions)]),
+    )
 
-    junction_of = to_device(line_junctions)
-    nodes = torch.cat([junctions, features.keypoints[index][kept]])  # [P, 2]
+
+def _build_one(features: Features, index: int, graph: _Graph) -> Wireframe:
+    descriptors = features.descriptors[index][graph.kept]
+    if len(graph.junctions):
+        described = features.describe[index](graph.junctions).to(descriptors)
+        descriptors = torch.cat([described, descriptors])
+    nodes = torch.cat([graph.junctions, features.keypoints[index][graph.kept]])  # [P, 2]
+    scores = torch.cat([graph.junction_scores, features.keypoint_scores[index][graph.kept]])
     return Wireframe(
         image_size=features.image_size[index : index + 1],
         keypoints=nodes[None],
-        keypoint_scores=torch.cat([junction_scores, features.keypoint_scores[index][kept]])[None],
+        keypoint_scores=scores[None],
         descriptors=descriptors[None],
-        keypoint_mask=torch.ones(1, len(nodes), dtype=torch.bool, device=nodes.device),
-        num_junctions=to_device(np.array([len(junctions)])),
-        lines=junctions[junction_of][None],
-        detected_lines=detected[None],
-        line_scores=line_scores[None],
-        line_mask=torch.ones_like(line_scores, dtype=torch.bool)[None],
-        line_junctions=junction_of[None],
-        edge_index=to_device(line_edges(line_junctions)),
+        keypoint_mask=torch.ones_like(scores, dtype=torch.bool)[None],
+        num_junctions=graph.num_junctions,
+        lines=graph.junctions[graph.line_junctions][None],
+        detected_lines=graph.detected[None],
+        line_scores=graph.line_scores[None],
+        line_mask=torch.ones_like(graph.line_scores, dtype=torch.bool)[None],
+        line_junctions=graph.line_junctions[None],
+        edge_index=graph.edges,
         views=features.views[index : index + 1],
     )

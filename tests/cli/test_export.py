@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import Result
 
-from gluestick.export import read_features_h5, read_matches_h5
+from gluestick.export import FeaturesWriter, read_features_h5, read_matches_h5
 
 QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40")
 
@@ -82,3 +82,12 @@ def test_a_damaged_file_is_refused_and_kept(
     path.write_bytes(b"not HDF5")
     assert "features.h5" in refused("export", "hloc", photographs, "--output", tmp_path)
     assert path.read_bytes() == b"not HDF5"
+
+
+def test_a_second_writer_is_told_so_in_one_line(
+    refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    with FeaturesWriter(tmp_path / "features.h5"):
+        message = refused("export", "hloc", photographs, "--output", tmp_path, *QUICK)
+    assert "features.h5 is being written by process" in message
+    assert list(tmp_path.iterdir()) == []

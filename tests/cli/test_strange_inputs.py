@@ -13,11 +13,9 @@ from gluestick.export import read_matches_npz
 QUICK = ("--max-num-keypoints", "48", "--max-num-lines", "12", "--rotation", "none")
 
 MATCHABLE = {
-    "bilevel.tif",
     "cmyk.jpg",
     "grey_alpha.png",
     "jpeg_called.png",
-    "mirrored.jpg",
     "no_ending",
     "portable.ppm",
     "sixteen.png",

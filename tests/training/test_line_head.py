@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from accelerators import Accelerator
 from matching.wireframes import matching_pair
 
 from gluestick.matching.assignment import mutual_matches
@@ -102,3 +103,26 @@ def test_errors() -> None:
         LineHeadTrainingConfig(thinning=1.5)
     with pytest.raises(ValueError, match="num_epochs"):
         LineHeadTrainingConfig(num_epochs=0)
+
+
+def test_it_trains_where_the_samples_are(accelerator: Accelerator) -> None:
+    samples = [make_sample(seed) for seed in range(3)]
+    config = LineHeadTrainingConfig(num_epochs=3, thinning=0.5)
+    expected, losses = train_line_head(samples, config=config)
+    moved = [
+        LineHeadSample(
+            wireframe0=sample.wireframe0.to(accelerator.device),
+            wireframe1=sample.wireframe1.to(accelerator.device),
+            endpoint_similarity=sample.endpoint_similarity.to(accelerator.device),
+            matches=PointMatches(*(value.to(accelerator.device) for value in sample.matches)),
+            truth=TrueMatches(*(value.to(accelerator.device) for value in sample.truth)),
+        )
+        for sample in samples
+    ]
+    head, found = train_line_head(moved, config=config)
+    assert found == pytest.approx(losses, rel=1e-3)
+    for ours, theirs in zip(head.parameters(), expected.parameters(), strict=True):
+        assert ours.device.type == accelerator.device.type
+        torch.testing.assert_close(ours.detach().cpu(), theirs.detach(), atol=1e-3, rtol=1e-2)
+    threshold, f1 = best_threshold(head, moved)
+    assert (threshold, f1) == pytest.approx(best_threshold(expected, samples), abs=1e-6)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gluestick.geometry.lines import line_lengths
+from gluestick.transfers import to_device
 from gluestick.types import Lines
 
 LineArray = np.ndarray | Tensor | Sequence[Any]
@@ -56,10 +56,8 @@ def check_lines(lines: LineArray, *, scores: LineArray | None = None) -> Lines:
             raise ValueError(f"line scores need to be at least 0, found {weights.min():g}")
     device = lines.device if isinstance(lines, Tensor) else None
     real = lengths > 0
-    return Lines(
-        lines=torch.from_numpy(segments[real]).to(device),
-        scores=torch.from_numpy(weights[real]).to(device),
-    )
+    kept_lines, kept_scores = to_device(segments[real], weights[real], device=device or "cpu")
+    return Lines(lines=kept_lines, scores=kept_scores)
 
 
 def load_lines(path: str | PathLike[str]) -> Lines:

@@ -9,6 +9,7 @@ from torch import Tensor
 from gluestick.checks import check_shapes
 from gluestick.features.lines.edge_profiles import gray_gradient, refine_lines, root_contrast
 from gluestick.geometry.lines import clip_to_image, line_lengths, lines_inside_mask
+from gluestick.transfers import to_device
 from gluestick.types import Lines
 
 
@@ -84,10 +85,10 @@ def select_lines(
     weights = root_contrast(gradient, lines) if saliency is None else saliency[kept]
     scores = weights * np.sqrt(line_lengths(lines))
     order = np.argsort(-scores, kind="stable")[: config.max_num_lines]
-    return Lines(
-        lines=torch.from_numpy(lines[order]).to(device, torch.float32),
-        scores=torch.from_numpy(scores[order]).to(device, torch.float32),
+    kept_lines, kept_scores = to_device(
+        lines[order].astype(np.float32), scores[order].astype(np.float32), device=device
     )
+    return Lines(lines=kept_lines, scores=kept_scores)
 
 
 def _long_enough(lines: np.ndarray, min_length: float) -> np.ndarray:

@@ -1,14 +1,13 @@
 """ALIKED keypoints and descriptors (Zhao et al., IEEE TIM 2023)."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from gluestick.features.points.aliked_network import AlikedMaps, AlikedNetwork, Variant
-from gluestick.features.points.sampling import sample_map, strict_maxima, windows_around
+from gluestick.features.points.sampling import find_peaks, sample_map
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
@@ -16,6 +15,7 @@ from gluestick.features.points.selection import (
     lies_in,
     strongest,
 )
+from gluestick.precision import without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 from gluestick.weights import shipped_path
@@ -53,6 +53,26 @@ class AlikedConfig:
                 f"AlikedConfig.variant needs to be one of {', '.join(get_args(Variant))}, "
                 f"found {self.variant!r}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlikedSampler:
+    """Describes positions in an image by ALIKED's maps.
+
+    Attributes:
+        network: Holds the descriptor head.
+        maps: What the network knows about the image.
+    """
+
+    network: AlikedNetwork
+    maps: AlikedMaps
+
+    @torch.no_grad()
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px, on any device: [M, D], rows of unit norm."""
+        with without_autocast(self.maps.fine.device):
+            described = self.network.describe(self.maps, positions.to(self.maps.fine))
+        return described.to(positions.device)
 
 
 class Aliked(nn.Module):
@@ -114,7 +134,7 @@ class Aliked(nn.Module):
         keypoints, keypoint_scores = self._keypoints(scores, allowed)
         order = strongest(keypoint_scores, max_num_keypoints=limit)
         keypoints = keypoints[order]
-        describe = partial(self._describe, maps)
+        describe = AlikedSampler(network=self.network, maps=maps)
         return Points(
             keypoints=keypoints,
             scores=keypoint_scores[order],
@@ -124,16 +144,13 @@ class Aliked(nn.Module):
 
     def _keypoints(self, scores: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
         """Return local maxima [N, 2], refined by a soft arg-max, and their scores [N]."""
-        radius = self.config.nms_radius
-        peaks = strict_maxima(scores, radius=radius) & allowed
-        y, x = (peaks & (scores > self.config.detection_threshold)).nonzero(as_tuple=True)
-        windows, offsets = windows_around(scores, x, y, radius=radius)
-        shifts = (windows / _TEMPERATURE).softmax(dim=1) @ offsets.to(scores.dtype)
-        keypoints = torch.stack([x, y], dim=1) + shifts
-        keypoints = keypoints[lies_in(keypoints, allowed)]
+        peaks = find_peaks(
+            scores,
+            radius=self.config.nms_radius,
+            threshold=self.config.detection_threshold,
+            allowed=allowed,
+        )
+        shifts = (peaks.windows / _TEMPERATURE).softmax(dim=1) @ peaks.offsets.to(scores.dtype)
+        keypoints = torch.stack([peaks.x, peaks.y], dim=1) + shifts
+        keypoints = keypoints[peaks.strict & lies_in(keypoints, allowed)]
         return keypoints, sample_map(scores[None], keypoints)[:, 0]
-
-    @torch.no_grad()
-    def _describe(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
-        """Describe positions [M, 2] px on any device."""
-        return self.network.describe(maps, positions.to(maps.fine)).to(positions.device)

@@ -8,7 +8,6 @@ is applied per scale; and the descriptor head reads the map at few positions, wh
 interpolated from the scales.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from gluestick.features.points.deformable import DeformableConvolution
 from gluestick.features.points.sampling import unit_rows
+from gluestick.transfers import small_tensor
 
 Variant = Literal["n16", "n16rot", "n32", "t16"]
 
@@ -33,6 +33,12 @@ _STRIDE = 32
 _POSITIONS_AT_ONCE = 1024
 _ROWS_AT_ONCE = 32
 
+_PATCH = tuple((x, y) for y in range(3) for x in range(3))
+"""The pixels of a window of 3 x 3, row by row."""
+
+_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Where the four pixels around a position lie from the one at the top left."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlikedMaps:
@@ -40,15 +46,19 @@ class AlikedMaps:
 
     Attributes:
         size: (W, H) px of the image.
-        origin: (x, y) of the image within the padded image, px.
         fine: [C, H', W'], the first block's output on the padded image.
         coarse: Three maps [1, D/4, h, w] at strides 2, 8 and 32.
+        last: [2] float32, the last pixel (x, y) of the image.
+        origin: [2] int64, (x, y) of the image within the padded image, px.
+        last_padded: [2] int64, the last pixel (x, y) of the padded image.
     """
 
     size: tuple[int, int]
-    origin: tuple[int, int]
     fine: Tensor
     coarse: tuple[Tensor, Tensor, Tensor]
+    last: Tensor
+    origin: Tensor
+    last_padded: Tensor
 
 
 class AlikedNetwork(nn.Module):
@@ -57,6 +67,9 @@ class AlikedNetwork(nn.Module):
     Args:
         variant: Which of the published networks.
     """
+
+    patch: Tensor
+    corners: Tensor
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
@@ -80,6 +93,8 @@ class AlikedNetwork(nn.Module):
             nn.Conv2d(4, 1, 3, padding=1, bias=False),
         )
         self.desc_head = _DescriptorHead(last, samples=_SAMPLES[variant])
+        self.register_buffer("patch", torch.tensor(_PATCH), persistent=False)
+        self.register_buffer("corners", torch.tensor(_CORNERS), persistent=False)
 
     def forward(self, image: Tensor) -> tuple[AlikedMaps, Tensor]:
         """Run the network on one image.
@@ -100,7 +115,14 @@ class AlikedNetwork(nn.Module):
         eighth = self.block3(F.avg_pool2d(half, 4))
         last = self.block4(F.avg_pool2d(eighth, 4))
         coarse = (F.selu(self.conv2(half)), F.selu(self.conv3(eighth)), F.selu(self.conv4(last)))
-        maps = AlikedMaps(size=(width, height), origin=(left, top), fine=fine[0], coarse=coarse)
+        maps = AlikedMaps(
+            size=(width, height),
+            fine=fine[0],
+            coarse=coarse,
+            last=small_tensor([width - 1, height - 1], like=fine),
+            origin=small_tensor([left, top], like=self.patch),
+            last_padded=small_tensor([padded.shape[3] - 1, padded.shape[2] - 1], like=self.patch),
+        )
         return maps, self._scores(maps)[top : top + height, left : left + width]
 
     def describe(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
@@ -113,8 +135,7 @@ class AlikedNetwork(nn.Module):
         Returns:
             [M, D], rows of unit norm.
         """
-        last = _last(maps, positions)
-        moved = positions.clamp_min(0).minimum(last)
+        moved = positions.clamp_min(0).minimum(maps.last)
         parts = [self._describe_some(maps, part) for part in moved.split(_POSITIONS_AT_ONCE)]
         return torch.cat(parts)
 
@@ -141,11 +162,9 @@ class AlikedNetwork(nn.Module):
 
     def _describe_some(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
         """Describe positions [M, 2] px inside the image."""
-        last = _last(maps, positions).long()
-        kernel = torch.arange(3, device=positions.device)
-        grid = torch.cartesian_prod(kernel, kernel).flip(1)  # [9, 2] (x, y), row by row
+        last = maps.last.long()
         corner = (positions.long() - 1).clamp_min(0).minimum((last - 2).clamp_min(0))
-        pixels = (corner[:, None] + grid).minimum(last)  # [M, 9, 2]
+        pixels = (corner[:, None] + self.patch).minimum(last)  # [M, 9, 2]
         patches = self._features_at(maps, pixels).transpose(1, 2).unflatten(2, (3, 3))
         offsets = self.desc_head.offsets(patches, furthest=max(maps.size) / 4)
         sampled = self._interpolated_features(maps, positions[:, None] + offsets)  # [M, S, D]
@@ -153,22 +172,22 @@ class AlikedNetwork(nn.Module):
 
     def _interpolated_features(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
         """Interpolate the normalised features, zero outside the image, [..., 2] -> [..., D]."""
-        last = _last(maps, positions)
         corner = positions.floor()
         result = positions.new_zeros(*positions.shape[:-1], self.descriptor_dim)
-        for pixel, weight in _corners(corner, positions - corner):
-            inside = ((pixel >= 0) & (pixel <= last)).all(dim=-1)
-            features = self._features_at(maps, pixel.clamp_min(0).minimum(last).long())
+        for step, weight in zip(self.corners, _weights(positions - corner), strict=True):
+            pixel = corner + step
+            inside = ((pixel >= 0) & (pixel <= maps.last)).all(dim=-1)
+            features = self._features_at(maps, pixel.clamp_min(0).minimum(maps.last).long())
             result.addcmul_(features, (weight * inside)[..., None])
         return result
 
     def _features_at(self, maps: AlikedMaps, pixels: Tensor) -> Tensor:
         """Return the normalised features of whole pixels inside the image, [..., 2] -> [..., D]."""
-        _, height, width = maps.fine.shape
-        x, y = (pixels.reshape(-1, 2) + pixels.new_tensor(maps.origin)).unbind(1)
+        width = maps.fine.shape[2]
+        x, y = (pixels.reshape(-1, 2) + maps.origin).unbind(1)
         fine = F.selu(maps.fine.flatten(1)[:, y * width + x].T @ self.conv1.weight.flatten(1).T)
-        size = torch.tensor([width - 1, height - 1], device=pixels.device)
-        grid = (torch.stack([x, y], dim=1) * 2 / size - 1).to(fine.dtype)[None, None]
+        grid = torch.stack([x, y], dim=1) * 2 / maps.last_padded - 1
+        grid = grid.to(fine.dtype)[None, None]
         coarse = [
             F.grid_sample(coarse, grid, mode="bilinear", align_corners=True)[0, :, 0].T
             for coarse in maps.coarse
@@ -234,14 +253,12 @@ def _split(amount: int) -> tuple[int, int]:
     return amount // 2, amount - amount // 2
 
 
-def _last(maps: AlikedMaps, positions: Tensor) -> Tensor:
-    """Return the last pixel (x, y) of the image, in the type of ``positions``."""
-    return positions.new_tensor(maps.size) - 1
-
-
-def _corners(corner: Tensor, fraction: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the four pixels around positions and their bilinear weights."""
+def _weights(fraction: Tensor) -> tuple[Tensor, ...]:
+    """Return the bilinear weights of the four pixels around positions, as :data:`_CORNERS`."""
     right, below = fraction.unbind(-1)
-    for dx, weight_x in ((0, 1 - right), (1, right)):
-        for dy, weight_y in ((0, 1 - below), (1, below)):
-            yield corner + corner.new_tensor([dx, dy]), weight_x * weight_y
+    return (
+        (1 - right) * (1 - below),
+        (1 - right) * below,
+        right * (1 - below),
+        right * below,
+    )

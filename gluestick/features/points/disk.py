@@ -5,14 +5,13 @@ network is kornia's.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.features.points.download import DOWNLOAD, fetch_weights
-from gluestick.features.points.sampling import sample_descriptors, strict_maxima
+from gluestick.features.points.sampling import DenseSampler, find_peaks
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
@@ -119,14 +118,20 @@ class Disk(nn.Module):
         scores = heatmap[0, 0, :height, :width]
         dense = dense[0, :, :height, :width]  # [D, H, W]
 
-        peaks = strict_maxima(scores, radius=self.config.nms_radius) & allowed
-        y, x = (peaks & (scores > self.config.detection_threshold)).nonzero(as_tuple=True)
+        peaks = find_peaks(
+            scores,
+            radius=self.config.nms_radius,
+            threshold=self.config.detection_threshold,
+            allowed=allowed,
+        )
+        x, y = peaks.x[peaks.strict], peaks.y[peaks.strict]
         order = strongest(scores[y, x], max_num_keypoints=limit)
         x, y = x[order], y[order]
         keypoints = torch.stack([x, y], dim=1).to(scores.dtype)
+        describe = DenseSampler(dense=dense)
         return Points(
             keypoints=keypoints,
             scores=scores[y, x],
-            descriptors=sample_descriptors(dense, keypoints),
-            describe=partial(sample_descriptors, dense),
+            descriptors=describe(keypoints),
+            describe=describe,
         )

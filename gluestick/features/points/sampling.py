@@ -1,10 +1,15 @@
 """Reading dense maps: local maxima, and values at any position."""
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.precision import without_autocast
+from gluestick.transfers import small_tensor
 
 _TINY = 1e-12
 
@@ -29,7 +34,7 @@ def sample_map(dense: Tensor, positions: Tensor, *, mode: str = "bilinear") -> T
         {"dense": dense, "positions": positions},
         {"dense": "D h w", "positions": "M 2"},
     )
-    size = positions.new_tensor([sizes["w"], sizes["h"]])
+    size = small_tensor([sizes["w"], sizes["h"]], like=positions)
     grid = ((2 * positions + 1) / size - 1).to(dense.dtype)
     sampled = F.grid_sample(
         dense[None], grid[None, None], mode=mode, padding_mode="border", align_corners=False
@@ -48,6 +53,24 @@ def sample_descriptors(dense: Tensor, positions: Tensor) -> Tensor:
     return unit_rows(sample_map(dense, positions))
 
 
+@dataclass(frozen=True, kw_only=True)
+class DenseSampler:
+    """Describes positions by a dense descriptor map as large as the image.
+
+    Attributes:
+        dense: [D, H, W].
+    """
+
+    dense: Tensor
+
+    @torch.no_grad()
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px, on any device: [M, D], rows of unit norm."""
+        with without_autocast(self.dense.device):
+            described = sample_descriptors(self.dense, positions.to(self.dense))
+        return described.to(positions.device)
+
+
 def unit_rows(descriptors: Tensor) -> Tensor:
     """Divide each row by its norm; a row of zeros becomes the constant row of unit norm.
 
@@ -62,26 +85,49 @@ def unit_rows(descriptors: Tensor) -> Tensor:
     return torch.where(norms > _TINY, descriptors / norms.clamp_min(_TINY), flat)
 
 
-def strict_maxima(scores: Tensor, *, radius: int) -> Tensor:
-    """Return where a score is larger than all others in the window around it.
+class Peaks(NamedTuple):
+    """Pixels whose score is the largest of the window around them.
+
+    Attributes:
+        x: [N] int64, columns.
+        y: [N] int64, rows; the pixels are in the order of the rows.
+        windows: [N, K], the scores in the windows.
+        offsets: [K, 2] int64, (x, y) px, of a window's pixels from its centre.
+        strict: [N] bool, whether the score is larger than all others in the window; those of
+            which it is not are to be left out, along with others that prove to be of no use.
+    """
+
+    x: Tensor
+    y: Tensor
+    windows: Tensor
+    offsets: Tensor
+    strict: Tensor
+
+
+def find_peaks(
+    scores: Tensor, *, radius: int, threshold: float, allowed: Tensor | None = None
+) -> Peaks:
+    """Find the local maxima of scores.
 
     Args:
         scores: [H, W].
         radius: At least 1 px; the window has 2 * radius + 1 pixels on a side.
+        threshold: What a maximum exceeds.
+        allowed: [H, W] bool, where maxima may lie; None for everywhere.
 
     Returns:
-        [H, W] bool; False within ``radius`` of the border, where the window is incomplete.
+        The maxima; none within ``radius`` of the border, where the window is incomplete.
     """
-    peaks = torch.zeros_like(scores, dtype=torch.bool)
+    above = torch.zeros_like(scores, dtype=torch.bool)
     window = 2 * radius + 1
-    if min(scores.shape) < window:
-        return peaks
-    inner = (slice(radius, -radius),) * 2
-    peaks[inner] = scores[inner] == F.max_pool2d(scores[None], window, stride=1)[0]
-    y, x = peaks.nonzero(as_tuple=True)
-    windows, _ = windows_around(scores, x, y, radius=radius)
-    peaks[y, x] = (windows == scores[y, x, None]).sum(dim=1) == 1
-    return peaks
+    if min(scores.shape) >= window:
+        inner = (slice(radius, -radius),) * 2
+        largest = F.max_pool2d(scores[None], window, stride=1)[0]
+        above[inner] = (scores[inner] == largest) & (scores[inner] > threshold)
+    y, x = (above if allowed is None else above & allowed).nonzero(as_tuple=True)
+    windows, offsets = windows_around(scores, x, y, radius=radius)
+    strict = (windows == scores[y, x, None]).sum(dim=1) == 1
+    return Peaks(x=x, y=y, windows=windows, offsets=offsets, strict=strict)
 
 
 def windows_around(values: Tensor, x: Tensor, y: Tensor, *, radius: int) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,9 @@ from gluestick.checks import check_shapes
 _BLANK_RANGE = 0.5 / 255
 """An image whose values differ by less than this shows nothing."""
 
+_MOST_RADIUS = 256
+"""Windows of larger radii need more memory than machines have."""
+
 
 def check_detector_options(
     owner: str, *, max_num_keypoints: int | None, nms_radius: int, least_radius: int = 0
@@ -32,6 +35,8 @@ def check_detector_options(
         raise ValueError(
             f"{owner}.nms_radius needs to be at least {least_radius} px, found {nms_radius}"
         )
+    if nms_radius > _MOST_RADIUS:
+        raise ValueError(f"{owner}.nms_radius is limited to {_MOST_RADIUS} px, found {nms_radius}")
 
 
 def allowed_pixels(image: Tensor, mask: Tensor | None) -> Tensor:

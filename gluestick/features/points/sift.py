@@ -5,7 +5,6 @@ Zisserman, "Three things everyone should know to improve object retrieval", CVPR
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from gluestick.features.points.selection import (
     suppress_neighbours,
 )
 from gluestick.images.load import to_grayscale
+from gluestick.transfers import to_device, to_host
 from gluestick.types import Points
 
 _SCALE = 3.2
@@ -95,43 +95,59 @@ class Sift:
             ShapeError: If the image or the mask has another shape.
         """
         limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
-        allowed = allowed_pixels(image, mask)
-        gray = (to_grayscale(image) * 255).round().to(torch.uint8).cpu().numpy()
-        found, histograms = self._engine().detectAndCompute(_filled_up(gray), None)
+        allowed_here = allowed_pixels(image, mask)
+        gray, allowed = to_host((to_grayscale(image) * 255).round().to(torch.uint8), allowed_here)
+        found, histograms = _engine(self.config).detectAndCompute(_filled_up(gray), None)
         if histograms is None:
             histograms = np.zeros((0, self.descriptor_dim), np.float32)
-        keypoints = image.new_tensor([point.pt for point in found]).reshape(-1, 2)
-        scores = image.new_tensor([point.response for point in found])
+        keypoints = torch.tensor([point.pt for point in found], dtype=torch.float32).reshape(-1, 2)
+        scores = torch.tensor([point.response for point in found], dtype=torch.float32)
         order = strongest(scores, max_num_keypoints=None)
-        order = order[lies_in(keypoints[order], allowed)]
+        order = order[lies_in(keypoints[order], torch.from_numpy(allowed))]
         order = order[suppress_neighbours(keypoints[order], radius=self.config.nms_radius)]
         order = order[:limit]
+        chosen = (keypoints[order], scores[order], _root_sift(histograms)[order])
+        on_device = to_device(*(value.numpy() for value in chosen), device=image.device)
         return Points(
-            keypoints=keypoints[order],
-            scores=scores[order],
-            descriptors=_root_sift(histograms).to(image)[order],
-            describe=partial(self._describe, gray),
+            keypoints=on_device[0],
+            scores=on_device[1],
+            descriptors=on_device[2],
+            describe=SiftSampler(gray=gray, config=self.config),
         )
 
-    def _describe(self, gray: np.ndarray, positions: Tensor) -> Tensor:
-        """Describe positions [M, 2] px; those outside the image are moved to its border."""
+
+@dataclass(frozen=True, kw_only=True)
+class SiftSampler:
+    """Describes positions in an image by root-SIFT at a fixed scale.
+
+    Attributes:
+        gray: [H, W] uint8, the image.
+        config: The options of the detector.
+    """
+
+    gray: np.ndarray
+    config: SiftConfig
+
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px, those outside the image moved to its border, [M, 128]."""
         if len(positions) == 0:
-            return positions.new_zeros((0, self.descriptor_dim))
-        last = np.array(gray.shape[::-1]) - 1
+            return positions.new_zeros((0, Sift.descriptor_dim))
+        last = np.array(self.gray.shape[::-1]) - 1
         moved = positions.detach().cpu().numpy().astype(np.float64).clip(0, last)
-        angles = dominant_orientations(gray, moved, sigma=_SCALE)
+        angles = dominant_orientations(self.gray, moved, sigma=_SCALE)
         points = [
             cv2.KeyPoint(x, y, 2 * _SCALE, angle, 1.0, _PYRAMID_LEVEL)
             for (x, y), angle in zip(moved.tolist(), angles.tolist(), strict=True)
         ]
-        _, histograms = self._engine().compute(_filled_up(gray), points)
+        _, histograms = _engine(self.config).compute(_filled_up(self.gray), points)
         return _root_sift(histograms).to(positions)
 
-    def _engine(self) -> cv2.SIFT:
-        # Without the precise upscaling OpenCV's keypoints lie 0.25 px too far right and down.
-        return cv2.SIFT.create(
-            contrastThreshold=self.config.detection_threshold, enable_precise_upscale=True
-        )
+
+def _engine(config: SiftConfig) -> cv2.SIFT:
+    # Without the precise upscaling OpenCV's keypoints lie 0.25 px too far right and down.
+    return cv2.SIFT.create(
+        contrastThreshold=config.detection_threshold, enable_precise_upscale=True
+    )
 
 
 def _filled_up(gray: np.ndarray) -> np.ndarray:

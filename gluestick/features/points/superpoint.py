@@ -9,7 +9,6 @@ layouts are read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 import torch
@@ -29,6 +28,7 @@ from gluestick.features.points.superpoint_networks import (
     OpenNetwork,
 )
 from gluestick.images.load import to_grayscale
+from gluestick.precision import without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 
@@ -69,6 +69,28 @@ class SuperPointConfig:
             raise ValueError(
                 f"SuperPointConfig.border needs to be at least 0 px, found {self.border}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperPointSampler:
+    """Describes positions in an image by SuperPoint's dense map.
+
+    Attributes:
+        dense: [256, h, w], a descriptor for each cell of 8 x 8 px.
+        layout: The network's class, which knows where in the map a position lies.
+    """
+
+    dense: Tensor
+    layout: type[MagicLeapNetwork] | type[OpenNetwork]
+
+    @torch.no_grad()
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px, on any device: [M, 256], rows of unit norm."""
+        size = (self.dense.shape[2], self.dense.shape[1])
+        with without_autocast(self.dense.device):
+            mapped = self.layout.map_positions(positions.to(self.dense), size=size)
+            described = sample_descriptors(self.dense, mapped)
+        return described.to(positions.device)
 
 
 class SuperPoint(nn.Module):
@@ -143,20 +165,13 @@ class SuperPoint(nn.Module):
         order = strongest(scores[y, x], max_num_keypoints=limit)
         x, y = x[order], y[order]
         keypoints = torch.stack([x, y], dim=1).to(scores.dtype)
-        describe = partial(self._describe, output.descriptors[0])
+        describe = SuperPointSampler(dense=output.descriptors[0], layout=type(self.network))
         return Points(
             keypoints=keypoints,
             scores=scores[y, x],
             descriptors=describe(keypoints),
             describe=describe,
         )
-
-    @torch.no_grad()
-    def _describe(self, dense: Tensor, positions: Tensor) -> Tensor:
-        """Sample a map [D, h, w] at positions [M, 2] px of the image."""
-        size = (dense.shape[2], dense.shape[1])
-        mapped = self.network.map_positions(positions.to(dense), size=size)
-        return sample_descriptors(dense, mapped).to(positions.device)
 
 
 def score_map(logits: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.transfers import small_tensor
+
 DESCRIPTOR_DIM = 256
 
 _WIDTHS = (64, 64, 128, 128)
@@ -78,7 +80,7 @@ class MagicLeapNetwork(nn.Module):
         Returns:
             [M, 2] px of the map.
         """
-        cells = positions.new_tensor(size)
+        cells = small_tensor(size, like=positions)
         return (positions - 3.5) / (8 * cells - 4.5) * (cells - 1)
 
 

@@ -5,7 +5,6 @@ network is kornia's, which has it from version 0.9 on (Python 3.11 or later).
 """
 
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.features.points.download import DOWNLOAD, fetch_weights
-from gluestick.features.points.sampling import strict_maxima, unit_rows
+from gluestick.features.points.sampling import find_peaks, unit_rows
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
@@ -23,7 +22,9 @@ from gluestick.features.points.selection import (
     strongest,
 )
 from gluestick.geometry.pixels import from_resized, to_resized
+from gluestick.precision import without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
+from gluestick.transfers import small_tensor
 from gluestick.types import Points
 
 _STRIDE = 32
@@ -51,6 +52,28 @@ class XFeatConfig:
             nms_radius=self.nms_radius,
             least_radius=1,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class XFeatSampler:
+    """Describes positions in an image by XFeat's dense map.
+
+    Attributes:
+        dense: [64, h, w], of the resized image.
+        scale: [2], (x, y), the size of the resized image over that of the image.
+    """
+
+    dense: Tensor
+    scale: Tensor
+
+    @torch.no_grad()
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Describe positions [M, 2] px, those outside the image moved to its border, [M, 64]."""
+        with without_autocast(self.dense.device):
+            resized = to_resized(positions.to(self.dense), scale=self.scale)
+            moved = resized.clamp_min(0).minimum(_last_pixel(self.dense, resized))
+            described = unit_rows(_sample(self.dense, moved, mode="bicubic"))
+        return described.to(positions.device)
 
 
 class XFeat(nn.Module):
@@ -118,25 +141,28 @@ class XFeat(nn.Module):
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))
-        scale = image.new_tensor([size[0] / width, size[1] / height])
+        scale = small_tensor([size[0] / width, size[1] / height], like=image)
         resized = F.interpolate(image[None], size=size[::-1], mode="bilinear", align_corners=False)
         dense, logits, reliability = self.network(resized)
         dense = F.normalize(dense, dim=1)[0]
         heatmap = F.pixel_shuffle(logits.softmax(dim=1)[:, :-1], _CELL)[0, 0]
 
-        peaks = strict_maxima(heatmap, radius=self.config.nms_radius)
-        y, x = (peaks & (heatmap > self.config.detection_threshold)).nonzero(as_tuple=True)
-        whole = torch.stack([x, y], dim=1).to(heatmap.dtype)
-        scores = heatmap[y, x] * _sample(reliability[0], whole, mode="bilinear")[:, 0]
+        peaks = find_peaks(
+            heatmap, radius=self.config.nms_radius, threshold=self.config.detection_threshold
+        )
+        whole = torch.stack([peaks.x, peaks.y], dim=1).to(heatmap.dtype)
         keypoints = from_resized(whole, scale=scale)
-        inside = lies_in(keypoints, allowed)
-        keypoints, scores = keypoints[inside], scores[inside]
+        kept = (peaks.strict & lies_in(keypoints, allowed)).nonzero()[:, 0]
+        reliable = _sample(reliability[0], whole[kept], mode="bilinear")[:, 0]
+        scores = heatmap[peaks.y[kept], peaks.x[kept]] * reliable
         order = strongest(scores, max_num_keypoints=limit)
+        keypoints = keypoints[kept[order]]
+        describe = XFeatSampler(dense=dense, scale=scale)
         return Points(
-            keypoints=keypoints[order],
+            keypoints=keypoints,
             scores=scores[order],
-            descriptors=_describe(dense, scale, keypoints[order]),
-            describe=partial(_describe, dense, scale),
+            descriptors=describe(keypoints),
+            describe=describe,
         )
 
 
@@ -151,21 +177,18 @@ def _kornia_class(name: str) -> Any:
     return getattr(module, name)
 
 
-def _describe(dense: Tensor, scale: Tensor, positions: Tensor) -> Tensor:
-    """Describe positions [M, 2] px of the image; those outside are moved to its border."""
-    positions_resized = to_resized(positions.to(dense), scale=scale)
-    last = positions_resized.new_tensor([dense.shape[2] * _CELL, dense.shape[1] * _CELL]) - 1
-    clamped = positions_resized.clamp_min(0).minimum(last)
-    return unit_rows(_sample(dense, clamped, mode="bicubic")).to(positions.device)
-
-
 def _sample(dense: Tensor, positions: Tensor, *, mode: str) -> Tensor:
     """Interpolate a map [D, h, w] at [M, 2] px of the resized image, as in training.
 
     The published interpolation divides by W - 1 where the half-pixel rule has W, so it reads
     up to half a cell away; the weights have learnt it.
     """
-    last = positions.new_tensor([dense.shape[2] * _CELL, dense.shape[1] * _CELL]) - 1
-    grid = 2 * positions / last - 1
+    grid = 2 * positions / _last_pixel(dense, positions) - 1
     sampled = F.grid_sample(dense[None], grid[None, None], mode=mode, align_corners=False)
     return sampled[0, :, 0].T
+
+
+def _last_pixel(dense: Tensor, positions: Tensor) -> Tensor:
+    """Return the last pixel (x, y) of the resized image, in the type of ``positions``."""
+    size = [dense.shape[2] * _CELL, dense.shape[1] * _CELL]
+    return small_tensor(size, like=positions) - 1

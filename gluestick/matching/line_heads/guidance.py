@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gluestick.geometry.line_frames import LineFrames
+from gluestick.geometry.linear_systems import solve_ridge
 from gluestick.geometry.lines import distances_from_lines, line_lengths
 from gluestick.matching.assignment import mutual_matches
 from gluestick.types import Wireframe
@@ -122,7 +123,7 @@ def point_matches(
     return PointMatches(
         positions0=in_units(wireframe0.keypoints, wireframe0),
         positions1=positions1.gather(1, partners),
-        weights=mutual.scores0 * matched,
+        weights=(mutual.scores0 * matched).to(positions1),
     )
 
 
@@ -155,11 +156,10 @@ def carry_lines(lines: Tensor, matches: PointMatches) -> CarriedLines:
     terms = _terms(gather(matches.positions0) - middles)  # [B, 3, L, N, 3]
     targets = gather(matches.positions1 - _apply(coarse, matches.positions0))
     own = gather(matches.weights[..., None])[..., 0] * (_HALF_WEIGHT / (_HALF_WEIGHT + near))
-    stiffness = torch.diag(lines.new_tensor(_STIFFNESS))
     weights = own
     for _ in range(_NUM_FITS):
         weighted = terms * weights[..., None]
-        bend = torch.linalg.solve(weighted.mT @ terms + stiffness, weighted.mT @ targets)
+        bend = solve_ridge(weighted.mT @ terms, weighted.mT @ targets, ridge=_STIFFNESS)
         residuals = (targets - terms @ bend).norm(dim=-1)
         weights = own / (1 + (residuals / _NOISE) ** 2)
     ends = _apply(coarse, lines.flatten(1, 2)).view_as(lines)[:, None]
@@ -219,13 +219,11 @@ def _fit_global_map(matches: PointMatches) -> Tensor:
     )
     terms = _terms(matches.positions0 - mean0[:, None])
     targets = matches.positions1 - mean1[:, None]
-    stiffness = torch.diag(terms.new_tensor(_STIFFNESS))
-    shift = terms.new_tensor([[_REACH, 0], [0, _REACH], [0, 0]])
+    held = _STIFFNESS[0] * _REACH * torch.eye(3, 2, dtype=terms.dtype, device=terms.device)
     weights = matches.weights
     for _ in range(_NUM_GLOBAL_FITS):
         weighted = terms * weights[..., None]
-        normal = weighted.mT @ terms + stiffness
-        linear = torch.linalg.solve(normal, weighted.mT @ targets + stiffness @ shift)
+        linear = solve_ridge(weighted.mT @ terms, weighted.mT @ targets + held, ridge=_STIFFNESS)
         residuals = (targets - terms @ linear).norm(dim=-1)
         weights = matches.weights / (1 + (residuals / _GLOBAL_NOISE) ** 2)
     slope = linear[:, :2] / _REACH

@@ -14,6 +14,7 @@ from gluestick.matching.line_heads.guidance import (
     in_units,
     point_matches,
 )
+from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Wireframe
 
 NUM_FEATURES = 26
@@ -24,7 +25,7 @@ _CLOSE = 2.0
 """A distance below which nothing is gained any more, in units of 1/640 of the longer side."""
 
 
-class GuidedLineHead(nn.Module):
+class GuidedLineHead(AtLeastSingle):
     """Scores a pair of lines by their endpoints and by the point matches around them.
 
     Each line is carried into the other image by the matches around it (see
@@ -32,7 +33,7 @@ class GuidedLineHead(nn.Module):
     well the carried lines agree with those found there, how much the endpoints resemble each
     other, and how far the guidance can be trusted into a score; scores go through GlueStick's
     double softmax with a dustbin of score 0. Exchanging the images, or the endpoints of a line,
-    changes nothing.
+    changes nothing. All of it is computed in single precision at least.
     """
 
     def __init__(self) -> None:
@@ -70,8 +71,12 @@ class GuidedLineHead(nn.Module):
         Returns:
             The assignment [B, L0+1, L1+1] between the lines.
         """
-        features = line_pair_features(wireframe0, wireframe1, endpoint_similarity, matches)
-        scores = self.score(features).squeeze(-1)
+        with without_autocast(endpoint_similarity.device):
+            features = line_pair_features(
+                wireframe0, wireframe1, at_least_single(endpoint_similarity), matches
+            )
+            dtype = next(self.parameters()).dtype
+            scores = self.score(features.to(dtype)).squeeze(-1)
         return log_double_softmax(
             scores, scores.new_zeros(()), wireframe0.line_mask, wireframe1.line_mask
         )
@@ -98,8 +103,7 @@ def line_pair_features(
         endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions
     )
     resemblance = _resemblance(similarity, wireframe0.line_mask, wireframe1.line_mask)
-    device = similarity.device.type
-    with torch.no_grad(), torch.autocast(device, enabled=False):  # pixels need single precision
+    with torch.no_grad(), without_autocast(similarity.device):
         lines0 = in_units(wireframe0.detected_lines, wireframe0)
         lines1 = in_units(wireframe1.detected_lines, wireframe1)
         carried0 = carry_lines(lines0, matches)
@@ -107,7 +111,7 @@ def line_pair_features(
         forth = compare_segments(carried0.lines, lines1[:, None])  # [B, 3, L0, L1]
         back = compare_segments(carried1.lines, lines0[:, None])  # [B, 3, L1, L0]
         guidance = [*_agreement(forth, back), *_trust(carried0, carried1)]
-    expanded = (value.expand_as(similarity) for value in (*resemblance, *guidance))
+    expanded = (value.expand_as(similarity).to(similarity) for value in (*resemblance, *guidance))
     return torch.stack([*expanded], dim=-1)
 
 

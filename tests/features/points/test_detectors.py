@@ -2,29 +2,11 @@
 
 import pytest
 import torch
+from features.points.kinds import KINDS, build
 from rendered_scenes import needs_kornia_xfeat, patchwork
 
 from gluestick.checks import ShapeError
-from gluestick.features.points.aliked import Aliked, AlikedConfig
-from gluestick.features.points.disk import Disk, DiskConfig
-from gluestick.features.points.sift import Sift, SiftConfig
-from gluestick.features.points.superpoint import SuperPoint, SuperPointConfig
-from gluestick.features.points.xfeat import XFeat, XFeatConfig
 from gluestick.features.protocols import PointDetector
-
-KINDS = {
-    "aliked": (Aliked, AlikedConfig, {"detection_threshold": 0.01}),
-    "disk": (Disk, DiskConfig, {"detection_threshold": -10.0}),
-    "xfeat": (XFeat, XFeatConfig, {"detection_threshold": 0.0}),
-    "sift": (Sift, SiftConfig, {}),
-    "superpoint": (SuperPoint, SuperPointConfig, {"detection_threshold": 0.0}),
-}
-
-
-def build(kind: str, **options) -> PointDetector:
-    detector, config, defaults = KINDS[kind]
-    torch.manual_seed(0)
-    return detector(config(**(defaults | {"max_num_keypoints": 40} | options)))
 
 
 def assert_valid(points, detector, image):
@@ -38,15 +20,6 @@ def assert_valid(points, detector, image):
     assert (points.keypoints < torch.tensor([width, height]) - 0.5).all()
     assert (points.scores.diff() <= 0).all()
     torch.testing.assert_close(points.descriptors.norm(dim=1), torch.ones(count))
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(kind, marks=needs_kornia_xfeat) if kind == "xfeat" else kind for kind in KINDS
-    ]
-)
-def kind(request):
-    return request.param
 
 
 def test_detects_strongest_first_and_satisfies_the_protocol(kind):
