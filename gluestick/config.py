@@ -27,7 +27,11 @@ class MatchConfig:
         pipeline: The pipeline; what is not set is as in the model.
         geometry: What is estimated from the matches; ``auto`` decides between a homography and
             epipolar geometry.
-        max_error: The inlier threshold, px.
+        max_error: The inlier threshold, px of the images; None for 3 px of the images as
+            detectors saw them.
+        homography_solver: What estimates homographies: the project's own estimator from points
+            and lines, PoseLib, or OpenCV's MAGSAC++.
+        fundamental_solver: What estimates epipolar geometry where the cameras are not known.
     """
 
     model: str = DEFAULT_MODEL
@@ -35,10 +39,12 @@ class MatchConfig:
     detector_weights: str | None = None
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     geometry: Literal["auto", "homography", "fundamental", "none"] = "auto"
-    max_error: float = 3.0
+    max_error: float | None = None
+    homography_solver: Literal["gluestick", "poselib", "magsac"] = "gluestick"
+    fundamental_solver: Literal["poselib", "magsac"] = "poselib"
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_error < math.inf:
+        if self.max_error is not None and not 0 < self.max_error < math.inf:
             raise ValueError(f"max_error needs a positive number of px, found {self.max_error}")
 
 
@@ -114,6 +120,8 @@ class _ModelChoice:
     pipeline: Any = None
     geometry: Any = None
     max_error: Any = None
+    homography_solver: Any = None
+    fundamental_solver: Any = None
 
 
 def _read_yaml(path: str | Path | None) -> DictConfig:

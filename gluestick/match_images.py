@@ -10,19 +10,20 @@ from torch import Tensor
 from gluestick.features.image_batch import OneOrMoreLines
 from gluestick.geometry.line_ends import ends_reversed
 from gluestick.images.load import ImageLike
+from gluestick.pair_geometry import GeometryChoice, PairGeometry, PairMatches, estimate_geometry
 from gluestick.pipeline import PointLineMatcher, View
 from gluestick.pretrained import DEFAULT_MODEL
-from gluestick.two_view import GeometryChoice, PairMatches, TwoViewGeometry, estimate_geometry
 from gluestick.types import Matches, Wireframe
 from gluestick.types.cameras import CameraLike
+from gluestick.wireframe.thresholds import original_max_error
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairResult(TwoViewGeometry):
+class PairResult(PairGeometry):
     """The matched points and lines of two images, their geometry, and whether it is chance.
 
     Everything is a numpy array in px of the images as they are, rows correspond. What
-    :class:`gluestick.two_view.TwoViewGeometry` holds comes with it.
+    :class:`gluestick.pair_geometry.PairGeometry` holds comes with it.
 
     Attributes:
         points0: [S, 2] px, the matched keypoints of image 0.
@@ -64,7 +65,7 @@ def match(
     mask1: ImageLike | None = None,
     lines0: OneOrMoreLines | None = None,
     lines1: OneOrMoreLines | None = None,
-    max_error: float = 3.0,
+    max_error: float | None = None,
     max_num_keypoints: int | None = None,
     max_num_lines: int | None = None,
     view: View | None = None,
@@ -80,7 +81,7 @@ def match(
         image1: The second image.
         model: The name of a model, or a matcher that is loaded already; the last four options
             are then its own and cannot be given.
-        geometry: What is estimated; see :func:`gluestick.two_view.estimate_geometry`.
+        geometry: What is estimated; see :func:`gluestick.pair_geometry.estimate_geometry`.
         camera0: The calibration of image 0, a Camera or K [3, 3] px; with both, the essential
             matrix and the relative pose are estimated too.
         camera1: The calibration of image 1.
@@ -88,7 +89,8 @@ def match(
         mask1: The same for image 1.
         lines0: Segments of your own in image 0, [L, 2, 2] or [L, 4] px.
         lines1: The same for image 1.
-        max_error: The largest error of an inlier, px.
+        max_error: The largest error of an inlier, px; None for what
+            :func:`gluestick.pair_geometry.estimate_geometry` says.
         max_num_keypoints: How many keypoints are kept per image.
         max_num_lines: How many line segments are kept per image.
         view: In which view image 1 is seen; see :meth:`PointLineMatcher.from_pretrained`.
@@ -124,7 +126,7 @@ def match(
     matches = result[2]
     reversed_ends = ends_reversed(pair.lines0, pair.lines1, pair.points0, pair.points1)
     return PairResult(
-        **{field.name: getattr(estimate, field.name) for field in fields(TwoViewGeometry)},
+        **{field.name: getattr(estimate, field.name) for field in fields(PairGeometry)},
         points0=pair.points0,
         points1=pair.points1,
         scores=_array(matches.matching_scores0[matches.matches0 > -1]),
@@ -163,6 +165,7 @@ def pair_matches(
         lines1=_array(lines[1]),
         image_size0=(sizes[0][0], sizes[0][1]),
         image_size1=(sizes[1][0], sizes[1][1]),
+        pixel=original_max_error(wireframe0, wireframe1, 1.0, index=index or 0),
     )
 
 

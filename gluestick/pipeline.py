@@ -325,7 +325,8 @@ class PointLineMatcher(nn.Module):
         if self.rotation == "none":
             return self._try(wireframe0, batch1, timer=timer)
         with timer.stage("rotation"):
-            votes = vote_turns(batch0, batch1, config=self.relative_turn)
+            contrast = None if self.extractor is None else self.extractor.config.contrast
+            votes = vote_turns(batch0, batch1, config=self.relative_turn, contrast=contrast)
         turns = [vote or 0.0 for vote in votes]
         first = self._try(wireframe0, batch1, turns=turns, timer=timer)
         doubtful = doubtful_pairs(

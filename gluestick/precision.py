@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 _HALF = (torch.float16, torch.bfloat16)
+
+Detect = TypeVar("Detect", bound=Callable[..., Any])
 
 
 def at_least_single(values: Tensor) -> Tensor:
@@ -27,6 +30,17 @@ def without_autocast(device: torch.device) -> Iterator[None]:
             if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
+
+
+def never_autocast(detect: Detect) -> Detect:
+    """Make a method whose first argument is a tensor compute without autocast."""
+
+    @wraps(detect)
+    def detect_precisely(detector: Any, image: Tensor, *args: Any, **kwargs: Any) -> Any:
+        with without_autocast(image.device):
+            return detect(detector, image, *args, **kwargs)
+
+    return cast(Detect, detect_precisely)
 
 
 def keeping_type(

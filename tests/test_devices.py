@@ -22,8 +22,8 @@ from gluestick.wireframe import split_wireframe, stack_wireframes
 
 Images = list[Tensor]
 
-MOST_WAITS = 20
-"""How often the host may wait for the device in one upright pair."""
+MOST_WAITS = 16
+"""How often the host waits for the device in one upright pair; see docs/architecture.md."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_default_pair_waits_rarely(accelerator: Accelerator, images: Images)
     matcher = matcher.to(accelerator.device)
     assert matcher.rotation == "auto"
     matcher(*images)
-    assert 0 < accelerator.count_waits(lambda: matcher(*images)) < MOST_WAITS
+    assert 0 < accelerator.count_waits(lambda: matcher(*images)) <= MOST_WAITS
 
 
 def test_sizes_are_asked_for_once_for_a_batch(accelerator: Accelerator, images: Images) -> None:

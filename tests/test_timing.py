@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from gluestick.timing import StageTimer
+from gluestick.timing import NO_TIMES, StageTimer
 
 
 class Clock:
@@ -52,3 +53,19 @@ def test_counts_a_stage_that_fails(clock: Clock) -> None:
     with pytest.raises(ValueError, match="stop"):
         fail()
     assert timer.seconds == {"failing": 3.0}
+
+
+def test_a_stage_waits_for_the_gpu_only_if_times_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append(True))
+    entered = []
+    with NO_TIMES.stage("matching"):
+        entered.append(True)
+    assert (entered, waits, NO_TIMES.seconds) == ([True], [], {})
+    with StageTimer().stage("matching"):
+        assert len(waits) == 1
+    assert len(waits) == 2

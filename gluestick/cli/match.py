@@ -56,7 +56,11 @@ def match(
         typer.Option("--K1", help="The same for the second image.", show_default="as EXIF says"),
     ] = None,
     max_error: Annotated[
-        float | None, typer.Option(help="Inlier threshold, px.", show_default="3")
+        float | None,
+        typer.Option(
+            help="Inlier threshold, px of the images.",
+            show_default="3, px as detectors see them",
+        ),
     ] = None,
     rotation: options.Rotation = None,
     pictures: Annotated[bool, typer.Option(help="Write points.png and lines.png.")] = True,

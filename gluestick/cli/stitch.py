@@ -43,7 +43,8 @@ def stitch(
     resize: options.Resize = None,
     rotation: options.Rotation = None,
     max_error: Annotated[
-        float | None, typer.Option(help="Inlier threshold, px.", show_default="3")
+        float | None,
+        typer.Option(help="Inlier threshold, px.", show_default="3 as detectors see them"),
     ] = None,
     config: options.Config = None,
     device: options.Device = "auto",
@@ -119,7 +120,7 @@ def _links(
 ) -> dict[tuple[int, int], Link]:
     """Match pairs, and return the trusted homographies between them."""
     from gluestick.match_images import pair_matches
-    from gluestick.two_view import estimate_geometry
+    from gluestick.pair_geometry import estimate_geometry
     from gluestick.visualization.layout import Link
 
     links = {}
@@ -127,7 +128,10 @@ def _links(
     for first, second in track(pairs, "Matching", console=Console(stderr=True), transient=True):
         result = matcher(photographs[first], photographs[second])
         estimate = estimate_geometry(
-            pair_matches(*result), geometry="homography", max_error=settings.max_error
+            pair_matches(*result),
+            geometry="homography",
+            max_error=settings.max_error,
+            homography_solver=settings.homography_solver,
         )
         if estimate.H_0to1 is None or estimate.point_inliers is None:
             continue

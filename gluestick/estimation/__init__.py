@@ -4,14 +4,17 @@ from gluestick.estimation.absolute_pose import AbsolutePoseEstimate, estimate_ab
 from gluestick.estimation.fundamental import FundamentalEstimate, estimate_fundamental
 from gluestick.estimation.homography import HomographyEstimate, estimate_homography
 from gluestick.estimation.relative_pose import RelativePoseEstimate, estimate_relative_pose
+from gluestick.estimation.two_view import TwoViewGeometry, estimate_two_view_geometry
 
 __all__ = [
     "AbsolutePoseEstimate",
     "FundamentalEstimate",
     "HomographyEstimate",
     "RelativePoseEstimate",
+    "TwoViewGeometry",
     "estimate_absolute_pose",
     "estimate_fundamental",
     "estimate_homography",
     "estimate_relative_pose",
+    "estimate_two_view_geometry",
 ]

@@ -5,6 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import poselib
 
+from gluestick.estimation.backgrounds import Extent, projection_chances
+from gluestick.estimation.chance import independence_weights, judge
+from gluestick.estimation.copies import (
+    distinct,
+    line_representatives,
+    point_representatives,
+    spread_to_copies,
+)
 from gluestick.estimation.inputs import (
     ArrayLike,
     as_arrays,
@@ -13,12 +21,16 @@ from gluestick.estimation.inputs import (
 )
 from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.lines import line_lengths
-from gluestick.geometry.points import line_deviation
-from gluestick.types import Pose
+from gluestick.geometry.points import line_deviation, to_homogeneous
+from gluestick.geometry.projection import project_points
+from gluestick.types import Camera, Pose
 from gluestick.types.cameras import CameraLike, as_camera
 
 _MIN_INLIERS = 4
 """Three points or lines leave several poses."""
+
+_MASKS = ("inliers", "inliers_lines")
+"""What PoseLib calls the inliers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +41,16 @@ class AbsolutePoseEstimate:
         cam_from_world: X_camera = R X_world + t.
         point_inliers: [S] bool.
         line_inliers: [M] bool.
+        log10_false_alarms: The logarithm of the expected number of poses that as many random
+            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+        trusted: Whether that is too small for chance.
     """
 
     cam_from_world: Pose
     point_inliers: np.ndarray
     line_inliers: np.ndarray
+    log10_false_alarms: float
+    trusted: bool
 
 
 def estimate_absolute_pose(
@@ -51,15 +68,15 @@ def estimate_absolute_pose(
     """Estimate the pose of a camera from matched points and lines, with PoseLib.
 
     LO-RANSAC on samples of three points or lines in any mixture, and a non-linear refinement
-    on both. The endpoints of a line in the image and in the world need not correspond. The
-    camera matrix is in the convention of the points: the principal point is measured from the
-    centre of the top-left pixel. Points and endpoints are undistorted first where the camera
-    has distortion.
+    on both. Copies of a match, at the same place in the world and within ``max_error`` in the
+    image, count once. The endpoints of a line in the image and in the world need not
+    correspond. The camera matrix is in the convention of the points: the principal point is
+    measured from the centre of the top-left pixel.
 
     Args:
         points2d: [S, 2] px.
         points3d: [S, 3], in the same order, in any unit of length.
-        camera: The calibration of the image, without skew: a Camera, or K [3, 3] px.
+        camera: The calibration of the image, without skew: a camera, or K [3, 3].
         lines2d: [M, 2, 2] px, two points on each line.
         lines3d: [M, 2, 3], two points on each line. Lines without length in the image or in
             the world are never inliers.
@@ -83,7 +100,7 @@ def estimate_absolute_pose(
     options = poselib_options(
         owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
     )
-    camera = as_camera(camera, name=f"{owner}.camera")
+    camera = as_camera(camera)
     pinhole = poselib_camera(owner, camera)
     if (lines2d is None) != (lines3d is None):
         raise ValueError(f"{owner} needs both lines2d and lines3d, or neither")
@@ -98,30 +115,76 @@ def estimate_absolute_pose(
     image_points, image_lines = (
         undistort_points(positions, camera) for positions in (image_points, image_lines)
     )
+    camera = Camera(K=camera.K)
     usable = (line_lengths(image_lines) > 0) & (line_lengths(world_lines) > 0)
-    if len(image_points) + usable.sum() < _MIN_INLIERS:
+    image_lines, world_lines = image_lines[usable], world_lines[usable]
+    unit = _world_unit(world_points, world_lines) / max_error
+    point_copies = point_representatives(image_points, world_points / unit, radius=max_error)
+    line_copies = line_representatives(image_lines, world_lines / unit, radius=max_error)
+    points, lines = distinct(point_copies), distinct(line_copies)
+    if len(points) + len(lines) < _MIN_INLIERS:
         return None
 
     motion, info = poselib.estimate_absolute_pose_pnpl(
-        image_points,
-        world_points,
-        *image_lines[usable].swapaxes(0, 1),
-        *world_lines[usable].swapaxes(0, 1),
+        image_points[points],
+        world_points[points],
+        *image_lines[lines].swapaxes(0, 1),
+        *world_lines[lines].swapaxes(0, 1),
         pinhole,
         options,
         {},
     )
-    point_inliers = np.array(info["inliers"], dtype=bool)
-    line_inliers = np.zeros(len(usable), dtype=bool)
-    line_inliers[usable] = info["inliers_lines"]
-    on_a_line = not line_inliers.any() and (
-        line_deviation(image_points[point_inliers]) < 1e-6 * max_error
+    point_mask, line_mask = (np.array(info[key], dtype=bool) for key in _MASKS)
+    on_a_line = not line_mask.any() and (
+        line_deviation(image_points[points][point_mask]) < 1e-6 * max_error
     )
-    agreeing = point_inliers.sum() + line_inliers.sum()
+    agreeing = point_mask.sum() + line_mask.sum()
     if agreeing < _MIN_INLIERS or on_a_line or not np.isfinite(motion.Rt).all():
         return None
+    pose = Pose(R=motion.R, t=motion.t)
+    point_errors = _point_errors(pose, camera, image_points, world_points)
+    line_errors = _line_errors(pose, camera, image_lines, world_lines)
+    point_inliers = spread_to_copies(point_mask, point_copies, agreeing=point_errors <= max_error)
+    used_lines = spread_to_copies(line_mask, line_copies, agreeing=line_errors <= max_error)
+    line_inliers = np.zeros(len(usable), dtype=bool)
+    line_inliers[usable] = used_lines
+    verdict = judge(
+        projection_chances(
+            point_errors,
+            line_errors,
+            line_lengths(image_lines),
+            Extent.of(image_points, image_lines),
+        ),
+        np.concatenate([point_inliers, used_lines]),
+        independence_weights([np.concatenate([image_points, image_lines.mean(1)])]),
+        sample_size=3,
+        num_solutions=8,
+    )
     return AbsolutePoseEstimate(
-        cam_from_world=Pose(R=motion.R, t=motion.t),
+        cam_from_world=pose,
         point_inliers=point_inliers,
         line_inliers=line_inliers,
+        **verdict._asdict(),
     )
+
+
+def _world_unit(points: np.ndarray, lines: np.ndarray) -> float:
+    """Return a length in the world below which two positions are the same."""
+    positions = np.concatenate([points, lines.reshape(-1, 3)])
+    size = np.ptp(positions, axis=0).max() if len(positions) else 0.0
+    return float(1e-6 * size) or 1.0
+
+
+def _point_errors(pose: Pose, camera: Camera, image: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """Return how far [S] points are from their projections, px; inf behind the camera."""
+    positions, depth = project_points(world, pose, camera)
+    return np.where(depth > 0, np.linalg.norm(positions - image, axis=1), np.inf)
+
+
+def _line_errors(pose: Pose, camera: Camera, image: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """Return the sums [M] of the distances of both endpoints from the projected line, px."""
+    projected = (world @ pose.R.T + pose.t) @ np.asarray(camera.K).T  # [M, 2, 3]
+    lines = np.cross(projected[:, 0], projected[:, 1])
+    slope = np.maximum(np.hypot(lines[:, 0], lines[:, 1]), 1e-300)
+    distances = np.abs((to_homogeneous(image) * lines[:, None]).sum(2)) / slope[:, None]
+    return distances.sum(1)

@@ -1,12 +1,21 @@
 """The fundamental matrix of two uncalibrated images from matched points."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+import cv2
 import numpy as np
 import poselib
 
-from gluestick.estimation.inputs import ArrayLike, as_arrays, poselib_options
+from gluestick.estimation.backgrounds import epipolar_chances
+from gluestick.estimation.chance import independence_weights, judge
+from gluestick.estimation.copies import distinct, point_representatives, spread_to_copies
+from gluestick.estimation.inputs import ArrayLike, as_arrays, check_choice, poselib_options
+from gluestick.geometry.epipolar import epipolar_distance
 from gluestick.geometry.points import line_deviation
+
+FundamentalSolver = Literal["poselib", "magsac"]
+"""``poselib``: PoseLib's LO-RANSAC. ``magsac``: OpenCV's MAGSAC++."""
 
 _MIN_INLIERS = 8
 """Seven points leave up to three matrices."""
@@ -19,30 +28,39 @@ class FundamentalEstimate:
     Attributes:
         F_0to1: [3, 3] float64 of unit norm and rank 2, with (x1, 1)^T F (x0, 1) = 0 in px.
         point_inliers: [S] bool.
+        log10_false_alarms: The logarithm of the expected number of matrices that as many random
+            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+        trusted: Whether that is too small for chance.
     """
 
     F_0to1: np.ndarray
     point_inliers: np.ndarray
+    log10_false_alarms: float
+    trusted: bool
 
 
 def estimate_fundamental(
     points0: ArrayLike,
     points1: ArrayLike,
     *,
+    solver: FundamentalSolver = "poselib",
     max_error: float = 1.0,
     confidence: float = 0.9999,
     max_iterations: int = 100_000,
     seed: int = 0,
 ) -> FundamentalEstimate | None:
-    """Estimate the fundamental matrix of two images from matched points, with PoseLib.
+    """Estimate the fundamental matrix of two images from matched points.
 
-    LO-RANSAC on seven-point samples and a non-linear refinement. If all points lie on a plane
-    of the scene, the result is one of many that agree with them; use
-    :func:`~gluestick.estimation.estimate_homography` there.
+    By default with PoseLib: LO-RANSAC on seven-point samples and a non-linear refinement.
+    Copies of a match, within ``max_error`` of it in both images, count once. If all points lie
+    on a plane of the scene, the result is one of many that agree with them; use
+    :func:`~gluestick.estimation.estimate_homography` there, or let
+    :func:`~gluestick.estimation.estimate_two_view_geometry` decide.
 
     Args:
         points0: [S, 2] px in image 0.
         points1: [S, 2] px in image 1, in the same order.
+        solver: Which estimator is used; see :data:`FundamentalSolver`.
         max_error: The largest Sampson distance of an inlier in px, before the last
             refinement.
         confidence: The wanted probability of having drawn a sample without outliers.
@@ -61,17 +79,40 @@ def estimate_fundamental(
     options = poselib_options(
         owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
     )
+    check_choice(owner, "solver", solver, get_args(FundamentalSolver))
     arrays = as_arrays(
         owner, {"points0": points0, "points1": points1}, {"points0": "S 2", "points1": "S 2"}
     )
-    if len(arrays[0]) < _MIN_INLIERS:
+    representatives = point_representatives(*arrays, radius=max_error)
+    chosen = distinct(representatives)
+    if len(chosen) < _MIN_INLIERS:
         return None
-    F, info = poselib.estimate_fundamental(*arrays, options, {})
-    inliers = np.array(info["inliers"], dtype=bool)
+    points = [values[chosen] for values in arrays]
+    if solver == "poselib":
+        F, info = poselib.estimate_fundamental(*points, options, {})
+        mask = np.array(info["inliers"], dtype=bool)
+    else:
+        cv2.setRNGSeed(seed % 2**31)
+        F, found = cv2.findFundamentalMat(
+            points[0], points[1], cv2.USAC_MAGSAC, max_error, confidence, max_iterations
+        )
+        mask = np.zeros(len(chosen), dtype=bool) if found is None else found[:, 0] > 0
     if (
-        inliers.sum() < _MIN_INLIERS
+        mask.sum() < _MIN_INLIERS
+        or F is None
         or not np.isfinite(F).all()
-        or min(line_deviation(points[inliers]) for points in arrays) < 1e-6 * max_error
+        or min(line_deviation(values[mask]) for values in points) < 1e-6 * max_error
     ):
         return None
-    return FundamentalEstimate(F_0to1=F / np.linalg.norm(F), point_inliers=inliers)
+    F = F / np.linalg.norm(F)
+    inliers = spread_to_copies(
+        mask, representatives, agreeing=epipolar_distance(F, *arrays) <= max_error
+    )
+    verdict = judge(
+        epipolar_chances(F, *arrays),
+        inliers,
+        independence_weights(arrays),
+        sample_size=7,
+        num_solutions=3,
+    )
+    return FundamentalEstimate(F_0to1=F, point_inliers=inliers, **verdict._asdict())

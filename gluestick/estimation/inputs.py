@@ -1,6 +1,7 @@
 """Checking and converting what the estimators are given."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,16 @@ def check_options(
         raise ValueError(f"{owner} needs a confidence between 0 and 1, found {confidence}")
     if not hasattr(seed, "__index__") or operator.index(seed) < 0:
         raise ValueError(f"{owner} needs a whole number from 0 on as seed, found {seed}")
+
+
+def check_choice(owner: str, name: str, value: str, choices: Sequence[str]) -> None:
+    """Check an option that is one of several names.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{owner} needs a {name} among {', '.join(choices)}, found {value!r}")
 
 
 def poselib_camera(owner: str, camera: Camera) -> dict[str, Any]:

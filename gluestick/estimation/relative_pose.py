@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import poselib
 
+from gluestick.estimation.backgrounds import epipolar_chances
+from gluestick.estimation.chance import independence_weights, judge
+from gluestick.estimation.copies import distinct, point_representatives, spread_to_copies
 from gluestick.estimation.inputs import (
     ArrayLike,
     as_arrays,
@@ -12,6 +15,11 @@ from gluestick.estimation.inputs import (
     poselib_options,
 )
 from gluestick.geometry.distortion import undistort_points
+from gluestick.geometry.epipolar import (
+    epipolar_distance,
+    essential_from_pose,
+    fundamental_from_essential,
+)
 from gluestick.geometry.points import line_deviation
 from gluestick.types import Pose
 from gluestick.types.cameras import CameraLike, as_camera
@@ -27,10 +35,21 @@ class RelativePoseEstimate:
     Attributes:
         pose_0to1: X1 = R X0 + t between the camera frames, t of unit length.
         point_inliers: [S] bool.
+        log10_false_alarms: The logarithm of the expected number of poses that as many random
+            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+        trusted: Whether that is too small for chance. The translation of a camera that only
+            turned, or saw only far points, has no meaning all the same.
     """
 
     pose_0to1: Pose
     point_inliers: np.ndarray
+    log10_false_alarms: float
+    trusted: bool
+
+    @property
+    def E_0to1(self) -> np.ndarray:  # noqa: N802
+        """[3, 3], the essential matrix [t]x R, for coordinates that are divided by K."""
+        return essential_from_pose(self.pose_0to1)
 
 
 def estimate_relative_pose(
@@ -46,14 +65,15 @@ def estimate_relative_pose(
 ) -> RelativePoseEstimate | None:
     """Estimate the relative pose of two images from matched points, with PoseLib.
 
-    LO-RANSAC on five-point samples and a non-linear refinement. The camera matrices are in
+    LO-RANSAC on five-point samples and a non-linear refinement. Copies of a match, within
+    ``max_error`` of it in both images, count once. The camera matrices are in
     the convention of the points: the principal point is measured from the centre of the
     top-left pixel. Points are undistorted first where a camera has distortion.
 
     Args:
         points0: [S, 2] px in image 0.
         points1: [S, 2] px in image 1, in the same order.
-        camera0: The calibration of image 0, without skew: a Camera, or K [3, 3] px.
+        camera0: The calibration of image 0, without skew: a camera, or K [3, 3].
         camera1: The calibration of image 1.
         max_error: The largest Sampson distance of an inlier in px (at the mean focal length);
             inliers also lie in front of both cameras. They are counted before the last
@@ -74,24 +94,38 @@ def estimate_relative_pose(
     options = poselib_options(
         owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
     )
-    cameras = [
-        as_camera(camera, name=f"{owner}.camera{side}")
-        for side, camera in enumerate((camera0, camera1))
-    ]
-    pinholes = [poselib_camera(owner, camera) for camera in cameras]
+    camera0, camera1 = as_camera(camera0), as_camera(camera1)
+    cameras = [poselib_camera(owner, camera) for camera in (camera0, camera1)]
     arrays = as_arrays(
         owner, {"points0": points0, "points1": points1}, {"points0": "S 2", "points1": "S 2"}
     )
-    if len(arrays[0]) < _MIN_INLIERS:
+    arrays = [
+        undistort_points(points, camera)
+        for points, camera in zip(arrays, (camera0, camera1), strict=True)
+    ]
+    representatives = point_representatives(*arrays, radius=max_error)
+    chosen = distinct(representatives)
+    if len(chosen) < _MIN_INLIERS:
         return None
-    arrays = [undistort_points(*each) for each in zip(arrays, cameras, strict=True)]
-    motion, info = poselib.estimate_relative_pose(*arrays, *pinholes, options, {})
-    inliers = np.array(info["inliers"], dtype=bool)
+    points = [values[chosen] for values in arrays]
+    motion, info = poselib.estimate_relative_pose(*points, *cameras, options, {})
+    mask = np.array(info["inliers"], dtype=bool)
     if (
-        inliers.sum() < _MIN_INLIERS
+        mask.sum() < _MIN_INLIERS
         or not np.isfinite(motion.Rt).all()
-        or min(line_deviation(points[inliers]) for points in arrays) < 1e-6 * max_error
+        or min(line_deviation(values[mask]) for values in points) < 1e-6 * max_error
     ):
         return None
     pose = Pose(R=motion.R, t=motion.t / np.linalg.norm(motion.t))
-    return RelativePoseEstimate(pose_0to1=pose, point_inliers=inliers)
+    F = fundamental_from_essential(essential_from_pose(pose), camera0, camera1)
+    inliers = spread_to_copies(
+        mask, representatives, agreeing=epipolar_distance(F, *arrays) <= max_error
+    )
+    verdict = judge(
+        epipolar_chances(F, *arrays),
+        inliers,
+        independence_weights(arrays),
+        sample_size=5,
+        num_solutions=10,
+    )
+    return RelativePoseEstimate(pose_0to1=pose, point_inliers=inliers, **verdict._asdict())

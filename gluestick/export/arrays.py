@@ -37,7 +37,8 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         ``num_junctions`` [] int64; ``lines`` [L, 2, 2] px as the detector gave them,
         ``line_scores`` [L], float32; ``line_junctions`` [L, 2] int64, the nodes at both ends.
         Of an image that was seen in a view also ``view`` [2, 3] float64, the map from px of the
-        image to px of the view, and ``view_size`` [2] int64, (width, height) px.
+        image to px of the view, and ``view_size`` [2] int64, (width, height) px. Of an image
+        that was resized before features were found also ``resize_scale`` [] float64.
 
     Raises:
         ValueError: If the batch has several images and ``index`` is left out, or it is out of
@@ -59,6 +60,8 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
     view = wireframe.views[row]
     if view is not None:
         arrays |= {"view": np.array(view.affine), "view_size": np.array(view.size)}
+    if wireframe.scales[row] != 1:
+        arrays["resize_scale"] = np.array(wireframe.scales[row])
     return arrays
 
 
@@ -67,7 +70,7 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
 
     Args:
         arrays: The arrays of :func:`wireframe_arrays`; without ``view`` the image was seen as
-            it is.
+            it is, and without ``resize_scale`` at its own size.
 
     Returns:
         The wireframe, a batch of one, on the CPU.
@@ -104,6 +107,7 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
         line_junctions=single(line_junctions),
         edge_index=torch.from_numpy(line_edges(line_junctions)),
         views=(_view(arrays),),
+        scales=(float(arrays.get("resize_scale", 1.0)),),
     )
 
 

@@ -18,6 +18,7 @@ group per image name, and in it
 The group's attribute ``num_junctions`` says how many of the first nodes are junctions. Where the
 image was seen in a view, turned for instance, the attributes ``view`` [2, 3] float64, the map from
 px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which.
+Where an image was resized before features were found, ``resize_scale`` [] float64 is the factor.
 The lines' datasets and these attributes are additions, which programs made for hloc pass over.
 Coordinates are hloc's and ours: px of the original image, the centre of the top-left pixel is
 (0, 0). Importers for COLMAP add 0.5.
@@ -44,7 +45,12 @@ _OPTIONAL = {
     "line_scores": "L",
     "line_junctions": "L 2",
 }
-_ATTRIBUTES = {"num_junctions": np.int64, "view": np.float64, "view_size": np.int64}
+_ATTRIBUTES = {
+    "num_junctions": np.int64,
+    "view": np.float64,
+    "view_size": np.int64,
+    "resize_scale": np.float64,
+}
 _VIEW = {"view": "2 3", "view_size": "2"}
 
 
@@ -209,8 +215,8 @@ def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
     Returns:
         The datasets listed at the top of this module by name, integers as int64 and the rest
         as float32; the attributes ``uncertainty`` and ``num_junctions`` as [] arrays, and
-        ``view`` and ``view_size``. What the file does not hold (the lines, in files of hloc) is
-        left out.
+        ``view``, ``view_size`` and ``resize_scale``. What the file does not hold (the lines, in
+        files of hloc) is left out.
 
     Raises:
         ValueError: If there is no such file or image, the file is not HDF5 or is damaged, or

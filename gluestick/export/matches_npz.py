@@ -8,8 +8,8 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays, wireframe_arrays
+from gluestick.pair_geometry import PairGeometry
 from gluestick.storage.atomic import atomic_path
-from gluestick.two_view import TwoViewGeometry
 from gluestick.types import Matches, Wireframe
 
 _SPECS = {
@@ -55,7 +55,7 @@ def write_matches_npz(
     matches: Matches,
     *,
     index: int | None = None,
-    estimate: TwoViewGeometry | None = None,
+    estimate: PairGeometry | None = None,
 ) -> None:
     """Write everything that is known about one pair.
 
@@ -90,14 +90,14 @@ def write_matches_npz(
         for key in ("keypoints", "lines", "image_size", "num_junctions"):
             arrays[f"{key}{side}"] = features[key]
     arrays |= _geometry_arrays(
-        estimate or TwoViewGeometry(), num_matches=int(np.count_nonzero(arrays["matches0"] > -1))
+        estimate or PairGeometry(), num_matches=int(np.count_nonzero(arrays["matches0"] > -1))
     )
     _check(arrays)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def _geometry_arrays(estimate: TwoViewGeometry, *, num_matches: int) -> Arrays:
+def _geometry_arrays(estimate: PairGeometry, *, num_matches: int) -> Arrays:
     point_inliers = estimate.point_inliers
     if point_inliers is None:
         point_inliers = np.zeros(num_matches, dtype=bool)

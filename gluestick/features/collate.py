@@ -42,6 +42,7 @@ def stack_features(features: Sequence[Features], *, padded: bool = True) -> Feat
         **stacked,
         describe=tuple(sampler for value in features for sampler in value.describe),
         views=tuple(view for value in features for view in value.views),
+        scales=tuple(scale for value in features for scale in value.scales),
     )
 
 

@@ -12,7 +12,8 @@ from gluestick.features.collate import stack_features
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
-from gluestick.images import ResizeConfig
+from gluestick.features.tiles import TileConfig, detect_in_tiles
+from gluestick.images import ContrastConfig, ResizeConfig
 from gluestick.images.rotation import turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view
 from gluestick.precision import keeping_type, without_autocast
@@ -32,11 +33,16 @@ class FeatureExtractorConfig:
         lines: The line detector.
         resize: How images are resized before anything is detected. Radii and lengths of the
             detectors count in pixels of the resized image.
+        contrast: Which images are stretched before they are resized.
+        tiles: Whether keypoints are detected in tiles of what the resizing gives, for large
+            images that are to keep their size.
     """
 
     points: PointDetectorConfig = field(default_factory=PointDetectorConfig)
     lines: LineDetectorConfig = field(default_factory=LineDetectorConfig)
     resize: ResizeConfig = field(default_factory=ResizeConfig)
+    contrast: ContrastConfig = field(default_factory=ContrastConfig)
+    tiles: TileConfig = field(default_factory=TileConfig)
 
 
 class FeatureExtractor(nn.Module):
@@ -205,7 +211,7 @@ class FeatureExtractor(nn.Module):
                 found = self._lines(view.turned(nearest_quarter_turn(turn)))
             else:
                 found = _inside(own_lines, image)
-        return _single(image, points, found, turn=turn)
+        return _single(image, points, found, turn=turn, scale=view.length_scale)
 
     def view(
         self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
@@ -223,7 +229,12 @@ class FeatureExtractor(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        return upright_view(image.to(self.device), mask, resize=resize or self.config.resize)
+        return upright_view(
+            image.to(self.device),
+            mask,
+            resize=resize or self.config.resize,
+            contrast=self.config.contrast,
+        )
 
     @torch.no_grad()
     def points_in(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
@@ -237,9 +248,19 @@ class FeatureExtractor(nn.Module):
             The keypoints in px of the original image, strongest first.
         """
         with without_autocast(view.image.device):
-            points = self.point_detector.detect(
-                view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
-            )
+            if self.config.tiles.divides(view.image):
+                limit = self.config.points.max_num_keypoints
+                points = detect_in_tiles(
+                    self.point_detector,
+                    view.image,
+                    mask=view.mask,
+                    max_num_keypoints=limit if max_num_keypoints is None else max_num_keypoints,
+                    config=self.config.tiles,
+                )
+            else:
+                points = self.point_detector.detect(
+                    view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
+                )
         return Points(
             keypoints=view.to_original(points.keypoints),
             scores=points.scores,
@@ -290,7 +311,7 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Features:
+def _single(image: Tensor, points: Points, lines: Lines, *, turn: float, scale: float) -> Features:
     device = points.keypoints.device
     whole = torch.zeros(0, dtype=torch.int64, device=device)
     height, width = image.shape[1:]
@@ -309,4 +330,5 @@ def _single(image: Tensor, points: Points, lines: Lines, *, turn: float) -> Feat
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
         views=(turned_frame((width, height), angle=turn),),
+        scales=(scale,),
     )

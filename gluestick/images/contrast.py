@@ -81,6 +81,8 @@ def stretch_contrast(image: Tensor, *, config: ContrastConfig) -> Tensor:
     span = (high - low).amax()
     levels = (inner[:, 1:] != inner[:, :-1]).sum(dim=1).amax() + 1
     wanted = (span < config.min_range) & (levels >= config.min_levels)
+    if wanted.device.type == "cpu" and not wanted:
+        return image
     gain = config.target_range / span.clamp_min(torch.finfo(image.dtype).tiny)
     middle = ((low + high) / 2)[:, None, None]
     return torch.where(wanted, ((image - middle) * gain + 0.5).clamp(0, 1), image)

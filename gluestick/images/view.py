@@ -1,5 +1,6 @@
 """How a detector sees an image: resized, masked and turned."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from gluestick.checks import check_shapes
 from gluestick.geometry.pixels import from_resized, to_resized
+from gluestick.images.contrast import ContrastConfig, stretch_contrast
 from gluestick.images.resize import ResizeConfig, resize_image, resize_mask
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.types import DescriptorSampler
@@ -19,11 +21,13 @@ class ViewMap:
     Attributes:
         scale: [2], (x, y), the size of the resized image over that of the original.
         resized_size: (width, height) px of the resized image before it was turned.
+        length_scale: The geometric mean of ``scale``, which lengths are multiplied by.
         turn: How far it was turned, degrees from the x towards the y axis.
     """
 
     scale: Tensor
     resized_size: tuple[int, int]
+    length_scale: float = 1.0
     turn: float = 0.0
 
     def to_original(self, points: Tensor) -> Tensor:
@@ -90,19 +94,26 @@ class View(ViewMap):
     def describe_originals(self, describe: DescriptorSampler) -> DescriptorSampler:
         """Make a sampler for the view take positions in the original image.
 
-        The result keeps neither the image nor the mask alive.
+        The result keeps neither the image nor the mask alive, unless ``describe`` does.
         """
         view = ViewMap(scale=self.scale, resized_size=self.resized_size, turn=self.turn)
         return ViewSampler(view=view, describe=describe)
 
 
-def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) -> View:
-    """Resize an image and its mask.
+def upright_view(
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    resize: ResizeConfig,
+    contrast: ContrastConfig | None = None,
+) -> View:
+    """Stretch the contrast of an image, and resize it and its mask.
 
     Args:
         image: [3, H, W] float32 in [0, 1], RGB.
         mask: [H, W] bool, or None.
-        resize: The rule.
+        resize: The rule for its size.
+        contrast: The rule for its contrast; None to take the image as it is.
 
     Returns:
         The view, which is not turned, on the device of ``image``.
@@ -111,11 +122,19 @@ def upright_view(image: Tensor, mask: Tensor | None, *, resize: ResizeConfig) ->
         ShapeError: If the image or the mask has another shape.
     """
     check_image(image, mask, owner="FeatureExtractor")
+    if contrast is not None:
+        image = stretch_contrast(image, config=contrast)
     resized, scale = resize_image(image, config=resize)
     if mask is not None:
         mask = resize_mask(mask.to(image.device, torch.bool), config=resize)
     height, width = resized.shape[1:]
-    return View(image=resized, mask=mask, scale=scale, resized_size=(width, height))
+    return View(
+        image=resized,
+        mask=mask,
+        scale=scale,
+        resized_size=(width, height),
+        length_scale=math.sqrt(height * width / (image.shape[1] * image.shape[2])),
+    )
 
 
 def check_image(image: Tensor, mask: Tensor | None, *, owner: str) -> None:

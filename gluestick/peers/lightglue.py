@@ -21,6 +21,7 @@ from gluestick.storage.parameters import load_strict
 from gluestick.types import Matches, Wireframe
 
 _CONSTANT = "confidence_thresholds"
+_HALF_PIXEL = 0.5
 """A buffer that follows from the number of layers, and that files leave out."""
 
 
@@ -128,10 +129,15 @@ def _kornia_input(wireframe: Wireframe, row: int, nodes: Tensor) -> dict[str, Te
     """Return the chosen nodes of one image as kornia takes them.
 
     Kornia refuses coordinates outside [0, size]; keypoints between the border of the image and
-    the centres of its outermost pixels are moved by up to half a pixel.
+    the centres of its outermost pixels are moved by up to half a pixel. The corners of turned
+    images lie farther outside, and there the size is enlarged about the centre.
     """
-    image_size = wireframe.image_size[row].to(wireframe.keypoints.dtype)
-    keypoints = wireframe.keypoints[row, nodes].clamp_min(0).minimum(image_size)
+    keypoints = wireframe.keypoints[row, nodes]
+    image_size = wireframe.image_size[row].to(keypoints.dtype)
+    outside = torch.maximum(-keypoints, keypoints - image_size).amax(dim=0)  # [2]
+    margin = torch.where(outside > _HALF_PIXEL, outside, 0)
+    image_size = image_size + 2 * margin
+    keypoints = (keypoints + margin).clamp_min(0).minimum(image_size)
     return {
         "keypoints": keypoints[None],
         "descriptors": wireframe.descriptors[row, nodes][None],

@@ -84,8 +84,8 @@ CameraLike = Camera | np.ndarray | Tensor | Sequence[Sequence[float]]
 """A camera, or its calibration matrix K [3, 3] px."""
 
 
-def as_camera(value: CameraLike, *, name: str) -> Camera:
-    """Return a camera, or make one of its calibration matrix.
+def as_camera(value: CameraLike, *, name: str = "camera") -> Camera:
+    """Return a camera with a float64 array as K.
 
     Args:
         value: A :class:`Camera`, or K [3, 3] px as an array, a tensor or nested sequences.
@@ -94,10 +94,10 @@ def as_camera(value: CameraLike, *, name: str) -> Camera:
     Raises:
         ValueError: If it is neither.
     """
-    if isinstance(value, Camera):
-        return value
+    distortion = value.distortion if isinstance(value, Camera) else _NO_DISTORTION
+    given = value.K if isinstance(value, Camera) else value
     try:
-        detached = value.detach().cpu() if isinstance(value, Tensor) else value
+        detached = given.detach().cpu() if isinstance(given, Tensor) else given
         K = np.asarray(detached, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -105,4 +105,4 @@ def as_camera(value: CameraLike, *, name: str) -> Camera:
         ) from error
     if K.shape != (3, 3):
         raise ShapeError(f"{name} needs a Camera or K [3, 3], found the shape {list(K.shape)}")
-    return Camera(K=K)
+    return Camera(K=K, distortion=distortion)

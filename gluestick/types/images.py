@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
-from gluestick.types.views import Views, one_view_per_image
+from gluestick.types.views import Scales, Views, one_scale_per_image, one_view_per_image
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
@@ -99,6 +99,8 @@ class Features(BaseValue):
         describe: One sampler per image, which describes further positions in it.
         views: For each image the view in which keypoints were detected, None, and the same if
             left out, for images as they are.
+        scales: For each image the size in which features were found over that of the image; 1
+            if left out. Lengths that mean pixels of what detectors see are divided by it.
     """
 
     image_size: Tensor
@@ -111,6 +113,7 @@ class Features(BaseValue):
     line_mask: Tensor
     describe: tuple[DescriptorSampler, ...]
     views: Views = ()
+    scales: Scales = ()
 
     def __post_init__(self) -> None:
         check_value(
@@ -126,7 +129,9 @@ class Features(BaseValue):
                 "line_mask": "B L",
             },
         )
-        object.__setattr__(self, "views", one_view_per_image(self.views, len(self.image_size)))
+        batch_size = len(self.image_size)
+        object.__setattr__(self, "views", one_view_per_image(self.views, batch_size))
+        object.__setattr__(self, "scales", one_scale_per_image(self.scales, batch_size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +157,8 @@ class Wireframe(BaseValue):
         views: For each image the view in which it was extracted, None, and the same if left out,
             for images as they are. Networks are to see the positions there; see
             :func:`gluestick.viewpoint.wireframe_view.wireframe_in_view`.
+        scales: For each image the size in which features were found over that of the image; 1
+            if left out.
     """
 
     image_size: Tensor
@@ -167,6 +174,7 @@ class Wireframe(BaseValue):
     line_junctions: Tensor
     edge_index: Tensor
     views: Views = ()
+    scales: Scales = ()
 
     def __post_init__(self) -> None:
         check_value(
@@ -187,6 +195,7 @@ class Wireframe(BaseValue):
             },
         )
         object.__setattr__(self, "views", one_view_per_image(self.views, self.batch_size))
+        object.__setattr__(self, "scales", one_scale_per_image(self.scales, self.batch_size))
 
     @property
     def batch_size(self) -> int:

@@ -86,6 +86,9 @@ class ViewFrame:
 Views = tuple[ViewFrame | None, ...]
 """For each image of a batch its view, None where the image is seen as it is."""
 
+Scales = tuple[float, ...]
+"""For each image of a batch the size in which features were found over that of the image."""
+
 
 def one_view_per_image(views: Views, batch_size: int) -> Views:
     """Return views as they are, and None for each image where they were left out.
@@ -97,3 +100,19 @@ def one_view_per_image(views: Views, batch_size: int) -> Views:
     if len(views) != batch_size:
         raise ShapeError(f"views need one entry per image, {batch_size}, found {len(views)}")
     return views
+
+
+def one_scale_per_image(scales: Scales, batch_size: int) -> Scales:
+    """Return scales as they are, and 1 for each image where they were left out.
+
+    Raises:
+        ShapeError: If there is another number of scales than of images.
+        ValueError: If a scale is not positive and finite.
+    """
+    scales = scales or (1.0,) * batch_size
+    if len(scales) != batch_size:
+        raise ShapeError(f"scales need one entry per image, {batch_size}, found {len(scales)}")
+    for scale in scales:
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scales need to be positive and finite, found {scale}")
+    return scales

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor, one_per_image
 from gluestick.features.image_batch import ImageBatch
+from gluestick.images import ContrastConfig
 from gluestick.transfers import to_host
 from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.relative_turn import (
@@ -47,7 +48,11 @@ def check_rotation(rotation: Rotation) -> Rotation:
 
 
 def vote_turns(
-    batch0: ImageBatch, batch1: ImageBatch, *, config: RelativeTurnConfig | None = None
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    config: RelativeTurnConfig | None = None,
+    contrast: ContrastConfig | None = None,
 ) -> list[float | None]:
     """Vote on how far image 1 of each pair has to be turned to show things as image 0 does.
 
@@ -55,6 +60,7 @@ def vote_turns(
         batch0: The images 0.
         batch1: The images 1, as many.
         config: The options of the vote.
+        contrast: How the contrast of images is stretched first; the defaults if left out.
 
     Returns:
         For each pair degrees from the x towards the y axis, or None where the vote is not
@@ -72,7 +78,9 @@ def vote_turns(
         one_per_image(batch.masks, batch.images, name="masks") for batch in (batch0, batch1)
     )
     votes = (
-        estimate_relative_turn(image0, image1, mask0=mask0, mask1=mask1, config=config)
+        estimate_relative_turn(
+            image0, image1, mask0=mask0, mask1=mask1, config=config, contrast=contrast
+        )
         for image0, image1, mask0, mask1 in zip(
             batch0.images, batch1.images, masks0, masks1, strict=True
         )

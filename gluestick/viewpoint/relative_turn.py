@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from gluestick.images.contrast import ContrastConfig, stretch_contrast
 from gluestick.images.load import to_grayscale
 from gluestick.images.view import check_image
 from gluestick.viewpoint.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
@@ -120,7 +121,11 @@ class OrientedKeypoints:
 
 
 def oriented_keypoints(
-    image: Tensor, *, mask: Tensor | None = None, config: RelativeTurnConfig | None = None
+    image: Tensor,
+    *,
+    mask: Tensor | None = None,
+    config: RelativeTurnConfig | None = None,
+    contrast: ContrastConfig | None = None,
 ) -> OrientedKeypoints:
     """Find the keypoints of an image that take part in votes.
 
@@ -128,6 +133,7 @@ def oriented_keypoints(
         image: [3, H, W] float32 in [0, 1], RGB.
         mask: [H, W] bool; keypoints lie only where it is True.
         config: The options.
+        contrast: How the contrast is stretched first; the defaults if left out.
 
     Returns:
         The keypoints; none for blank and tiny images.
@@ -137,6 +143,7 @@ def oriented_keypoints(
     """
     config = config or RelativeTurnConfig()
     check_image(image, mask, owner="oriented_keypoints")
+    image = stretch_contrast(image, config=contrast or ContrastConfig())
     gray = (to_grayscale(image) * 255).cpu().numpy()
     factor = min(1.0, config.size / max(gray.shape))
     size = tuple(max(1, round(length * factor)) for length in gray.shape[::-1])
@@ -217,6 +224,7 @@ def estimate_relative_turn(
     mask0: Tensor | None = None,
     mask1: Tensor | None = None,
     config: RelativeTurnConfig | None = None,
+    contrast: ContrastConfig | None = None,
 ) -> RelativeTurn:
     """Estimate how far image 1 is turned against image 0.
 
@@ -226,6 +234,7 @@ def estimate_relative_turn(
         mask0: [H0, W0] bool; only what lies where it is True takes part.
         mask1: [H1, W1] bool.
         config: The options.
+        contrast: How the contrast is stretched first; the defaults if left out.
 
     Returns:
         The outcome of the vote; not confident for blank, tiny and unrelated images.
@@ -234,8 +243,8 @@ def estimate_relative_turn(
         ShapeError: If an image or a mask has another shape.
     """
     return vote_on_turn(
-        oriented_keypoints(image0, mask=mask0, config=config),
-        oriented_keypoints(image1, mask=mask1, config=config),
+        oriented_keypoints(image0, mask=mask0, config=config, contrast=contrast),
+        oriented_keypoints(image1, mask=mask1, config=config, contrast=contrast),
         config=config,
     )
 

@@ -29,10 +29,11 @@ class WireframeConfig:
     Attributes:
         merge: Whether endpoints that lie close to each other become one junction. Otherwise
             each of the 2L endpoints is a node of its own, in the order of the lines.
-        junction_radius: The distance up to which two endpoints are merged, px.
+        junction_radius: The distance up to which two endpoints are merged, px of the resized
+            image in which they were found (``Features.scales``).
         keypoint_radius: Keypoints nearer than this to a detected line endpoint are left out,
-            px; None keeps every keypoint. The published GlueStick uses 4 px, its training code
-            (glue-factory) and LightGlueStick 3 px.
+            px of the resized image; None keeps every keypoint. The published GlueStick uses
+            4 px, its training code (glue-factory) and LightGlueStick 3 px.
     """
 
     merge: bool = True
@@ -66,8 +67,8 @@ def build_wireframe(features: Features, config: WireframeConfig | None = None) -
     config = config or WireframeConfig()
     read = to_host(*(getattr(features, name) for name in _FIELDS_READ))
     connected = [
-        _connect(dict(zip(_FIELDS_READ, values, strict=True)), config)
-        for values in zip(*read, strict=True)
+        _connect(dict(zip(_FIELDS_READ, values, strict=True)), config, scale=scale)
+        for *values, scale in zip(*read, features.scales, strict=True)
     ]
     arrays = [array for fields in connected for array in fields]
     written = iter(to_device(*arrays, device=features.keypoints.device))
@@ -101,7 +102,9 @@ class _Graph(NamedTuple):
     num_junctions: Tensor
 
 
-def _connect(image: Mapping[str, np.ndarray], config: WireframeConfig) -> tuple[np.ndarray, ...]:
+def _connect(
+    image: Mapping[str, np.ndarray], config: WireframeConfig, *, scale: float
+) -> tuple[np.ndarray, ...]:
     """Connect the lines of one image on the host, and return the fields of :class:`_Graph`."""
     detected = image["lines"][image["line_mask"]]  # [L, 2, 2]
     line_scores = image["line_scores"][image["line_mask"]]
@@ -109,13 +112,13 @@ def _connect(image: Mapping[str, np.ndarray], config: WireframeConfig) -> tuple[
         line_scores = line_scores / (line_scores.max() + line_scores.dtype.type(_SCORE_EPSILON))
     endpoints = detected.reshape(-1, 2)
     if config.merge:
-        junctions, line_junctions = merge_endpoints(detected, radius=config.junction_radius)
+        junctions, line_junctions = merge_endpoints(detected, radius=config.junction_radius / scale)
     else:
         junctions, line_junctions = endpoints, np.arange(len(endpoints)).reshape(-1, 2)
     kept = image["keypoint_mask"]
     if config.keypoint_radius is not None:
         distances = nearest_distances(image["keypoints"], endpoints)
-        kept = kept & (distances >= config.keypoint_radius)
+        kept = kept & (distances >= config.keypoint_radius / scale)
     return (
         junctions,
         cluster_means(np.repeat(line_scores, 2), line_junctions.reshape(-1)),
@@ -149,4 +152,5 @@ def _build_one(features: Features, index: int, graph: _Graph) -> Wireframe:
         line_junctions=graph.line_junctions[None],
         edge_index=graph.edges,
         views=features.views[index : index + 1],
+        scales=features.scales[index : index + 1],
     )

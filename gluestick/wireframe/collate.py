@@ -49,7 +49,8 @@ def stack_wireframes(wireframes: Sequence[Wireframe], *, padded: bool = True) ->
     num_nodes = values["keypoints"].shape[1]
     edges = [single.edge_index + row * num_nodes for row, single in enumerate(singles)]
     views = tuple(view for single in singles for view in single.views)
-    return Wireframe(**values, edge_index=torch.cat(edges, dim=1), views=views)
+    scales = tuple(scale for single in singles for scale in single.scales)
+    return Wireframe(**values, edge_index=torch.cat(edges, dim=1), views=views, scales=scales)
 
 
 def split_wireframe(wireframe: Wireframe) -> list[Wireframe]:
@@ -109,5 +110,12 @@ def _split_one(
         values |= {name: getattr(wireframe, name)[image, :line_count] for name in _LINE_FIELDS}
         values |= {name: getattr(wireframe, name)[image] for name in _IMAGE_FIELDS}
         edge_index, edges = edges.tensor_split((edge_count,), dim=1)
-        singles.append(Wireframe(**values, edge_index=edge_index, views=wireframe.views[image]))
+        singles.append(
+            Wireframe(
+                **values,
+                edge_index=edge_index,
+                views=wireframe.views[image],
+                scales=wireframe.scales[image],
+            )
+        )
     return singles

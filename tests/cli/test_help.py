@@ -86,12 +86,13 @@ def test_defaults_are_those_of_the_configuration(invoke: Callable[..., Result]) 
         "line-detector": features.lines.name,
         "resize": features.resize.size,
         "geometry": config.geometry,
-        "max-error": f"{config.max_error:g}",
     }
     text = " ".join(invoke("match", "--help").output.split())
     for name, value in words.items():
         own = text.partition(f"--{name} <")[2].partition("]")[0]
         assert own.endswith(f"[default: ({value})"), own
+    assert config.max_error is None
+    assert "(3, px as detectors see them)" in text
     assert "(auto; none for peers)" in text
     assert config.pipeline.rotation == "auto"
 

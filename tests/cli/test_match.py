@@ -69,7 +69,7 @@ def test_a_run_is_recorded(
     assert record["log10_false_alarms"] < -30
     assert record["turn"] == 0
     assert record["settings"]["pipeline"]["features"]["points"]["max_num_keypoints"] == 128
-    assert record["settings"]["max_error"] == 3
+    assert record["settings"]["max_error"] is None
     assert record["counts"]["lines"]["inliers"] is None
     assert record["counts"]["keypoints"]["inliers"] > 20
     assert record["distortion"][1][0] == -0.01

@@ -96,6 +96,16 @@ def test_the_view_of_an_image_is_kept_to_the_bit(tmp_path, wireframe_factory):
         assert wireframe_from_arrays(again).views == (view,)
 
 
+def test_the_scale_of_a_resized_image_is_kept_to_the_bit(tmp_path, wireframe_factory):
+    wireframe = dataclasses.replace(wireframe_factory([4, 5], [2, 1]), scales=(1.0, 0.3))
+    path = tmp_path / "features.h5"
+    for index in (0, 1):
+        write_features_h5(path, str(index), wireframe, index=index)
+    assert "resize_scale" not in read_features_h5(path, "0")
+    for index, scale in enumerate((1.0, 0.3)):
+        assert wireframe_from_arrays(read_features_h5(path, str(index))).scales == (scale,)
+
+
 def test_a_view_needs_its_map_and_its_size(tmp_path):
     view = {"view": np.eye(2, 3), "view_size": np.array([20, 10])}
     path = tmp_path / "features.h5"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gluestick.export import read_matches_npz, write_matches_npz
-from gluestick.two_view import TwoViewGeometry
+from gluestick.pair_geometry import PairGeometry
 from gluestick.types import Pose
 
 KEYS = {
@@ -35,7 +35,7 @@ def test_round_trip(tmp_path, pair):
         path,
         *pair,
         index=0,
-        estimate=TwoViewGeometry(
+        estimate=PairGeometry(
             geometry="homography",
             H_0to1=H,
             point_inliers=np.array([True, False, True]),
@@ -66,7 +66,7 @@ def test_round_trip(tmp_path, pair):
 
 def test_lines_take_no_part_in_epipolar_geometry(tmp_path, pair):
     F, pose = np.diag([1.0, 2.0, 0.0]), Pose(R=np.eye(3), t=np.array([1.0, 0, 0]))
-    estimate = TwoViewGeometry(
+    estimate = PairGeometry(
         geometry="fundamental",
         F_0to1=F,
         E_0to1=2 * F,
@@ -139,7 +139,7 @@ def test_junctions_apart(tmp_path, wireframe_factory, matches_factory):
 )
 def test_wrong_arguments_are_rejected(tmp_path, pair, options, message):
     index = options.get("index", 0)
-    estimate = TwoViewGeometry(**{key: options[key] for key in options if key != "index"})
+    estimate = PairGeometry(**{key: options[key] for key in options if key != "index"})
     with pytest.raises(ValueError, match=message):
         write_matches_npz(tmp_path / "m.npz", *pair, index=index, estimate=estimate)
     assert list(tmp_path.iterdir()) == []

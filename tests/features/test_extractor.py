@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfi
 from gluestick.features.lines.given import check_lines
 from gluestick.features.lines.registry import LineDetectorConfig
 from gluestick.features.points.registry import PointDetectorConfig
-from gluestick.images import ResizeConfig
+from gluestick.images import ContrastConfig, ResizeConfig
 from gluestick.timing import StageTimer
 from gluestick.types import Features, Points
 
@@ -92,6 +94,21 @@ def test_results_are_in_pixels_of_the_original(size: int, upscale: bool) -> None
     to_nearest_edge = (ends[:, None] - edges).abs().flatten(1).amin(dim=1)
     assert len(ends) == 8
     assert to_nearest_edge.max() < 0.25
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1 / 16), (0.3, 120 / 65535)])
+def test_no_absolute_grey_level_decides(offset: float, scale: float) -> None:
+    image = boxes(0)
+    extractor = make_extractor()
+    expected, found = extractor([image]), extractor([offset + scale * image])
+    assert found.lines.shape == expected.lines.shape
+    assert found.keypoints.shape[1] >= 0.9 * expected.keypoints.shape[1] > 0
+
+
+def test_contrast_is_left_alone_where_asked() -> None:
+    config = replace(make_extractor().config, contrast=ContrastConfig(mode="none"))
+    view = FeatureExtractor(config).view(boxes(0) / 100)
+    assert torch.equal(view.image, boxes(0) / 100)
 
 
 class PositionDetector:

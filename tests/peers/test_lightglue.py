@@ -82,6 +82,22 @@ def test_nothing_to_match(matcher: KorniaLightGlue) -> None:
     assert matches.log_assignment.shape == (1, 7, 1)
 
 
+def test_corners_of_turned_images_may_lie_outside(
+    matcher: KorniaLightGlue, pair: tuple[Wireframe, Wireframe]
+) -> None:
+    keypoints = pair[0].keypoints.clone()
+    keypoints[0, 10] = torch.tensor([-60.0, 200.0])
+    outside = replace(pair[0], keypoints=keypoints)
+    enlarged = replace(
+        outside,
+        keypoints=keypoints + torch.tensor([60.0, 0.0]),
+        image_size=pair[0].image_size + torch.tensor([120, 0]),
+    )
+    with torch.no_grad():
+        found, expected = (matcher(wireframe, pair[1]) for wireframe in (outside, enlarged))
+    torch.testing.assert_close(found.log_assignment, expected.log_assignment)
+
+
 def test_keypoints_may_lie_on_the_border(
     matcher: KorniaLightGlue, pair: tuple[Wireframe, Wireframe]
 ) -> None:

@@ -14,7 +14,8 @@ def test_a_matrix_is_a_camera() -> None:
         np.testing.assert_array_equal(camera.K, K)
         assert not camera.is_distorted
     camera = Camera(K=K, distortion=(0.1,))
-    assert as_camera(camera, name="camera") is camera
+    assert as_camera(camera).distortion == camera.distortion
+    assert as_camera(Camera(K=torch.eye(3))).K.dtype == np.float64  # type: ignore[arg-type]
     assert camera.distortion == (0.1, 0, 0, 0, 0)
     assert camera.is_distorted
 

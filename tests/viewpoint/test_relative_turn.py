@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gluestick.checks import ShapeError
+from gluestick.images import ContrastConfig
 from gluestick.images.load import load_image
 from gluestick.images.rotation import turn_image
 from gluestick.viewpoint.relative_turn import (
@@ -49,6 +50,16 @@ def test_photographs_turned_against_each_other(
     opposite = estimate_relative_turn(turn_image(image1, angle=angle), image0)
     assert opposite.confident
     assert difference(opposite.angle, -turn - angle) < 5
+
+
+def test_deep_data_that_uses_few_of_its_levels_votes_too(assets: Path) -> None:
+    images = [load_image(assets / f"leuven_{side}.jpg") for side in "ab"]
+    faint = [0.3 + 120 / 65535 * image for image in images]
+    vote = estimate_relative_turn(faint[0], turn_image(faint[1], angle=90))
+    assert vote.confident
+    assert difference(vote.angle, 90) < 5
+    as_they_are = ContrastConfig(mode="none")
+    assert not estimate_relative_turn(*faint, contrast=as_they_are).confident
 
 
 def test_no_confident_vote_between_different_scenes(assets: Path) -> None:

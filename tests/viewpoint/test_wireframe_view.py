@@ -38,10 +38,10 @@ def make_wireframe(turns: list[float], *, nodes: int = 5, lines: int = 2) -> Wir
 
 
 def test_positions_and_sizes_are_those_of_each_view() -> None:
-    turns = [90.0, 0.0, 30.0]
+    turns = [90.0, 0.0, 180.0]
     wireframe = make_wireframe(turns)
     seen = wireframe_in_view(wireframe)
-    assert seen.image_size.tolist() == [[50, 60], [51, 64], [69, 69]]
+    assert seen.image_size.tolist() == [[50, 60], [51, 64], [50, 50]]
     assert seen.image_size.dtype == torch.int64
     for name in ("keypoints", "lines", "detected_lines"):
         for row, (size, turn) in enumerate(zip(wireframe.image_size.tolist(), turns, strict=True)):
@@ -49,6 +49,20 @@ def test_positions_and_sizes_are_those_of_each_view() -> None:
             assert torch.equal(getattr(seen, name)[row], expected)
     for name in ("descriptors", "keypoint_scores", "line_scores", "line_junctions", "edge_index"):
         assert getattr(seen, name) is getattr(wireframe, name)
+
+
+def test_turned_images_keep_the_size_against_which_lengths_are_measured() -> None:
+    turns = [45.0, -30.0, 170.0]
+    wireframe = make_wireframe(turns)
+    seen = wireframe_in_view(wireframe)
+    assert torch.equal(seen.image_size, wireframe.image_size)
+    for row, (size, turn) in enumerate(zip(wireframe.image_size.tolist(), turns, strict=True)):
+        away = wireframe.keypoints[row] - (wireframe.image_size[row] - 1) / 2
+        angle = torch.tensor(turn).deg2rad()
+        cosine, sine = angle.cos(), angle.sin()
+        turned = away @ torch.stack([cosine, sine, -sine, cosine]).view(2, 2)
+        expected = turned + (torch.tensor(size) - 1) / 2
+        torch.testing.assert_close(seen.keypoints[row], expected, rtol=0, atol=2e-5)
 
 
 def test_any_affine_view() -> None:

@@ -44,6 +44,30 @@ def corner() -> Features:
     )
 
 
+def test_radii_count_in_the_frame_in_which_features_were_found() -> None:
+    config = WireframeConfig(junction_radius=3.0, keypoint_radius=4.0)
+    features = corner()
+    small = build_wireframe(features, config)
+    enlarged = dataclasses.replace(
+        features, keypoints=features.keypoints * 8, lines=features.lines * 8, scales=(0.125,)
+    )
+    large = build_wireframe(enlarged, config)
+    assert small.num_junctions.tolist() == large.num_junctions.tolist() == [5]
+    assert torch.equal(large.keypoints, small.keypoints * 8)
+    assert torch.equal(large.edge_index, small.edge_index)
+    assert large.scales == (0.125,)
+    without = dataclasses.replace(enlarged, scales=())
+    assert build_wireframe(without, config).num_junctions.tolist() == [6]
+
+
+def test_each_image_of_a_batch_has_its_own_scale() -> None:
+    features = [dataclasses.replace(corner(), scales=(scale,)) for scale in (1.0, 4.0)]
+    batch = build_wireframe(stack_features(features))
+    assert batch.scales == (1.0, 4.0)
+    assert batch.num_junctions.tolist() == [5, 6]
+    assert [single.scales for single in split_wireframe(batch)] == [(1.0,), (4.0,)]
+
+
 def random_features(seed: int, num_keypoints: int, num_lines: int) -> Features:
     generator = torch.Generator().manual_seed(seed)
     return make_features(
@@ -60,7 +84,7 @@ def edge_list(wireframe: Wireframe) -> list[list[int]]:
 def assert_equal(wireframe: Wireframe, other: Wireframe) -> None:
     for field in dataclasses.fields(Wireframe):
         value, expected = getattr(wireframe, field.name), getattr(other, field.name)
-        if field.name == "views":
+        if field.name in ("views", "scales"):
             assert value == expected
             continue
         assert torch.equal(value, expected), field.name

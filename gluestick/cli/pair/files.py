@@ -8,7 +8,7 @@ from torch import Tensor
 from gluestick.export.matches_npz import write_matches_npz
 from gluestick.geometry.line_ends import ends_reversed
 from gluestick.match_images import pair_matches
-from gluestick.two_view import TwoViewGeometry
+from gluestick.pair_geometry import PairGeometry
 from gluestick.types import Matches, Wireframe
 from gluestick.visualization import (
     draw_line_matches,
@@ -26,7 +26,7 @@ def write_pair(
     names: Sequence[str],
     images: tuple[Tensor, Tensor],
     result: tuple[Wireframe, Wireframe, Matches],
-    estimate: TwoViewGeometry,
+    estimate: PairGeometry,
     *,
     pictures: bool,
     viewer: bool,

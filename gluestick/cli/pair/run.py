@@ -16,8 +16,8 @@ from gluestick.config import MatchConfig
 from gluestick.images.header import read_header
 from gluestick.images.resize import resized_size
 from gluestick.match_images import pair_matches
+from gluestick.pair_geometry import PairGeometry, estimate_geometry
 from gluestick.timing import StageTimer
-from gluestick.two_view import TwoViewGeometry, estimate_geometry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class PairReport:
     """
 
     counts: list[Count]
-    estimate: TwoViewGeometry
+    estimate: PairGeometry
     seconds: dict[str, float]
     written: list[Path]
     record: dict[str, Any]
@@ -91,6 +91,8 @@ def run_pair(job: PairJob) -> PairReport:
             camera0=cameras[0],
             camera1=cameras[1],
             max_error=settings.max_error,
+            homography_solver=settings.homography_solver,
+            fundamental_solver=settings.fundamental_solver,
         )
     with timer.stage("writing"):
         written = write_pair(

@@ -15,8 +15,8 @@ from rich.table import Table
 
 import gluestick
 from gluestick.config import MatchConfig
+from gluestick.pair_geometry import PairGeometry
 from gluestick.storage.atomic import atomic_path
-from gluestick.two_view import TwoViewGeometry
 from gluestick.types import Matches, Wireframe
 
 _PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "poselib", "kornia")
@@ -42,7 +42,7 @@ class Count:
 
 
 def count_kinds(
-    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches, estimate: TwoViewGeometry
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches, estimate: PairGeometry
 ) -> list[Count]:
     """Count keypoints, lines and junctions."""
     sides = wireframe0, wireframe1
@@ -71,7 +71,7 @@ def count_kinds(
     return counts
 
 
-def verdict_sentence(estimate: TwoViewGeometry, asked: str) -> str:
+def verdict_sentence(estimate: PairGeometry, asked: str) -> str:
     """Say in plain words what was found, and whether it can be trusted."""
     if asked == "none":
         return "No geometry was asked for."
@@ -90,7 +90,7 @@ def verdict_sentence(estimate: TwoViewGeometry, asked: str) -> str:
 
 def print_summary(
     counts: list[Count],
-    estimate: TwoViewGeometry,
+    estimate: PairGeometry,
     *,
     asked: str,
     seconds: Mapping[str, float],
@@ -112,7 +112,7 @@ def run_record(
     images: tuple[Path, Path],
     wireframes: tuple[Wireframe, Wireframe],
     counts: list[Count],
-    estimate: TwoViewGeometry,
+    estimate: PairGeometry,
     *,
     settings: MatchConfig,
     run: Mapping[str, Any],

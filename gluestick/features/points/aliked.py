@@ -15,7 +15,7 @@ from gluestick.features.points.selection import (
     lies_in,
     strongest,
 )
-from gluestick.precision import without_autocast
+from gluestick.precision import never_autocast, without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 from gluestick.weights import shipped_path
@@ -112,6 +112,7 @@ class Aliked(nn.Module):
         return detector
 
     @torch.no_grad()
+    @never_autocast
     def detect(
         self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
     ) -> Points:

@@ -18,6 +18,7 @@ from gluestick.features.points.selection import (
     chosen_limit,
     strongest,
 )
+from gluestick.precision import never_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 
@@ -89,6 +90,7 @@ class Disk(nn.Module):
         return detector
 
     @torch.no_grad()
+    @never_autocast
     def detect(
         self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
     ) -> Points:

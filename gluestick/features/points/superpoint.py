@@ -28,7 +28,7 @@ from gluestick.features.points.superpoint_networks import (
     OpenNetwork,
 )
 from gluestick.images.load import to_grayscale
-from gluestick.precision import without_autocast
+from gluestick.precision import never_autocast, without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 
@@ -135,6 +135,7 @@ class SuperPoint(nn.Module):
         return detector
 
     @torch.no_grad()
+    @never_autocast
     def detect(
         self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
     ) -> Points:

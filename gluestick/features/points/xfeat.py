@@ -22,7 +22,7 @@ from gluestick.features.points.selection import (
     strongest,
 )
 from gluestick.geometry.pixels import from_resized, to_resized
-from gluestick.precision import without_autocast
+from gluestick.precision import never_autocast, without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.transfers import small_tensor
 from gluestick.types import Points
@@ -119,6 +119,7 @@ class XFeat(nn.Module):
         return detector
 
     @torch.no_grad()
+    @never_autocast
     def detect(
         self, image: Tensor, *, mask: Tensor | None = None, max_num_keypoints: int | None = None
     ) -> Points:

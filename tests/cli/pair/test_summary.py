@@ -2,31 +2,29 @@ import numpy as np
 import pytest
 
 from gluestick.cli.pair.summary import verdict_sentence, versions
-from gluestick.two_view import TwoViewGeometry
+from gluestick.pair_geometry import PairGeometry
 
 
 @pytest.mark.parametrize(
     ("estimate", "asked", "words"),
     [
-        (TwoViewGeometry(), "none", "No geometry was asked for."),
-        (TwoViewGeometry(), "auto", "No geometry found"),
-        (TwoViewGeometry(), "homography", "No homography found"),
+        (PairGeometry(), "none", "No geometry was asked for."),
+        (PairGeometry(), "auto", "No geometry found"),
+        (PairGeometry(), "homography", "No homography found"),
         (
-            TwoViewGeometry(geometry="homography", log10_false_alarms=-3.2),
+            PairGeometry(geometry="homography", log10_false_alarms=-3.2),
             "auto",
             "Nothing trustworthy was found: the homography can be chance (10^-3",
         ),
         (
-            TwoViewGeometry(geometry="fundamental", log10_false_alarms=-99.0, trusted=True),
+            PairGeometry(geometry="fundamental", log10_false_alarms=-99.0, trusted=True),
             "auto",
             "Trusted: epipolar geometry (10^-99",
         ),
-        (TwoViewGeometry(geometry="homography"), "auto", "can be chance (10^inf"),
+        (PairGeometry(geometry="homography"), "auto", "can be chance (10^inf"),
     ],
 )
-def test_the_verdict_comes_in_plain_words(
-    estimate: TwoViewGeometry, asked: str, words: str
-) -> None:
+def test_the_verdict_comes_in_plain_words(estimate: PairGeometry, asked: str, words: str) -> None:
     assert verdict_sentence(estimate, asked).startswith(words) or words in verdict_sentence(
         estimate, asked
     )

@@ -124,8 +124,10 @@ def test_autocast_changes_nothing(kind: str) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = extractor([image])
         described = found.describe[0](positions())
+        alone = extractor.point_detector.detect(image)
     assert_same(found, expected)
     assert torch.equal(described, expected.describe[0](positions()))
+    assert torch.equal(alone.descriptors, expected.descriptors[0])
 
 
 def test_training_mode_leaves_a_detector_alone(kind: str) -> None:

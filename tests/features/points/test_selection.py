@@ -44,8 +44,16 @@ def test_suppression_of_none_and_one(count):
     assert suppress_neighbours(torch.zeros(count, 2), radius=3).tolist() == [True] * count
 
 
+@pytest.mark.parametrize("color", [(0.0, 1.0, 0.0), (0.1, 0.7, 0.2), (1.0, 1.0, 1.0)])
+def test_one_colour_everywhere_is_blank(color):
+    image = torch.tensor(color)[:, None, None].expand(3, 4, 5)
+    assert not allowed_pixels(image, None).any()
+
+
 def test_allowed_pixels_of_a_blank_image_and_of_a_faint_one():
     image = torch.full((3, 4, 5), 0.5)
+    assert not allowed_pixels(image, None).any()
+    image[0, 0, 0] += 2 / 255
     assert not allowed_pixels(image, None).any()
     image[0, 0, 0] += 1 / 255
     assert allowed_pixels(image, None).all()

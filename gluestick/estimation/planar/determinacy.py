@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gluestick.estimation.correspondences import Correspondences
-from gluestick.estimation.refinement import linearize
+from gluestick.estimation.planar.correspondences import Correspondences
+from gluestick.estimation.planar.refinement import linearize
 from gluestick.geometry.lines import line_normals
 
 

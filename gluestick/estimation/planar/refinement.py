@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gluestick.estimation.correspondences import Correspondences, map_points
+from gluestick.estimation.planar.correspondences import Correspondences, map_points
 from gluestick.geometry.points import to_homogeneous
 
 _BEYOND_INFINITY = 1e6
@@ -66,6 +66,24 @@ def linearize(H: np.ndarray, data: Correspondences) -> Linearization:
     Returns:
         Residuals and derivatives; 1e6 and 0 where a feature is mapped beyond infinity.
     """
+    return linearize_with_fields(H, data, num_fields=0)[0]
+
+
+def linearize_with_fields(
+    H: np.ndarray, data: Correspondences, *, num_fields: int = 6
+) -> tuple[Linearization, np.ndarray]:
+    """Also tell how the residuals change if what is mapped is displaced in image 1.
+
+    Args:
+        H: [K, 3, 3].
+        data: The correspondences.
+        num_fields: 6, or 0 for none.
+
+    Returns:
+        What :func:`linearize` does; and [K, N, 2, num_fields], the derivatives of the residuals
+        by the coefficients of an affine field of displacements: the shift in x and its growth
+        with x and y, then the same for the shift in y.
+    """
     num, num_points = len(H), data.num_points
     # Residual r of a feature is n . H(x) + c: two x, n and c per feature.
     across = data.frames1.across.repeat(2, axis=0)
@@ -83,29 +101,46 @@ def linearize(H: np.ndarray, data: Correspondences) -> Linearization:
     rows[..., :2] = normals
     rows[..., 2] = -projected
     rows /= np.where(beyond, 1, depth)[..., None]
-    jacobian = (rows[..., :, None] * to_homogeneous(anchors)[:, None]).reshape(num, -1, 2, 9)
+    derivatives = np.empty((*x.shape, 9 + num_fields))
+    derivatives[..., :9] = (rows[..., :, None] * to_homogeneous(anchors)[:, None]).reshape(
+        *x.shape, 9
+    )
+    if num_fields:
+        basis = np.stack([np.ones_like(x), x, y], axis=2)
+        derivatives[..., 9:] = (normals[:, :, None] * basis[:, :, None]).reshape(*x.shape, 6)
+    derivatives = derivatives.reshape(num, -1, 2, 9 + num_fields)
     gradient = (rows @ H[:, :, :2]).reshape(num, -1, 2, 2)  # by the (x, y) of image 0
-
-    variance0, covariance, variance1 = np.concatenate(
+    covariance = np.concatenate(
         [
             _point_covariance(gradient[:, :num_points]),
             _line_covariance(gradient[:, num_points:], x, y, data),
         ],
         axis=2,
     )
-    # The inverse Cholesky factor of the covariance, applied from the left.
+    _whiten(covariance, residuals[..., None], derivatives)
+    outside = beyond[:, ::2] | beyond[:, 1::2]
+    residuals[outside] = _BEYOND_INFINITY
+    derivatives[outside] = 0
+    squared = residuals[..., 0] ** 2 + residuals[..., 1] ** 2
+    jacobian, fields = derivatives[..., :9], derivatives[..., 9:]
+    return Linearization(residuals, jacobian, squared), fields
+
+
+def _whiten(covariance: np.ndarray, *arrays: np.ndarray) -> None:
+    """Apply the inverse Cholesky factors of covariances to [K, N, 2, D] arrays, in place.
+
+    Args:
+        covariance: The entries (0,0), (0,1), (1,1) [3, K, N].
+        arrays: What is multiplied from the left.
+    """
+    variance0, mixed, variance1 = covariance
     scale0 = 1 / np.sqrt(variance0)
-    mixing = covariance * scale0
+    mixing = mixed * scale0
     scale1 = 1 / np.sqrt(np.maximum(variance1 - mixing**2, 1e-12))
-    for values in (residuals[..., None], jacobian):
+    for values in arrays:
         values[:, :, 0] *= scale0[..., None]
         values[:, :, 1] -= mixing[..., None] * values[:, :, 0]
         values[:, :, 1] *= scale1[..., None]
-    outside = beyond[:, ::2] | beyond[:, 1::2]
-    residuals[outside] = _BEYOND_INFINITY
-    jacobian[outside] = 0
-    squared = residuals[..., 0] ** 2 + residuals[..., 1] ** 2
-    return Linearization(residuals, jacobian, squared)
 
 
 def _point_covariance(gradient: np.ndarray) -> np.ndarray:

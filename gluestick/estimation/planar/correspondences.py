@@ -73,6 +73,16 @@ class Correspondences:
         """The number M of lines."""
         return len(self.lines0)
 
+    @property
+    def positions0(self) -> np.ndarray:
+        """[S + M, 2], where the points and the middles of the lines are in image 0."""
+        return np.concatenate([self.points0, self.lines0.mean(1)])
+
+    @property
+    def positions1(self) -> np.ndarray:
+        """[S + M, 2], the same in image 1."""
+        return np.concatenate([self.points1, self.lines1.mean(1)])
+
     def select(self, points: np.ndarray, lines: np.ndarray) -> "Correspondences":
         """Return the points and the lines with the given indices or masks."""
         return Correspondences.from_arrays(

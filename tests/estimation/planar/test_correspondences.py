@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gluestick.estimation.correspondences import (
+from gluestick.estimation.planar.correspondences import (
     Correspondences,
     adjugate,
     symmetric_errors,

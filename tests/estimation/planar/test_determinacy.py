@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from gluestick.estimation.correspondences import Correspondences
-from gluestick.estimation.determinacy import is_determined
+from gluestick.estimation.planar.correspondences import Correspondences
+from gluestick.estimation.planar.determinacy import is_determined
 
 H = np.eye(3) / np.sqrt(3)
 NO_POINTS = np.zeros((0, 2))

@@ -8,7 +8,7 @@ four lines. Two points and two lines do not determine a homography (Hartley and 
 
 import numpy as np
 
-from gluestick.estimation.correspondences import Correspondences, adjugate, cross
+from gluestick.estimation.planar.correspondences import Correspondences, adjugate, cross
 from gluestick.geometry.points import to_homogeneous
 
 SAMPLE_KINDS = ((4, 0), (3, 1), (1, 3), (0, 4))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from gluestick.estimation.correspondences import Correspondences
-from gluestick.estimation.refinement import TruncatedLoss, linearize, refine
+from gluestick.estimation.planar.correspondences import Correspondences
+from gluestick.estimation.planar.refinement import TruncatedLoss, linearize, refine
 from gluestick.geometry.homography import transform_lines, transform_points
 
 H = np.array([[1.1, 0.2, 0.3], [-0.1, 0.9, -0.2], [0.1, -0.2, 1.2]])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from gluestick.estimation.correspondences import Correspondences
-from gluestick.estimation.minimal import SAMPLE_KINDS, draw_samples, solve_samples
+from gluestick.estimation.planar.correspondences import Correspondences
+from gluestick.estimation.planar.minimal import SAMPLE_KINDS, draw_samples, solve_samples
 from gluestick.geometry.homography import transform_lines, transform_points
 
 
