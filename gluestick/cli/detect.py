@@ -28,6 +28,7 @@ def detect(
     detection_threshold: options.DetectionThreshold = None,
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
+    tiles: options.Tiles = None,
     mask: Annotated[
         Path | None, typer.Option(help="Detect only where it is not 0.", show_default="none")
     ] = None,
@@ -61,6 +62,7 @@ def detect(
         detection_threshold=detection_threshold,
         nms_radius=nms_radius,
         resize=resize,
+        tiles=tiles,
     )
     config = load_config(None, [*named, *(overrides or ())], defaults=FeatureExtractorConfig())
     if detector_weights is not None:

@@ -30,6 +30,7 @@ def match(
     detection_threshold: options.DetectionThreshold = None,
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
+    tiles: options.Tiles = None,
     mask0: Annotated[
         Path | None, typer.Option(help="Match only where it is not 0.", show_default="none")
     ] = None,
@@ -90,6 +91,7 @@ def match(
         detection_threshold=detection_threshold,
         nms_radius=nms_radius,
         resize=resize,
+        tiles=tiles,
     )
     settings = options.match_config(
         config,

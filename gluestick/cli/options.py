@@ -52,6 +52,13 @@ Resize = Annotated[
         help="Detect at this long side, px; 0 for the original size.", show_default="1024"
     ),
 ]
+Tiles = Annotated[
+    int | None,
+    typer.Option(
+        help="Detect keypoints of larger images in tiles of this side, px, a multiple of 32.",
+        show_default="whole images",
+    ),
+]
 Rotation = Annotated[
     str | None,
     typer.Option(
@@ -87,6 +94,7 @@ def feature_overrides(
     detection_threshold: float | None = None,
     nms_radius: int | None = None,
     resize: int | None = None,
+    tiles: int | None = None,
 ) -> list[str]:
     """Return the overrides of a feature extractor that the given options stand for."""
     values = {
@@ -98,6 +106,7 @@ def feature_overrides(
         "points.detection_threshold": detection_threshold,
         "points.nms_radius": nms_radius,
         "resize.size": "null" if resize == 0 else resize,
+        "tiles.size": "null" if tiles == 0 else tiles,
     }
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 

@@ -99,6 +99,7 @@ def warn_of_memory(sizes: list[tuple[int, int]], seen_sizes: list[tuple[int, int
     largest = max(seen_sizes, key=lambda size: size[0] * size[1])
     typer.echo(
         f"gluestick: warning: detecting in {largest[0]} x {largest[1]} px needs about "
-        f"{needed / 1e9:.1f} GB, and {available / 1e9:.1f} GB are free: use a smaller --resize",
+        f"{needed / 1e9:.1f} GB, and {available / 1e9:.1f} GB are free: use a smaller --resize, or "
+        "--tiles 1024",
         err=True,
     )

@@ -128,5 +128,9 @@ def run_pair(job: PairJob) -> PairReport:
 def _warn_of_memory(job: PairJob) -> None:
     headers = [read_header(path) for path in job.images]
     sizes = [header.image_size for header in headers if header is not None]
-    resize = job.settings.pipeline.features.resize
-    warn_of_memory(sizes, [resized_size(size, config=resize) for size in sizes])
+    features = job.settings.pipeline.features
+    seen = [resized_size(size, config=features.resize) for size in sizes]
+    if features.tiles.size is not None:
+        most = features.tiles.size + 2 * features.tiles.overlap
+        seen = [(min(width, most), min(height, most)) for width, height in seen]
+    warn_of_memory(sizes, seen)
