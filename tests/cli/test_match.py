@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import Result
 
+from gluestick.estimation.chance import TRUSTED_BELOW
 from gluestick.export import read_matches_npz
 
 ORIENTATION = 0x0112
@@ -42,7 +43,7 @@ def test_writes_matches_pictures_and_a_table(
     took_part = arrays["geometry"] == "homography"
     assert ("line_inliers" in arrays) == took_part
     assert arrays["trusted"]
-    assert arrays["log10_false_alarms"] < -30
+    assert arrays["log10_false_alarms"] < TRUSTED_BELOW
     assert np.isfinite(arrays["H_0to1"]).all()
     assert np.isfinite(arrays["F_0to1"]).all()
     for name in ("points.png", "lines.png"):
@@ -66,7 +67,7 @@ def test_a_run_is_recorded(
     assert record["images"][0] == {"path": str(images[0]), "image_size": [375, 281]}
     assert record["geometry"] == "fundamental"
     assert record["trusted"] is True
-    assert record["log10_false_alarms"] < -30
+    assert record["log10_false_alarms"] < TRUSTED_BELOW
     assert record["turn"] == 0
     assert record["settings"]["pipeline"]["features"]["points"]["max_num_keypoints"] == 128
     assert record["settings"]["max_error"] is None
