@@ -11,10 +11,11 @@ from gluestick.features.image_batch import OneOrMoreLines
 from gluestick.geometry.line_ends import ends_reversed
 from gluestick.images.load import ImageLike
 from gluestick.pair_geometry import GeometryChoice, PairGeometry, PairMatches, estimate_geometry
-from gluestick.pipeline import PointLineMatcher, View
+from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL
 from gluestick.types import Matches, Wireframe
 from gluestick.types.cameras import CameraLike
+from gluestick.viewpoint.pair_view import View
 from gluestick.wireframe.thresholds import original_max_error
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +18,12 @@ from gluestick.features.image_batch import (
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.pretrained import DEFAULT_MODEL, Model, PipelineConfig, build_model
 from gluestick.timing import NO_TIMES, StageTimer
+from gluestick.transfers import existing_device
 from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.pair_view import (
+    ROTATION_OF_VIEW,
     Rotation,
+    View,
     check_rotation,
     doubtful_pairs,
     matching_confidences,
@@ -33,15 +35,6 @@ from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
 from gluestick.wireframe.collate import split_wireframe, stack_wireframes
-
-View = Literal["none", "turn", "exhaustive"]
-"""In which view the second image is seen; see :meth:`PointLineMatcher.from_pretrained`."""
-
-_ROTATION_OF_VIEW: dict[View, Rotation] = {
-    "none": "none",
-    "turn": "auto",
-    "exhaustive": "exhaustive",
-}
 
 
 class PointLineMatcher(nn.Module):
@@ -118,10 +111,10 @@ class PointLineMatcher(nn.Module):
             ValueError: If there is no such model, its weights are not shipped and none are
                 given, a file is unreadable or does not fit, or there is no such view or device.
         """
-        chosen = _existing_device(device)
-        if view not in (None, *_ROTATION_OF_VIEW):
+        chosen = existing_device(device)
+        if view not in (None, *ROTATION_OF_VIEW):
             raise ValueError(
-                f"view needs to be one of {', '.join(_ROTATION_OF_VIEW)}, found {view!r}"
+                f"view needs to be one of {', '.join(ROTATION_OF_VIEW)}, found {view!r}"
             )
         matcher = cls.from_model(
             build_model(
@@ -134,7 +127,7 @@ class PointLineMatcher(nn.Module):
             )
         )
         if view is not None:
-            matcher.rotation = _ROTATION_OF_VIEW[view]
+            matcher.rotation = ROTATION_OF_VIEW[view]
         return matcher.to(chosen)
 
     @classmethod
@@ -392,22 +385,6 @@ class PointLineMatcher(nn.Module):
         wireframe1 = self._extract(batch1, turns=turns, timer=timer)
         matches = self.match(wireframe0, wireframe1, timer=timer)
         return _Attempt(wireframe1=wireframe1, matches=matches)
-
-
-def _existing_device(device: torch.device | str | None) -> torch.device:
-    """Return the device that is meant, or raise before anything is loaded for it."""
-    if device is None:
-        return torch.device("cpu")
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"device needs one that torch can use, found {device!r}: {reason}") from (
-            error
-        )
-    return torch.device(device)
 
 
 @dataclass(frozen=True, kw_only=True)
