@@ -135,6 +135,29 @@ def as_image(value: ImageLike) -> Tensor:
     return unit.expand(3, -1, -1).clone(memory_format=torch.contiguous_format)
 
 
+def as_mask(value: ImageLike) -> Tensor:
+    """Convert what holds a mask: what is not 0 may be used.
+
+    Args:
+        value: The path of a file (see :func:`load_mask`), a Pillow image, or an array or a tensor
+            [H, W] of any type.
+
+    Returns:
+        [H, W] bool, on the device of ``value``.
+
+    Raises:
+        ValueError: If it is none of these, or a file cannot be read.
+    """
+    if isinstance(value, str | PathLike):
+        return load_mask(value)
+    if isinstance(value, Image.Image):
+        value = np.asarray(value.convert("L"))
+    if not isinstance(value, np.ndarray | Tensor) or value.ndim != 2:
+        found = list(value.shape) if hasattr(value, "shape") else type(value).__name__
+        raise ValueError(f"a mask needs the shape [H, W], or the path of an image, found {found}")
+    return torch.as_tensor(value != 0)
+
+
 def to_grayscale(image: Tensor) -> Tensor:
     """Return the luma of an image: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
 
