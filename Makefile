@@ -21,7 +21,7 @@ help:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.package: setup.cfg pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.package: setup.cfg setup.py pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 

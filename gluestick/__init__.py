@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gluestick.images.load import load_image
+    from gluestick.match_images import PairResult, match
     from gluestick.pipeline import PointLineMatcher
     from gluestick.types import Camera, Features, Lines, Matches, Pose, Wireframe
 
@@ -13,13 +14,22 @@ __all__ = [
     "Features",
     "Lines",
     "Matches",
+    "PairResult",
     "PointLineMatcher",
     "Pose",
     "Wireframe",
     "load_image",
+    "match",
 ]
 
-_MODULES = {"PointLineMatcher": "gluestick.pipeline", "load_image": "gluestick.images.load"}
+__version__ = "0.1.0"
+
+_MODULES = {
+    "PairResult": "gluestick.match_images",
+    "PointLineMatcher": "gluestick.pipeline",
+    "load_image": "gluestick.images.load",
+    "match": "gluestick.match_images",
+}
 """Where the public names are; the others are in :mod:`gluestick.types`."""
 
 

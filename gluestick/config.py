@@ -1,5 +1,6 @@
 """Configuration files: schema, YAML and overrides become plain dataclasses."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gluestick.presets import config_path
 from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig, model_card
 
 Schema = TypeVar("Schema")
@@ -23,16 +25,27 @@ class MatchConfig:
         weights: A file of network weights, for models whose weights are not shipped.
         detector_weights: A file of point detector weights, for the same.
         pipeline: The pipeline; what is not set is as in the model.
-        geometry: What is estimated from the matches.
-        max_error: The inlier threshold, px.
+        geometry: What is estimated from the matches; ``auto`` decides between a homography and
+            epipolar geometry.
+        max_error: The inlier threshold, px of the images; None for 3 px of the images as
+            detectors saw them.
+        homography_solver: What estimates homographies: the project's own estimator from points
+            and lines, PoseLib, or OpenCV's MAGSAC++.
+        fundamental_solver: What estimates epipolar geometry where the cameras are not known.
     """
 
     model: str = DEFAULT_MODEL
     weights: str | None = None
     detector_weights: str | None = None
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
-    geometry: Literal["homography", "fundamental", "none"] = "homography"
-    max_error: float = 3.0
+    geometry: Literal["auto", "homography", "fundamental", "none"] = "auto"
+    max_error: float | None = None
+    homography_solver: Literal["gluestick", "poselib", "magsac"] = "gluestick"
+    fundamental_solver: Literal["poselib", "magsac"] = "poselib"
+
+    def __post_init__(self) -> None:
+        if self.max_error is not None and not 0 < self.max_error < math.inf:
+            raise ValueError(f"max_error needs a positive number of px, found {self.max_error}")
 
 
 def load_config(
@@ -41,7 +54,7 @@ def load_config(
     """Merge defaults, a YAML file and overrides, in this order.
 
     Args:
-        path: A YAML file, or None.
+        path: A YAML file, or the name of a preset (:mod:`gluestick.presets`), or None.
         overrides: Assignments such as ``pipeline.features.points.max_num_keypoints=512``.
         defaults: A dataclass, whose values are the defaults and whose types are the schema.
 
@@ -107,13 +120,15 @@ class _ModelChoice:
     pipeline: Any = None
     geometry: Any = None
     max_error: Any = None
+    homography_solver: Any = None
+    fundamental_solver: Any = None
 
 
 def _read_yaml(path: str | Path | None) -> DictConfig:
     if path is None:
         return OmegaConf.create({})
     try:
-        content = OmegaConf.create(Path(path).read_text(encoding="utf-8"))
+        content = OmegaConf.create(config_path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
         raise ValueError(f"cannot read the configuration {path}: {error}") from error
     if not isinstance(content, DictConfig):
@@ -125,4 +140,7 @@ def _from_overrides(overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"an override needs the form key=value, found {override!r}")
-    return OmegaConf.from_dotlist(list(overrides))
+    try:
+        return OmegaConf.from_dotlist(list(overrides))
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"the settings {' '.join(overrides)} cannot be read: {error}") from error

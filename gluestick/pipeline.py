@@ -18,9 +18,12 @@ from gluestick.features.image_batch import (
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.pretrained import DEFAULT_MODEL, Model, PipelineConfig, build_model
 from gluestick.timing import NO_TIMES, StageTimer
+from gluestick.transfers import existing_device
 from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.pair_view import (
+    ROTATION_OF_VIEW,
     Rotation,
+    View,
     check_rotation,
     doubtful_pairs,
     matching_confidences,
@@ -56,7 +59,7 @@ class PointLineMatcher(nn.Module):
         extractor: FeatureExtractor | None,
         wireframe: WireframeConfig,
         network: MatchingNetwork,
-        rotation: Rotation = "none",
+        rotation: Rotation = "auto",
         relative_turn: RelativeTurnConfig | None = None,
         turn_search: TurnSearchConfig | None = None,
     ) -> None:
@@ -79,6 +82,8 @@ class PointLineMatcher(nn.Module):
         config: PipelineConfig | None = None,
         max_num_keypoints: int | None = None,
         max_num_lines: int | None = None,
+        view: View | None = None,
+        device: torch.device | str | None = None,
     ) -> "PointLineMatcher":
         """Load a named model. Nothing is downloaded.
 
@@ -91,16 +96,27 @@ class PointLineMatcher(nn.Module):
             config: The whole configuration in place of the model's.
             max_num_keypoints: How many keypoints are kept per image.
             max_num_lines: How many line segments are kept per image.
+            view: In which view the second image is seen: "turn" undoes its turn against the
+                first ("auto" of the configuration's ``rotation``), "exhaustive" tries every
+                upright turn where that is not clear, "none" takes images as they are; None for
+                what the configuration says.
+            device: Where it runs, such as "cuda"; "auto" for the first GPU where there is one;
+                None for the CPU.
 
         Returns:
-            The matcher in evaluation mode on the CPU. Where the detector's weights are missing
-            it still matches wireframes, and says what is missing when it is given images.
+            The matcher in evaluation mode. Where the detector's weights are missing it still
+            matches wireframes, and says what is missing when it is given images.
 
         Raises:
             ValueError: If there is no such model, its weights are not shipped and none are
-                given, or a file is unreadable or does not fit.
+                given, a file is unreadable or does not fit, or there is no such view or device.
         """
-        return cls.from_model(
+        chosen = existing_device(device)
+        if view not in (None, *ROTATION_OF_VIEW):
+            raise ValueError(
+                f"view needs to be one of {', '.join(ROTATION_OF_VIEW)}, found {view!r}"
+            )
+        matcher = cls.from_model(
             build_model(
                 name,
                 weights=weights,
@@ -110,6 +126,9 @@ class PointLineMatcher(nn.Module):
                 max_num_lines=max_num_lines,
             )
         )
+        if view is not None:
+            matcher.rotation = ROTATION_OF_VIEW[view]
+        return matcher.to(chosen)
 
     @classmethod
     def from_model(cls, model: Model) -> "PointLineMatcher":
@@ -142,10 +161,11 @@ class PointLineMatcher(nn.Module):
         """Detect and describe, once per image, what :meth:`match` needs.
 
         Args:
-            images: One image or a sequence of B images, which may differ in size, in any form
-                that :func:`gluestick.images.load.as_image` takes; or a tensor [B, 3, H, W].
-            masks: For each image [H, W] bool or None; keypoints and detected segments lie
-                only where it is True.
+            images: One image, or a sequence or a generator of B images, which may differ in
+                size, in any form that :func:`gluestick.images.load.as_image` takes: paths,
+                Pillow images, arrays and tensors; or a tensor [B, 3, H, W].
+            masks: For each image [H, W], or the path of one, or None; keypoints and detected
+                segments lie only where it is not 0.
             lines: For each image segments of your own, an array [L, 2, 2] or [L, 4] px, or
                 None to detect them.
             turns: For each image how far it is turned before anything is detected, degrees from

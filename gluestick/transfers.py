@@ -74,3 +74,27 @@ def small_tensor(values: Sequence[float], *, like: Tensor) -> Tensor:
     if like.device.type == "cpu":
         return like.new_tensor(values)
     return torch.stack([like.new_full((), value) for value in values])
+
+
+def existing_device(device: torch.device | str | None) -> torch.device:
+    """Return the device that is meant.
+
+    Args:
+        device: A device or its name; "auto" for the first GPU where there is one; None for the
+            CPU.
+
+    Raises:
+        ValueError: If torch cannot use it.
+    """
+    if device is None:
+        return torch.device("cpu")
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device needs one that torch can use, found {device!r}: {reason}") from (
+            error
+        )
+    return torch.device(device)

@@ -1,13 +1,20 @@
 """The command line: ``gluestick COMMAND``."""
 
+import sys
+from typing import Annotated
+
 import typer
 
+import gluestick
 from gluestick.cli.benchmark import app as benchmark_app
 from gluestick.cli.data import data
 from gluestick.cli.detect import detect
+from gluestick.cli.errors import close_output
 from gluestick.cli.export import export
 from gluestick.cli.match import match
 from gluestick.cli.models import models
+from gluestick.cli.settings import settings
+from gluestick.cli.stitch import stitch
 from gluestick.cli.train import train
 
 __all__ = ["app", "main"]
@@ -22,13 +29,37 @@ app = typer.Typer(
 )
 app.command()(match)
 app.command()(detect)
+app.command()(stitch)
 app.command()(export)
 app.command()(models)
+app.command()(settings)
 app.command()(data)
 app.command()(train)
 app.add_typer(benchmark_app)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gluestick {gluestick.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Match two images by keypoints and line segments."""
+
+
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            close_output()

@@ -35,7 +35,12 @@ app = typer.Typer(
 Peers = Annotated[
     str, typer.Option(help="More models or peers, separated by commas, or all for every peer.")
 ]
-NumPairs = Annotated[int | None, typer.Option(help="Take this many pairs, evenly spread.")]
+NumPairs = Annotated[
+    int | None,
+    typer.Option(
+        help="Take this many pairs, in localization queries, evenly spread.", show_default="all"
+    ),
+]
 Settings = Annotated[
     list[str] | None, typer.Argument(help="Settings of the benchmark, such as holdout=true.")
 ]
@@ -68,15 +73,30 @@ def _add_command(card: BenchmarkCard) -> None:
         detector_weights: options.DetectorWeights = None,
         match_config: Annotated[
             Path | None,
-            typer.Option(help="A YAML file of the model's own settings, as in configs/match."),
+            typer.Option(
+                help="A preset or YAML file of the model's own settings, as in configs/match.",
+                show_default="none",
+            ),
         ] = None,
-        output: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
-        max_num_keypoints: options.MaxNumKeypoints = card.max_num_keypoints,
-        max_num_lines: options.MaxNumLines = card.max_num_lines,
+        output: Annotated[
+            Path | None,
+            typer.Option(
+                help="The folder to write to.",
+                show_default="output/benchmark, and the benchmark's name in it",
+            ),
+        ] = None,
+        max_num_keypoints: options.KeypointBudget = card.max_num_keypoints,
+        max_num_lines: options.LineBudget = card.max_num_lines,
         num_pairs: NumPairs = None,
-        seed: Annotated[int | None, typer.Option(help="The same as seed=N.")] = None,
+        seed: Annotated[
+            int | None, typer.Option(help="The same as seed=N.", show_default="the benchmark's")
+        ] = None,
         config: Annotated[
-            Path | None, typer.Option(help="A YAML file of settings, as in configs/benchmark.")
+            Path | None,
+            typer.Option(
+                help="A preset or YAML file of settings, as in configs/benchmark.",
+                show_default="none",
+            ),
         ] = None,
         score_only: Annotated[
             bool, typer.Option("--score-only", help="Score stored predictions; load no model.")

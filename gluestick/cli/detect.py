@@ -17,7 +17,8 @@ def detect(
     overrides: options.FeatureOverrides = None,
     output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/detect"),
     detector: Annotated[
-        str | None, typer.Option(help="aliked, disk, xfeat, sift or superpoint.")
+        str | None,
+        typer.Option(help="aliked, disk, xfeat, sift or superpoint.", show_default="aliked"),
     ] = None,
     detector_weights: options.DetectorWeights = None,
     line_detector: options.LineDetector = None,
@@ -27,8 +28,13 @@ def detect(
     detection_threshold: options.DetectionThreshold = None,
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
-    mask: Annotated[Path | None, typer.Option(help="Detect only where it is not 0.")] = None,
+    tiles: options.Tiles = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="Detect only where it is not 0.", show_default="none")
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Write features.png.")] = True,
     device: options.Device = "auto",
+    threads: options.Threads = None,
 ) -> None:
     """Detect the keypoints and line segments of one image.
 
@@ -37,6 +43,9 @@ def detect(
     Example: gluestick detect a.jpg --detector sift --output output/detect
     """
     from gluestick.cli.devices import select_device
+    from gluestick.cli.outputs import check_output
+    from gluestick.cli.pair.inputs import check_mask
+    from gluestick.cli.resources import use_threads
     from gluestick.config import load_config
     from gluestick.export.features_npz import write_features_npz
     from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
@@ -53,19 +62,31 @@ def detect(
         detection_threshold=detection_threshold,
         nms_radius=nms_radius,
         resize=resize,
+        tiles=tiles,
     )
     config = load_config(None, [*named, *(overrides or ())], defaults=FeatureExtractorConfig())
     if detector_weights is not None:
         config = replace(config, points=replace(config.points, weights=detector_weights))
-    pixels = load_image(image)
-    masks = [load_mask(mask)] if mask else None
-    extractor = FeatureExtractor(config).eval().to(select_device(device))
+    paths = [output / "features.npz"]
+    if pictures:
+        paths.append(output / "features.png")
+    check_output(output, [path.name for path in paths])
+    chosen = select_device(device)
+    use_threads(threads)
     timer = StageTimer()
     with Console(stderr=True).status("Detecting"):
+        with timer.stage("loading"):
+            pixels = load_image(image)
+            masks = [load_mask(mask)] if mask else None
+            if masks and mask:
+                check_mask(masks[0], "--mask", mask, image, pixels)
+            extractor = FeatureExtractor(config).eval().to(chosen)
         features = extractor([pixels], masks=masks, timer=timer)
-    paths = output / "features.npz", output / "features.png"
-    write_features_npz(paths[0], features)
-    save_picture(paths[1], draw_features(pixels, features.keypoints[0], features.lines[0]))
+        with timer.stage("writing"):
+            write_features_npz(paths[0], features)
+            if pictures:
+                picture = draw_features(pixels, features.keypoints[0], features.lines[0])
+                save_picture(paths[1], picture)
     seconds = ", ".join(f"{stage} {value:.2f}" for stage, value in timer.seconds.items())
     typer.echo(f"{features.keypoints.shape[1]} keypoints, {features.lines.shape[1]} lines")
     typer.echo(f"Seconds: {seconds}")

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
 
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
-
-    from gluestick.config import MatchConfig
-    from gluestick.timing import StageTimer
-    from gluestick.types import Matches, Wireframe
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Geometry:
-    """What was estimated: the homography if it was one, and the inliers of both kinds."""
-
-    H_0to1: np.ndarray | None = None
-    point_inliers: np.ndarray | None = None
-    line_inliers: np.ndarray | None = None
+_CALIBRATION = "K as a file of 3 x 3 numbers, or fx,fy,cx,cy and OpenCV's distortion, px"
 
 
 @one_line_errors
@@ -47,27 +30,58 @@ def match(
     detection_threshold: options.DetectionThreshold = None,
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
-    mask0: Annotated[Path | None, typer.Option(help="Match only where it is not 0.")] = None,
-    mask1: Annotated[Path | None, typer.Option(help="The same for the second image.")] = None,
-    lines0: Annotated[Path | None, typer.Option(help="Your own lines, .npy [L,2,2] px.")] = None,
-    lines1: Annotated[Path | None, typer.Option(help="The same for the second image.")] = None,
-    geometry: Annotated[str | None, typer.Option(help="homography, fundamental or none.")] = None,
-    max_error: Annotated[float | None, typer.Option(help="Inlier threshold, px.")] = None,
+    tiles: options.Tiles = None,
+    mask0: Annotated[
+        Path | None, typer.Option(help="Match only where it is not 0.", show_default="none")
+    ] = None,
+    mask1: Annotated[
+        Path | None, typer.Option(help="The same for the second image.", show_default="none")
+    ] = None,
+    lines0: Annotated[
+        Path | None,
+        typer.Option(help="Your own lines, .npy [L,2,2] px.", show_default="detected ones"),
+    ] = None,
+    lines1: Annotated[
+        Path | None,
+        typer.Option(help="The same for the second image.", show_default="detected ones"),
+    ] = None,
+    geometry: Annotated[
+        str | None,
+        typer.Option(help="auto, homography, fundamental or none.", show_default="auto"),
+    ] = None,
+    K0: Annotated[
+        str | None, typer.Option("--K0", help=f"{_CALIBRATION}.", show_default="as EXIF says")
+    ] = None,
+    K1: Annotated[
+        str | None,
+        typer.Option("--K1", help="The same for the second image.", show_default="as EXIF says"),
+    ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Inlier threshold, px of the images.",
+            show_default="3, px as detectors see them",
+        ),
+    ] = None,
     rotation: options.Rotation = None,
+    pictures: Annotated[bool, typer.Option(help="Write points.png and lines.png.")] = True,
     viewer: Annotated[bool, typer.Option(help="Also write an interactive page.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print run.json instead of the table.")
+    ] = False,
     config: options.Config = None,
     device: options.Device = "auto",
+    threads: options.Threads = None,
 ) -> None:
     """Match two images by keypoints and line segments.
 
-    Writes matches.npz, points.png and lines.png to the output folder, and viewer.html if asked.
+    Writes matches.npz, run.json, points.png and lines.png to the output folder, and viewer.html
+    if asked.
 
     Example: gluestick match a.jpg b.jpg --output output/match --viewer
     """
-    from gluestick.cli.devices import select_device
-    from gluestick.features.lines.given import load_lines
-    from gluestick.images.load import load_image, load_mask
-    from gluestick.timing import StageTimer
+    from gluestick.cli.pair.run import PairJob, run_pair
+    from gluestick.cli.pair.summary import as_json, print_summary
 
     features = options.feature_overrides(
         line_detector=line_detector,
@@ -77,6 +91,7 @@ def match(
         detection_threshold=detection_threshold,
         nms_radius=nms_radius,
         resize=resize,
+        tiles=tiles,
     )
     settings = options.match_config(
         config,
@@ -89,136 +104,22 @@ def match(
         geometry=geometry,
         max_error=max_error,
     )
-    images = load_image(image0), load_image(image1)
-    given: dict[str, Any] = {
-        "mask0": load_mask(mask0) if mask0 else None,
-        "mask1": load_mask(mask1) if mask1 else None,
-        "lines0": load_lines(lines0) if lines0 else None,
-        "lines1": load_lines(lines1) if lines1 else None,
-    }
-    matcher = options.load_matcher(settings).to(select_device(device))
-    timer = StageTimer()
+    job = PairJob(
+        images=(image0, image1),
+        masks=(mask0, mask1),
+        lines=(lines0, lines1),
+        calibrations=(K0, K1),
+        settings=settings,
+        output=output,
+        pictures=pictures,
+        viewer=viewer,
+        device=device,
+        threads=threads,
+    )
     with Console(stderr=True).status("Matching"):
-        result = matcher(*images, **given, timer=timer)
-        with timer.stage("estimation"):
-            estimate = _estimate(*result, settings=settings)
-    written = _write(output, images, *result, estimate=estimate, viewer=viewer)
-    _print_table(*result, estimate=estimate, settings=settings, timer=timer)
-    typer.echo("Written: " + ", ".join(str(path) for path in written))
-
-
-def _estimate(
-    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches, *, settings: MatchConfig
-) -> _Geometry:
-    from gluestick.estimation import estimate_fundamental, estimate_homography
-
-    points = matches.matched_keypoints(wireframe0, wireframe1)
-    lines = matches.matched_lines(wireframe0, wireframe1)
-    if settings.geometry == "homography":
-        homography = estimate_homography(*points, *lines, max_error=settings.max_error)
-        if homography is not None:
-            return _Geometry(
-                H_0to1=homography.H_0to1,
-                point_inliers=homography.point_inliers,
-                line_inliers=homography.line_inliers,
-            )
-    if settings.geometry == "fundamental":
-        fundamental = estimate_fundamental(*points, max_error=settings.max_error)
-        if fundamental is not None:
-            return _Geometry(point_inliers=fundamental.point_inliers)
-    return _Geometry()
-
-
-def _write(
-    folder: Path,
-    images: tuple[Tensor, Tensor],
-    wireframe0: Wireframe,
-    wireframe1: Wireframe,
-    matches: Matches,
-    *,
-    estimate: _Geometry,
-    viewer: bool,
-) -> list[Path]:
-    from gluestick.export.matches_npz import write_matches_npz
-    from gluestick.visualization import (
-        draw_line_matches,
-        draw_point_matches,
-        save_picture,
-        write_viewer,
-    )
-
-    paths = [folder / "matches.npz", folder / "points.png", folder / "lines.png"]
-    write_matches_npz(
-        paths[0],
-        wireframe0,
-        wireframe1,
-        matches,
-        H_0to1=estimate.H_0to1,
-        point_inliers=estimate.point_inliers,
-        line_inliers=estimate.line_inliers,
-    )
-    keypoints, scores = _drawn_keypoints(wireframe0, wireframe1, matches)
-    lines = wireframe0.detected_lines[0], wireframe1.detected_lines[0], matches.line_matches0[0]
-    save_picture(paths[1], draw_point_matches(*images, *keypoints, inliers=estimate.point_inliers))
-    save_picture(paths[2], draw_line_matches(*images, *lines, inliers=estimate.line_inliers))
-    if viewer:
-        paths.append(folder / "viewer.html")
-        write_viewer(
-            paths[-1],
-            *images,
-            *keypoints,
-            scores,
-            *lines,
-            matches.line_matching_scores0[0],
-            point_inliers=estimate.point_inliers,
-            line_inliers=estimate.line_inliers,
-        )
-    return paths
-
-
-def _drawn_keypoints(
-    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches
-) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-    """Return the keypoints of both images, the matches between them, and their scores.
-
-    Junctions that are reported apart are left out.
-    """
-    apart = matches.junction_matches0 is not None
-    first0, first1 = (
-        int(wireframe.num_junctions[0]) if apart else 0 for wireframe in (wireframe0, wireframe1)
-    )
-    matches0 = matches.matches0[0, first0:]
-    keypoints = wireframe0.keypoints[0, first0:], wireframe1.keypoints[0, first1:]
-    matches0 = (matches0 - first1).where(matches0 > -1, -1)
-    return (*keypoints, matches0), matches.matching_scores0[0, first0:]
-
-
-def _print_table(
-    wireframe0: Wireframe,
-    wireframe1: Wireframe,
-    matches: Matches,
-    *,
-    estimate: _Geometry,
-    settings: MatchConfig,
-    timer: StageTimer,
-) -> None:
-    junctions = [int(wireframe.num_junctions[0]) for wireframe in (wireframe0, wireframe1)]
-    nodes = [int(wireframe.keypoint_mask.sum()) for wireframe in (wireframe0, wireframe1)]
-    lines = [int(wireframe.line_mask.sum()) for wireframe in (wireframe0, wireframe1)]
-    rows = [("lines", lines, matches.line_matches0, estimate.line_inliers)]
-    if matches.junction_matches0 is None:
-        rows.insert(0, ("keypoints and junctions", nodes, matches.matches0, estimate.point_inliers))
-    else:
-        keypoints = [count - fewer for count, fewer in zip(nodes, junctions, strict=True)]
-        rows.insert(0, ("keypoints", keypoints, matches.matches0, estimate.point_inliers))
-        rows.append(("junctions", junctions, matches.junction_matches0, None))
-    table = Table("", "image 0", "image 1", "matched", f"inliers ({settings.geometry})")
-    for kind, counts, matched, inliers in rows:
-        num_inliers = "-" if inliers is None else str(int(inliers.sum()))
-        table.add_row(kind, *map(str, counts), str(int((matched > -1).sum())), num_inliers)
-    console = Console()
-    console.print(table)
-    if estimate.point_inliers is None and settings.geometry != "none":
-        console.print(f"No {settings.geometry} found.")
-    stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in timer.seconds.items())
-    console.print(f"Seconds: {stages}")
+        done = run_pair(job)
+    if json:
+        typer.echo(as_json(done.record))
+        return
+    print_summary(done.counts, done.estimate, asked=settings.geometry, seconds=done.seconds)
+    typer.echo("Written: " + ", ".join(str(path) for path in done.written))

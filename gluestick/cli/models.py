@@ -4,7 +4,10 @@ from textwrap import dedent
 
 import typer
 
+from gluestick.cli.errors import one_line_errors
 
+
+@one_line_errors
 def models() -> None:
     """List the models, their licences and their origins.
 

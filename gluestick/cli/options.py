@@ -13,28 +13,69 @@ if TYPE_CHECKING:
     from gluestick.config import MatchConfig
     from gluestick.matching.protocols import Matcher
 
-Model = Annotated[str | None, typer.Option(help="A model or a peer; see `gluestick models`.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="A model or a peer; see `gluestick models`.", show_default="aliked-lsd"),
+]
 Weights = Annotated[
-    str | None, typer.Option(help="Network weights, for models that do not ship them.")
+    str | None,
+    typer.Option(help="Network weights, for models that do not ship them.", show_default="none"),
 ]
 DetectorWeights = Annotated[
-    str | None, typer.Option(help="Point detector weights, for models that do not ship them.")
+    str | None,
+    typer.Option(
+        help="Point detector weights, for models that do not ship them.", show_default="none"
+    ),
 ]
-LineDetector = Annotated[str | None, typer.Option(help="lsd, edlines or none.")]
-MaxNumKeypoints = Annotated[int | None, typer.Option(help="Keep the strongest keypoints.")]
-MaxNumLines = Annotated[int | None, typer.Option(help="Keep the best line segments.")]
-MinLength = Annotated[float | None, typer.Option(help="Shortest line segment, px.")]
-DetectionThreshold = Annotated[float | None, typer.Option(help="Lowest keypoint score.")]
-NmsRadius = Annotated[int | None, typer.Option(help="Least distance between keypoints, px.")]
+LineDetector = Annotated[str | None, typer.Option(help="lsd, edlines or none.", show_default="lsd")]
+MaxNumKeypoints = Annotated[
+    int | None, typer.Option(help="Keep the strongest keypoints.", show_default="1024")
+]
+MaxNumLines = Annotated[
+    int | None, typer.Option(help="Keep the best line segments.", show_default="250")
+]
+KeypointBudget = Annotated[int | None, typer.Option(help="Keep the strongest keypoints.")]
+LineBudget = Annotated[int | None, typer.Option(help="Keep the best line segments.")]
+MinLength = Annotated[
+    float | None, typer.Option(help="Shortest line segment, px.", show_default="15")
+]
+DetectionThreshold = Annotated[
+    float | None, typer.Option(help="Lowest keypoint score.", show_default="the detector's")
+]
+NmsRadius = Annotated[
+    int | None,
+    typer.Option(help="Least distance between keypoints, px.", show_default="the detector's"),
+]
 Resize = Annotated[
-    int | None, typer.Option(help="Detect at this long side, px; 0 for the original size.")
+    int | None,
+    typer.Option(
+        help="Detect at this long side, px; 0 for the original size.", show_default="1024"
+    ),
+]
+Tiles = Annotated[
+    int | None,
+    typer.Option(
+        help="Detect keypoints in tiles of this side, px, at the original size unless --resize "
+        "says otherwise.",
+        show_default="whole images",
+    ),
 ]
 Rotation = Annotated[
     str | None,
-    typer.Option(help="Find how far the images are turned: auto, exhaustive or none."),
+    typer.Option(
+        help="Find how far the images are turned: auto, exhaustive or none.",
+        show_default="auto; none for peers",
+    ),
 ]
-Config = Annotated[Path | None, typer.Option(help="A YAML file, such as configs/match/fast.yaml.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="A preset, such as quick, or a YAML file.", show_default="none"),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Processors to use.", show_default="those without other work"),
+]
 FeatureOverrides = Annotated[
     list[str] | None, typer.Argument(help="Further settings, such as resize.side=short.")
 ]
@@ -54,8 +95,11 @@ def feature_overrides(
     detection_threshold: float | None = None,
     nms_radius: int | None = None,
     resize: int | None = None,
+    tiles: int | None = None,
 ) -> list[str]:
     """Return the overrides of a feature extractor that the given options stand for."""
+    if tiles is not None and resize is None:
+        resize = 0
     values = {
         "points.name": detector,
         "lines.name": line_detector,
@@ -65,6 +109,7 @@ def feature_overrides(
         "points.detection_threshold": detection_threshold,
         "points.nms_radius": nms_radius,
         "resize.size": "null" if resize == 0 else resize,
+        "tiles.size": tiles,
     }
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 

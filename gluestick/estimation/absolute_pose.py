@@ -15,16 +15,16 @@ from gluestick.estimation.copies import (
 )
 from gluestick.estimation.inputs import (
     ArrayLike,
-    CameraLike,
     as_arrays,
-    as_camera,
     poselib_camera,
     poselib_options,
 )
+from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.lines import line_lengths
 from gluestick.geometry.points import line_deviation, to_homogeneous
 from gluestick.geometry.projection import project_points
 from gluestick.types import Camera, Pose
+from gluestick.types.cameras import CameraLike, as_camera
 
 _MIN_INLIERS = 4
 """Three points or lines leave several poses."""
@@ -112,6 +112,10 @@ def estimate_absolute_pose(
     }
     specs = {"points2d": "S 2", "points3d": "S 3", "lines2d": "M 2 2", "lines3d": "M 2 3"}
     image_points, world_points, image_lines, world_lines = as_arrays(owner, values, specs)
+    image_points, image_lines = (
+        undistort_points(positions, camera) for positions in (image_points, image_lines)
+    )
+    camera = Camera(K=camera.K)
     usable = (line_lengths(image_lines) > 0) & (line_lengths(world_lines) > 0)
     image_lines, world_lines = image_lines[usable], world_lines[usable]
     unit = _world_unit(world_points, world_lines) / max_error

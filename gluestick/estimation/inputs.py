@@ -13,9 +13,6 @@ from gluestick.types import Camera
 ArrayLike = np.ndarray | Tensor
 """A numpy array or a torch tensor, on any device and with or without gradients."""
 
-CameraLike = Camera | ArrayLike
-"""A camera, or its calibration matrix K [3, 3] in px."""
-
 
 def as_arrays(owner: str, values: dict[str, Any], specs: dict[str, str]) -> list[np.ndarray]:
     """Convert named values to float64 arrays and check them.
@@ -69,15 +66,6 @@ def check_choice(owner: str, name: str, value: str, choices: Sequence[str]) -> N
     """
     if value not in choices:
         raise ValueError(f"{owner} needs a {name} among {', '.join(choices)}, found {value!r}")
-
-
-def as_camera(camera: CameraLike) -> Camera:
-    """Return a camera with a float64 array as K.
-
-    Raises:
-        ValueError: If K is not [3, 3].
-    """
-    return Camera(K=_as_array(camera.K if isinstance(camera, Camera) else camera))
 
 
 def poselib_camera(owner: str, camera: Camera) -> dict[str, Any]:

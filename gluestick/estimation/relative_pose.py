@@ -10,12 +10,11 @@ from gluestick.estimation.chance import independence_weights, judge
 from gluestick.estimation.copies import distinct, point_representatives, spread_to_copies
 from gluestick.estimation.inputs import (
     ArrayLike,
-    CameraLike,
     as_arrays,
-    as_camera,
     poselib_camera,
     poselib_options,
 )
+from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.epipolar import (
     epipolar_distance,
     essential_from_pose,
@@ -23,6 +22,7 @@ from gluestick.geometry.epipolar import (
 )
 from gluestick.geometry.points import line_deviation
 from gluestick.types import Pose
+from gluestick.types.cameras import CameraLike, as_camera
 
 _MIN_INLIERS = 6
 """Five points leave up to ten poses."""
@@ -68,7 +68,7 @@ def estimate_relative_pose(
     LO-RANSAC on five-point samples and a non-linear refinement. Copies of a match, within
     ``max_error`` of it in both images, count once. The camera matrices are in
     the convention of the points: the principal point is measured from the centre of the
-    top-left pixel.
+    top-left pixel. Points are undistorted first where a camera has distortion.
 
     Args:
         points0: [S, 2] px in image 0.
@@ -99,6 +99,10 @@ def estimate_relative_pose(
     arrays = as_arrays(
         owner, {"points0": points0, "points1": points1}, {"points0": "S 2", "points1": "S 2"}
     )
+    arrays = [
+        undistort_points(points, camera)
+        for points, camera in zip(arrays, (camera0, camera1), strict=True)
+    ]
     representatives = point_representatives(*arrays, radius=max_error)
     chosen = distinct(representatives)
     if len(chosen) < _MIN_INLIERS:

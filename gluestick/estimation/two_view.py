@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from torch import Tensor
 
 from gluestick.estimation.backgrounds import parallax_chances
 from gluestick.estimation.chance import independence_weights, judge, with_more_models
@@ -17,9 +18,12 @@ from gluestick.estimation.homography import (
     HomographySolver,
     estimate_homography,
 )
-from gluestick.estimation.inputs import ArrayLike, CameraLike, as_arrays, as_camera
+from gluestick.estimation.inputs import ArrayLike, as_arrays
 from gluestick.estimation.relative_pose import RelativePoseEstimate, estimate_relative_pose
+from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.epipolar import fundamental_from_essential
+from gluestick.types import Camera
+from gluestick.types.cameras import CameraLike, as_camera
 
 TwoViewModel = Literal["homography", "fundamental"]
 
@@ -91,7 +95,8 @@ def estimate_two_view_geometry(
         lines0: [M, 2, 2] px in image 0. Lines take part in the homography.
         lines1: [M, 2, 2] px in image 1.
         camera0: The calibration of image 0, for a relative pose: a camera without skew, or K.
-        camera1: The calibration of image 1; both or neither.
+        camera1: The calibration of image 1; both or neither. Where they have distortion,
+            points and lines are undistorted first, and the models hold for undistorted px.
         homography_solver: See :func:`~gluestick.estimation.estimate_homography`.
         fundamental_solver: See :func:`~gluestick.estimation.estimate_fundamental`; used without
             cameras.
@@ -109,6 +114,12 @@ def estimate_two_view_geometry(
     owner = "estimate_two_view_geometry"
     if (camera0 is None) != (camera1 is None):
         raise ValueError(f"{owner} needs both camera0 and camera1, or neither")
+    if camera0 is not None and camera1 is not None:
+        camera0, camera1 = as_camera(camera0), as_camera(camera1)
+        points0, points1 = _undistorted(points0, camera0), _undistorted(points1, camera1)
+        if lines0 is not None and lines1 is not None:
+            lines0, lines1 = _undistorted(lines0, camera0), _undistorted(lines1, camera1)
+        camera0, camera1 = Camera(K=camera0.K), Camera(K=camera1.K)
     homography = estimate_homography(
         points0,
         points1,
@@ -128,7 +139,7 @@ def estimate_two_view_geometry(
             points0, points1, solver=fundamental_solver, max_error=max_epipolar_error, seed=seed
         )
     else:
-        fundamental = _without_cameras(pose, camera0, camera1)
+        fundamental = _without_cameras(pose, as_camera(camera0), as_camera(camera1))
     points = as_arrays(
         owner, {"points0": points0, "points1": points1}, {"points0": "S 2", "points1": "S 2"}
     )
@@ -147,10 +158,18 @@ def estimate_two_view_geometry(
     )
 
 
+def _undistorted(positions: ArrayLike, camera: Camera) -> ArrayLike:
+    if not camera.is_distorted:
+        return positions
+    if isinstance(positions, Tensor):
+        positions = positions.detach().cpu().double().numpy()
+    return undistort_points(positions, camera)
+
+
 def _without_cameras(
-    pose: RelativePoseEstimate, camera0: CameraLike, camera1: CameraLike
+    pose: RelativePoseEstimate, camera0: Camera, camera1: Camera
 ) -> FundamentalEstimate:
-    F = fundamental_from_essential(pose.E_0to1, as_camera(camera0), as_camera(camera1))
+    F = fundamental_from_essential(pose.E_0to1, camera0, camera1)
     return FundamentalEstimate(
         F_0to1=F / np.linalg.norm(F),
         point_inliers=pose.point_inliers,

@@ -8,6 +8,7 @@ import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays, wireframe_arrays
+from gluestick.pair_geometry import PairGeometry
 from gluestick.storage.atomic import atomic_path
 from gluestick.types import Matches, Wireframe
 
@@ -28,11 +29,18 @@ _SPECS = {
     "image_size1": "2",
     "H_0to1": "3 3",
     "point_inliers": "S",
-    "line_inliers": "T",
     "num_junctions0": "",
     "num_junctions1": "",
 }
-_JUNCTION_SPECS = {
+_OPTIONAL_SPECS = {
+    "line_inliers": "T",
+    "F_0to1": "3 3",
+    "geometry": "",
+    "trusted": "",
+    "log10_false_alarms": "",
+    "E_0to1": "3 3",
+    "R_0to1": "3 3",
+    "t_0to1": "3",
     "junction_matches0": "P0",
     "junction_matches1": "P1",
     "junction_matching_scores0": "P0",
@@ -47,9 +55,7 @@ def write_matches_npz(
     matches: Matches,
     *,
     index: int | None = None,
-    H_0to1: np.ndarray | None = None,
-    point_inliers: np.ndarray | None = None,
-    line_inliers: np.ndarray | None = None,
+    estimate: PairGeometry | None = None,
 ) -> None:
     """Write everything that is known about one pair.
 
@@ -57,9 +63,12 @@ def write_matches_npz(
     px (all nodes, of which the first ``num_junctions0`` are junctions), ``matches0`` [P0] int64
     (the index in ``keypoints1``, or -1), ``matching_scores0`` [P0], ``lines0`` [L0, 2, 2] px as
     detected, ``line_matches0`` [L0], ``line_matching_scores0`` [L0], ``image_size0`` [2]
-    (width, height); ``H_0to1`` [3, 3] float64; ``point_inliers`` and ``line_inliers``, bool,
-    one for each entry above -1 of ``matches0`` and ``line_matches0``, in their order; and,
-    where the network reports junctions apart, ``junction_matches0`` [P0] and
+    (width, height); ``H_0to1`` and ``F_0to1`` [3, 3] float64, NaN where there is none;
+    ``geometry``, the name of the model whose inliers are given; ``trusted`` bool and
+    ``log10_false_alarms``, its verdict; ``point_inliers``, bool, one for each entry above -1 of
+    ``matches0`` in that order, and, only where lines took part, ``line_inliers`` for
+    ``line_matches0``; where the cameras were known, ``E_0to1``, ``R_0to1`` [3, 3] and ``t_0to1``
+    [3]; and, where the network reports junctions apart, ``junction_matches0`` [P0] and
     ``junction_matching_scores0`` [P0].
 
     Args:
@@ -68,11 +77,7 @@ def write_matches_npz(
         wireframe1: The wireframe of image 1.
         matches: The matches between them.
         index: Which pair of the batch; may be left out for a batch of one.
-        H_0to1: [3, 3], the homography from image 0 to image 1 in px; NaN is written where
-            there is none.
-        point_inliers: [S] bool, which matched keypoints agree with the estimate; all False
-            where there is none.
-        line_inliers: [T] bool, the same for the matched lines.
+        estimate: The geometry that was estimated from the matches, or None.
 
     Raises:
         ValueError: If the wireframes are not those that were matched, or a shape or an index
@@ -84,14 +89,34 @@ def write_matches_npz(
         features = wireframe_arrays(wireframe, index=index)
         for key in ("keypoints", "lines", "image_size", "num_junctions"):
             arrays[f"{key}{side}"] = features[key]
-    arrays["H_0to1"] = np.full((3, 3), np.nan) if H_0to1 is None else np.asarray(H_0to1, np.float64)
-    for kind, inliers in (("", point_inliers), ("line_", line_inliers)):
-        if inliers is None:
-            inliers = np.zeros(np.count_nonzero(arrays[f"{kind}matches0"] > -1), dtype=bool)
-        arrays[f"{kind or 'point_'}inliers"] = np.asarray(inliers, dtype=bool)
+    arrays |= _geometry_arrays(
+        estimate or PairGeometry(), num_matches=int(np.count_nonzero(arrays["matches0"] > -1))
+    )
     _check(arrays)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def _geometry_arrays(estimate: PairGeometry, *, num_matches: int) -> Arrays:
+    point_inliers = estimate.point_inliers
+    if point_inliers is None:
+        point_inliers = np.zeros(num_matches, dtype=bool)
+    arrays = {
+        "geometry": np.array(estimate.geometry),
+        "trusted": np.array(estimate.trusted, dtype=bool),
+        "log10_false_alarms": np.array(estimate.log10_false_alarms, dtype=np.float64),
+        "point_inliers": np.asarray(point_inliers, dtype=bool),
+    }
+    for name, model in (("H_0to1", estimate.H_0to1), ("F_0to1", estimate.F_0to1)):
+        arrays[name] = np.full((3, 3), np.nan) if model is None else np.asarray(model, np.float64)
+    if estimate.line_inliers is not None:
+        arrays["line_inliers"] = np.asarray(estimate.line_inliers, dtype=bool)
+    if estimate.E_0to1 is not None:
+        arrays["E_0to1"] = np.asarray(estimate.E_0to1, np.float64)
+    if estimate.pose_0to1 is not None:
+        arrays["R_0to1"] = np.asarray(estimate.pose_0to1.R, np.float64)
+        arrays["t_0to1"] = np.asarray(estimate.pose_0to1.t, np.float64)
+    return arrays
 
 
 def read_matches_npz(path: str | os.PathLike[str]) -> Arrays:
@@ -101,7 +126,7 @@ def read_matches_npz(path: str | os.PathLike[str]) -> Arrays:
         path: The file.
 
     Returns:
-        The arrays by name.
+        The arrays by name; files that earlier versions wrote lack some of them.
 
     Raises:
         ValueError: If there is no such file, it is not a numpy archive, is damaged or lacks
@@ -111,7 +136,7 @@ def read_matches_npz(path: str | os.PathLike[str]) -> Arrays:
         raise ValueError(f"there is no file {path}")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in (*_SPECS, *_JUNCTION_SPECS) if key in archive}
+            arrays = {key: archive[key] for key in (*_SPECS, *_OPTIONAL_SPECS) if key in archive}
         _check(arrays)
     except PermissionError:
         raise
@@ -124,7 +149,7 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
     missing = [key for key in _SPECS if key not in arrays]
     if missing:
         raise ValueError(f"the arrays {', '.join(missing)} are missing")
-    present = {key: spec for key, spec in _JUNCTION_SPECS.items() if key in arrays}
+    present = {key: spec for key, spec in _OPTIONAL_SPECS.items() if key in arrays}
     sizes = check_shapes("matches", arrays, _SPECS | present)
     check_indices(
         arrays,
@@ -133,7 +158,7 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
     )
     for kind, matches in (("point_inliers", "matches0"), ("line_inliers", "line_matches0")):
         count = np.count_nonzero(arrays[matches] > -1)
-        if len(arrays[kind]) != count:
+        if kind in arrays and len(arrays[kind]) != count:
             raise ValueError(
                 f"{kind} needs one entry for each of the {count} matches in {matches}, "
                 f"found {len(arrays[kind])}"

@@ -1,25 +1,24 @@
 """Images as users give them, one or several, with what they know about each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from types import NoneType
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from gluestick.features.lines.given import LineArray, check_lines
-from gluestick.images.load import ImageLike, as_image
+from gluestick.images.load import ImageLike, as_image, as_mask
 from gluestick.types import Lines
 
 Array = Tensor | np.ndarray
-OneOrMoreImages = ImageLike | Sequence[ImageLike]
-OneOrMoreMasks = Array | Sequence[Array | None]
-OneOrMoreLines = Lines | Array | Sequence[Lines | LineArray | None]
+OneOrMoreImages = ImageLike | Iterable[ImageLike]
+OneOrMoreMasks = ImageLike | Iterable[ImageLike | None]
+OneOrMoreLines = Lines | Array | Iterable[Lines | LineArray | None]
 
-_NO_SEQUENCE = (Lines, str, PathLike, Image.Image, NoneType)
+_ONE_ENTRY = (Lines, str, PathLike, Image.Image, NoneType)
 """What is one entry of a batch, besides arrays."""
 
 
@@ -56,13 +55,14 @@ def as_image_batch(
     """Return images, masks and segments in the form that the steps pass on.
 
     Args:
-        images: One image or a sequence of B images, which may differ in size, in any form that
-            :func:`gluestick.images.load.as_image` takes; or a tensor [B, 3, H, W].
-        masks: For each image [H, W], of which what is not 0 counts as True, or None.
+        images: One image, or a sequence or a generator of B images, which may differ in size, in
+            any form that :func:`gluestick.images.load.as_image` takes; or a tensor [B, 3, H, W].
+        masks: For each image a mask in any form that :func:`gluestick.images.load.as_mask`
+            takes, such as [H, W], or None.
         lines: For each image an array [L, 2, 2] or [L, 4] px, or None.
 
     Raises:
-        ValueError: If an image or an array of segments is none.
+        ValueError: If an image, a mask or an array of segments is none.
     """
     return ImageBatch(
         images=[as_image(image) for image in _as_list(images)],
@@ -75,11 +75,13 @@ def _as_list(values: OneOrMoreImages | OneOrMoreMasks | OneOrMoreLines) -> list:
     """Return the entries of a batch, or the only one in a list."""
     if isinstance(values, Array):
         return [values] if values.ndim < 4 else list(values)
-    return [values] if isinstance(values, _NO_SEQUENCE) else list(values)
+    if isinstance(values, _ONE_ENTRY) or not isinstance(values, Iterable):
+        return [values]
+    return list(values)
 
 
-def _as_mask(mask: Array | None) -> Tensor | None:
-    return None if mask is None else torch.as_tensor(mask) != 0
+def _as_mask(mask: ImageLike | None) -> Tensor | None:
+    return None if mask is None else as_mask(mask)
 
 
 def _as_lines(lines: Lines | LineArray | None) -> Lines | None:

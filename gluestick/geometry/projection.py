@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from gluestick.geometry.distortion import distort_points
 from gluestick.types import Camera, Pose
 
 
 def project_points(
     points3d: np.ndarray, cam_from_world: Pose, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Project points into a pinhole camera.
+    """Project points into a camera.
 
     Args:
         points3d: [..., 3] in the world.
@@ -22,4 +23,5 @@ def project_points(
     in_camera = points3d @ cam_from_world.R.T + cam_from_world.t
     projected = in_camera @ np.asarray(camera.K).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        return projected[..., :2] / projected[..., 2:], in_camera[..., 2]
+        positions = projected[..., :2] / projected[..., 2:]
+        return distort_points(positions, camera), in_camera[..., 2]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gluestick.images.decode import read_pixels
+from gluestick.images.decode import read_oriented_pixels, read_pixels
 
 MAX_PIXELS = 2**28
 """The largest image that is read unless the caller allows more: about 268 megapixels."""
@@ -46,9 +46,23 @@ def load_image(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Te
         ValueError: If the file is missing, empty, not an image, damaged, too large, or holds
             only a preview.
     """
-    pixels = read_pixels(path, max_pixels=max_pixels)
+    return load_oriented_image(path, max_pixels=max_pixels)[0]
+
+
+def load_oriented_image(
+    path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS
+) -> tuple[Tensor, int]:
+    """Read an image file as RGB, and how its pixels are stored.
+
+    Arguments and errors are those of :func:`load_image`.
+
+    Returns:
+        What :func:`load_image` returns, and the EXIF orientation that was undone: 1 to 8, where
+        1 stands for none.
+    """
+    pixels, orientation = read_oriented_pixels(path, max_pixels=max_pixels)
     try:
-        return as_image(pixels)
+        return as_image(pixels), orientation
     except ValueError as error:
         raise ValueError(f"the image {path} cannot be used: {error}") from error
 
@@ -119,6 +133,29 @@ def as_image(value: ImageLike) -> Tensor:
     if len(unit) == 4:
         unit = unit[:3] * unit[3:] + (1 - unit[3:])
     return unit.expand(3, -1, -1).clone(memory_format=torch.contiguous_format)
+
+
+def as_mask(value: ImageLike) -> Tensor:
+    """Convert what holds a mask: what is not 0 may be used.
+
+    Args:
+        value: The path of a file (see :func:`load_mask`), a Pillow image, or an array or a tensor
+            [H, W] of any type.
+
+    Returns:
+        [H, W] bool, on the device of ``value``.
+
+    Raises:
+        ValueError: If it is none of these, or a file cannot be read.
+    """
+    if isinstance(value, str | PathLike):
+        return load_mask(value)
+    if isinstance(value, Image.Image):
+        value = np.asarray(value.convert("L"))
+    if not isinstance(value, np.ndarray | Tensor) or value.ndim != 2:
+        found = list(value.shape) if hasattr(value, "shape") else type(value).__name__
+        raise ValueError(f"a mask needs the shape [H, W], or the path of an image, found {found}")
+    return torch.as_tensor(value != 0)
 
 
 def to_grayscale(image: Tensor) -> Tensor:

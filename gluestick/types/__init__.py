@@ -1,7 +1,7 @@
 """The values that flow between the steps."""
 
+from gluestick.types.cameras import Camera
 from gluestick.types.images import (
-    Camera,
     DescriptorSampler,
     Features,
     Lines,

@@ -245,20 +245,6 @@ class Wireframe(BaseValue):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Camera:
-    """A pinhole camera.
-
-    Attributes:
-        K: [3, 3] float64, the calibration matrix in px.
-    """
-
-    K: np.ndarray
-
-    def __post_init__(self) -> None:
-        check_value(self, {"K": "3 3"})
-
-
-@dataclass(frozen=True, kw_only=True)
 class Pose:
     """A rigid motion between frames: X1 = R X0 + t.
 

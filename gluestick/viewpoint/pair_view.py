@@ -31,6 +31,15 @@ is searched with the detector, and kept if it matches better. ``exhaustive``: as
 wherever the vote is not confident, the turn that the search finds and the four upright turns are
 all tried with the matcher itself."""
 
+View = Literal["none", "turn", "exhaustive"]
+"""In which view the second image is seen; the words of ``from_pretrained``."""
+
+ROTATION_OF_VIEW: dict[View, Rotation] = {
+    "none": "none",
+    "turn": "auto",
+    "exhaustive": "exhaustive",
+}
+
 ROTATIONS = ("none", "auto", "exhaustive")
 
 _QUARTER_TURNS = (0.0, 90.0, 180.0, -90.0)

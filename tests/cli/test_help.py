@@ -1,6 +1,7 @@
 """Help comes at once: nothing that takes long is imported for it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,10 @@ import pytest
 import typer
 from typer.testing import Result
 
+import gluestick
 from gluestick.cli import app
+from gluestick.config import MatchConfig
+from gluestick.pretrained import DEFAULT_MODEL, MODELS
 
 SLOW = ("torch", "numpy", "scipy", "cv2", "kornia", "h5py", "omegaconf", "matplotlib", "PIL")
 
@@ -55,6 +59,42 @@ def test_every_command_shows_an_example(
     within = [other[-1] for other in COMMANDS if other and other[:-1] == words]
     for example in [f" {name} " for name in within] or [f"Example: gluestick {' '.join(words)} "]:
         assert example in text
+
+
+def test_the_version_is_shown(invoke: Callable[..., Result]) -> None:
+    assert invoke("--version").output == f"gluestick {gluestick.__version__}\n"
+
+
+def test_every_option_has_its_default(invoke: Callable[..., Result]) -> None:
+    """Flags that are off say so by their name alone."""
+    for words in (("match",), ("detect",), ("stitch",)):
+        text = " ".join(invoke(*words, "--help").output.split())
+        options = text.partition(" Options: ")[2]
+        for option in re.split(r" (?=--[a-zK][\w-]* )", f" {options}")[1:]:
+            if "<" in option.partition("[default")[0] or " / " in option:
+                assert "[default: " in option, option
+
+
+def test_defaults_are_those_of_the_configuration(invoke: Callable[..., Result]) -> None:
+    config = MatchConfig(pipeline=MODELS[DEFAULT_MODEL].config)
+    features = config.pipeline.features
+    words = {
+        "model": config.model,
+        "max-num-keypoints": features.points.max_num_keypoints,
+        "max-num-lines": features.lines.max_num_lines,
+        "min-length": f"{features.lines.min_length:g}",
+        "line-detector": features.lines.name,
+        "resize": features.resize.size,
+        "geometry": config.geometry,
+    }
+    text = " ".join(invoke("match", "--help").output.split())
+    for name, value in words.items():
+        own = text.partition(f"--{name} <")[2].partition("]")[0]
+        assert own.endswith(f"[default: ({value})"), own
+    assert config.max_error is None
+    assert "(3, px as detectors see them)" in text
+    assert "(auto; none for peers)" in text
+    assert config.pipeline.rotation == "auto"
 
 
 def test_the_options_of_a_benchmark_are_its_own(invoke: Callable[..., Result]) -> None:

@@ -1,4 +1,5 @@
 import errno
+import json
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import Result
 
+from gluestick.estimation.chance import TRUSTED_BELOW
 from gluestick.export import read_matches_npz
 
 ORIENTATION = 0x0112
@@ -28,7 +30,9 @@ def test_writes_matches_pictures_and_a_table(
     images = photographs / "a.jpg", photographs / "b.jpg"
     result = invoke("match", *images, "--output", tmp_path, "--viewer", *QUICK)
     assert result.exit_code == 0, result.output
-    for word in ("keypoints", "lines", "junctions", "inliers", "matching", "points.png"):
+    for word in ("keypoints", "lines", "junctions", "inliers", "points.png", "Trusted: "):
+        assert word in result.output
+    for word in ("loading", "matching", "estimation", "writing"):
         assert word in result.output
     arrays = read_matches_npz(tmp_path / "matches.npz")
     matched = arrays["matches0"] > -1
@@ -36,12 +40,72 @@ def test_writes_matches_pictures_and_a_table(
     assert arrays["image_size0"].tolist() == [375, 281]
     assert arrays["point_inliers"].shape == (matched.sum(),)
     assert arrays["point_inliers"].mean() > 0.5
-    assert arrays["line_inliers"].shape == ((arrays["line_matches0"] > -1).sum(),)
+    took_part = arrays["geometry"] == "homography"
+    assert ("line_inliers" in arrays) == took_part
+    assert arrays["trusted"]
+    assert arrays["log10_false_alarms"] < TRUSTED_BELOW
     assert np.isfinite(arrays["H_0to1"]).all()
+    assert np.isfinite(arrays["F_0to1"]).all()
     for name in ("points.png", "lines.png"):
         with Image.open(tmp_path / name) as picture:
             assert picture.width >= 1200
     assert "<html" in (tmp_path / "viewer.html").read_text(encoding="utf-8")
+
+
+def test_a_run_is_recorded(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    images = photographs / "a.jpg", photographs / "b.jpg"
+    result = invoke(
+        *("match", *images, "--output", tmp_path, "--json", "--no-pictures", *QUICK),
+        *("--geometry", "fundamental", "--K0", "400,187,140", "--K1", "400,400,187,140,-0.01"),
+    )
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["matches.npz", "run.json"]
+    record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert json.loads(result.stdout) == record
+    assert record["images"][0] == {"path": str(images[0]), "image_size": [375, 281]}
+    assert record["geometry"] == "fundamental"
+    assert record["trusted"] is True
+    assert record["log10_false_alarms"] < TRUSTED_BELOW
+    assert record["turn"] == 0
+    assert record["settings"]["pipeline"]["features"]["points"]["max_num_keypoints"] == 128
+    assert record["settings"]["max_error"] is None
+    assert record["counts"]["lines"]["inliers"] is None
+    assert record["counts"]["keypoints"]["inliers"] > 20
+    assert record["distortion"][1][0] == -0.01
+    assert {"gluestick", "torch", "python"} <= {*record["versions"]}
+    assert {"loading", "matching", "writing"} <= {*record["seconds"]}
+    arrays = read_matches_npz(tmp_path / "matches.npz")
+    np.testing.assert_allclose(arrays["R_0to1"], record["pose_0to1"]["R"])
+    np.testing.assert_allclose(arrays["E_0to1"], record["E_0to1"])
+    assert np.linalg.norm(arrays["t_0to1"]) == pytest.approx(1)
+    assert "line_inliers" not in arrays
+
+
+def test_nothing_in_common_is_said_in_plain_words(
+    invoke: Callable[..., Result], photographs: Path, assets: Path, tmp_path: Path
+) -> None:
+    images = photographs / "a.jpg", assets / "graffiti_b.jpg"
+    result = invoke("match", *images, "--output", tmp_path, "--no-pictures", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "may show nothing in common" in result.stdout
+    assert not read_matches_npz(tmp_path / "matches.npz")["trusted"]
+
+
+def test_a_preset_is_taken_by_its_name(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    image = photographs / "a.jpg"
+    result = invoke(
+        *("match", image, image, "--output", tmp_path, "--config", "quick", "--no-pictures"),
+        *("--geometry", "none"),
+    )
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert record["settings"]["pipeline"]["features"]["points"]["max_num_keypoints"] == 512
+    assert record["geometry"] == "none"
+    assert record["H_0to1"] is None
 
 
 def test_blank_images_give_a_valid_empty_result(
@@ -177,6 +241,10 @@ def test_an_unreadable_image_is_one_line(
         (("--model", "superpoint-lsd-gluestick"), "not shipped"),
         (("--weights", "nowhere.safetensors"), "nowhere.safetensors"),
         (("--config", "nowhere.yaml"), "nowhere.yaml"),
+        (("--config", "fast"), "no preset fast; presets are for match: accurate"),
+        (("--K0", "500,187,140"), "--K0 needs --K1"),
+        (("--K1", "nowhere.txt"), "--K1 nowhere.txt"),
+        (("--threads", "0"), "--threads"),
         (("--device", "tpu"), "tpu"),
         (("--geometry", "affine"), "affine"),
         (("--lines0", "nowhere.npy"), "nowhere.npy"),

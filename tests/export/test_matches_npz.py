@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from gluestick.export import read_matches_npz, write_matches_npz
+from gluestick.pair_geometry import PairGeometry
+from gluestick.types import Pose
 
 KEYS = {
     f"{key}{side}"
@@ -16,7 +18,7 @@ KEYS = {
         "num_junctions",
     )
     for side in (0, 1)
-} | {"H_0to1", "point_inliers", "line_inliers"}
+} | {"H_0to1", "F_0to1", "geometry", "trusted", "log10_false_alarms", "point_inliers"}
 
 
 @pytest.fixture
@@ -33,12 +35,22 @@ def test_round_trip(tmp_path, pair):
         path,
         *pair,
         index=0,
-        H_0to1=H,
-        point_inliers=np.array([True, False, True]),
-        line_inliers=np.array([False, True]),
+        estimate=PairGeometry(
+            geometry="homography",
+            H_0to1=H,
+            point_inliers=np.array([True, False, True]),
+            line_inliers=np.array([False, True]),
+            trusted=True,
+            log10_false_alarms=-88.5,
+        ),
     )
     found = read_matches_npz(path)
-    assert set(found) == KEYS
+    assert set(found) == KEYS | {"line_inliers"}
+    assert found["geometry"] == "homography"
+    assert found["trusted"].dtype == bool
+    assert found["trusted"]
+    assert found["log10_false_alarms"] == -88.5
+    assert np.isnan(found["F_0to1"]).all()
     assert found["matches0"].dtype == np.int64
     assert found["point_inliers"].dtype == bool
     assert found["image_size0"].tolist() == [200, 100]
@@ -49,7 +61,38 @@ def test_round_trip(tmp_path, pair):
     np.testing.assert_array_equal(found["keypoints0"][matched], points0.numpy())
     np.testing.assert_array_equal(found["keypoints1"][found["matches0"][matched]], points1.numpy())
     with np.load(path, allow_pickle=False) as archive:
-        assert set(archive.files) == KEYS
+        assert set(archive.files) == KEYS | {"line_inliers"}
+
+
+def test_lines_take_no_part_in_epipolar_geometry(tmp_path, pair):
+    F, pose = np.diag([1.0, 2.0, 0.0]), Pose(R=np.eye(3), t=np.array([1.0, 0, 0]))
+    estimate = PairGeometry(
+        geometry="fundamental",
+        F_0to1=F,
+        E_0to1=2 * F,
+        pose_0to1=pose,
+        point_inliers=np.array([True, False, True]),
+    )
+    write_matches_npz(tmp_path / "m.npz", *pair, index=0, estimate=estimate)
+    found = read_matches_npz(tmp_path / "m.npz")
+    assert set(found) == KEYS | {"E_0to1", "R_0to1", "t_0to1"}
+    assert found["geometry"] == "fundamental"
+    assert not found["trusted"]
+    np.testing.assert_array_equal(found["F_0to1"], F)
+    np.testing.assert_array_equal(found["E_0to1"], 2 * F)
+    np.testing.assert_array_equal(found["R_0to1"], pose.R)
+    np.testing.assert_array_equal(found["t_0to1"], pose.t)
+    assert np.isnan(found["H_0to1"]).all()
+
+
+def test_files_without_a_verdict_are_read(tmp_path, pair):
+    path = tmp_path / "m.npz"
+    write_matches_npz(path, *pair, index=0)
+    newer = {"F_0to1", "geometry", "trusted", "log10_false_alarms"}
+    with np.load(path) as archive:
+        earlier = {key: archive[key] for key in archive.files if key not in newer}
+    np.savez(path, **earlier, line_inliers=np.zeros(2, bool))
+    assert set(read_matches_npz(path)) == KEYS - newer | {"line_inliers"}
 
 
 def test_nothing_found(tmp_path, pair):
@@ -58,7 +101,11 @@ def test_nothing_found(tmp_path, pair):
     assert np.isnan(found["H_0to1"]).all()
     assert found["keypoints0"].shape == (0, 2)
     assert found["lines0"].shape == (0, 2, 2)
-    assert found["point_inliers"].shape == found["line_inliers"].shape == (0,)
+    assert found["point_inliers"].shape == (0,)
+    assert "line_inliers" not in found
+    assert found["geometry"] == "none"
+    assert not found["trusted"]
+    assert found["log10_false_alarms"] == np.inf
 
 
 def test_inliers_are_false_without_an_estimate(tmp_path, pair):
@@ -91,8 +138,10 @@ def test_junctions_apart(tmp_path, wireframe_factory, matches_factory):
     ],
 )
 def test_wrong_arguments_are_rejected(tmp_path, pair, options, message):
+    index = options.get("index", 0)
+    estimate = PairGeometry(**{key: options[key] for key in options if key != "index"})
     with pytest.raises(ValueError, match=message):
-        write_matches_npz(tmp_path / "m.npz", *pair, **{"index": 0, **options})
+        write_matches_npz(tmp_path / "m.npz", *pair, index=index, estimate=estimate)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -48,7 +48,33 @@ def test_a_tensor_of_images_is_a_batch() -> None:
     assert as_image_batch([]).images == []
 
 
+def test_images_may_come_from_a_generator(assets: Path) -> None:
+    paths = [assets / f"leuven_{letter}.jpg" for letter in "ab"]
+    batch = as_image_batch(
+        (Image.open(path) for path in paths), masks=(mask for mask in (None, np.eye(3)))
+    )
+    for image, path in zip(batch.images, paths, strict=True):
+        assert torch.equal(image, load_image(path))
+    assert batch.masks[0] is None
+
+
+def test_a_mask_may_be_a_file_or_a_picture(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 6), np.uint8)
+    pixels[1:, 2:] = 9
+    Image.fromarray(pixels).save(tmp_path / "mask.png")
+    with Image.open(tmp_path / "mask.png") as picture:
+        for mask in (pixels, torch.from_numpy(pixels), tmp_path / "mask.png", picture):
+            (found,) = as_image_batch(np.zeros((4, 6)), masks=mask).masks or ()
+            assert found is not None
+            assert torch.equal(found, torch.from_numpy(pixels > 0))
+
+
 def test_errors() -> None:
+    for other in (5, object()):
+        with pytest.raises(ValueError, match=r"found (int|object)"):
+            as_image_batch(other)
+    with pytest.raises(ValueError, match="a mask needs the shape"):
+        as_image_batch(np.zeros((4, 6)), masks=np.zeros((1, 4, 6)))
     with pytest.raises(ValueError, match=r"a\.jpg"):
         as_image_batch(["a.jpg"])
     for nothing in (None, [None]):

@@ -11,6 +11,7 @@ from gluestick.features.points.sampling import find_peaks, sample_map
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     lies_in,
     strongest,
 )
@@ -128,7 +129,7 @@ class Aliked(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         maps, scores = self.network(image)
         keypoints, keypoint_scores = self._keypoints(scores, allowed)

@@ -15,6 +15,7 @@ from gluestick.features.points.sampling import DenseSampler, find_peaks
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     strongest,
 )
 from gluestick.precision import never_autocast
@@ -106,7 +107,7 @@ class Disk(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         # The instance norms need more than one pixel at the coarsest level.

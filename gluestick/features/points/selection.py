@@ -9,6 +9,9 @@ _BLANK_RANGE = 2.5 / 255
 """An image of which no channel spans more than this shows nothing but rounding: two steps of 8
 bit."""
 
+_MOST_RADIUS = 256
+"""Windows of larger radii need more memory than machines have."""
+
 
 def check_detector_options(
     owner: str, *, max_num_keypoints: int | None, nms_radius: int, least_radius: int = 0
@@ -33,6 +36,8 @@ def check_detector_options(
         raise ValueError(
             f"{owner}.nms_radius needs to be at least {least_radius} px, found {nms_radius}"
         )
+    if nms_radius > _MOST_RADIUS:
+        raise ValueError(f"{owner}.nms_radius is limited to {_MOST_RADIUS} px, found {nms_radius}")
 
 
 def allowed_pixels(image: Tensor, mask: Tensor | None) -> Tensor:
@@ -72,6 +77,23 @@ def lies_in(keypoints: Tensor, allowed: Tensor) -> Tensor:
     x, y = keypoints.round().long().unbind(-1)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     return inside & allowed[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+
+
+def chosen_limit(max_num_keypoints: int | None, configured: int | None) -> int | None:
+    """Return how many keypoints a call may give.
+
+    Args:
+        max_num_keypoints: What the call says, from 0 on, or None for the configured number.
+        configured: The configured number, or None for no limit.
+
+    Raises:
+        ValueError: If the number is negative.
+    """
+    if max_num_keypoints is None:
+        return configured
+    if max_num_keypoints < 0:
+        raise ValueError(f"max_num_keypoints needs to be at least 0, found {max_num_keypoints}")
+    return max_num_keypoints
 
 
 def strongest(scores: Tensor, *, max_num_keypoints: int | None) -> Tensor:

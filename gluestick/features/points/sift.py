@@ -16,6 +16,7 @@ from gluestick.features.points.sampling import unit_rows
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     lies_in,
     strongest,
     suppress_neighbours,
@@ -93,7 +94,7 @@ class Sift:
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed_here = allowed_pixels(image, mask)
         gray, allowed = to_host((to_grayscale(image) * 255).round().to(torch.uint8), allowed_here)
         found, histograms = _engine(self.config).detectAndCompute(_filled_up(gray), None)

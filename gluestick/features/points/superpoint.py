@@ -19,6 +19,7 @@ from gluestick.features.points.sampling import sample_descriptors
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     strongest,
 )
 from gluestick.features.points.superpoint_networks import (
@@ -151,7 +152,7 @@ class SuperPoint(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         padding = (0, max(0, _CELL - width), 0, max(0, _CELL - height))

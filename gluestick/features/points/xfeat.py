@@ -17,6 +17,7 @@ from gluestick.features.points.sampling import find_peaks, unit_rows
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
+    chosen_limit,
     lies_in,
     strongest,
 )
@@ -137,7 +138,7 @@ class XFeat(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = max_num_keypoints or self.config.max_num_keypoints
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
         size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))

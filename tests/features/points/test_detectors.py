@@ -42,6 +42,15 @@ def test_a_smaller_limit_keeps_the_strongest(kind):
         assert torch.equal(given.descriptors, configured.descriptors)
 
 
+def test_no_keypoints_may_be_asked_for(kind):
+    detector, image = build(kind), patchwork(96, 128)
+    points = detector.detect(image, max_num_keypoints=0)
+    assert len(points.keypoints) == 0
+    assert_valid(points, detector, image)
+    with pytest.raises(ValueError, match="at least 0"):
+        detector.detect(image, max_num_keypoints=-1)
+
+
 def test_a_higher_threshold_and_radius_keep_fewer(kind):
     image = patchwork(96, 128)
     points = build(kind, max_num_keypoints=None).detect(image)

@@ -3,6 +3,7 @@ import torch
 
 from gluestick.features.points.selection import (
     allowed_pixels,
+    chosen_limit,
     lies_in,
     strongest,
     suppress_neighbours,
@@ -22,6 +23,14 @@ def test_strongest_is_stable():
     assert strongest(scores, max_num_keypoints=3).tolist() == [1, 0, 2]
     assert strongest(scores, max_num_keypoints=None).tolist() == [1, 0, 2, 3]
     assert strongest(scores[:0], max_num_keypoints=3).tolist() == []
+
+
+def test_no_keypoints_are_a_number_too():
+    assert chosen_limit(0, 1024) == 0
+    assert chosen_limit(None, 1024) == 1024
+    assert chosen_limit(None, None) is None
+    with pytest.raises(ValueError, match="at least 0, found -1"):
+        chosen_limit(-1, 1024)
 
 
 def test_suppression_is_greedy():

@@ -1,0 +1,1 @@
+"""What ``gluestick match`` reads, shows and writes."""

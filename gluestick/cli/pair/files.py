@@ -1,0 +1,107 @@
+"""The files that a matched pair becomes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from gluestick.export.matches_npz import write_matches_npz
+from gluestick.geometry.line_ends import ends_reversed
+from gluestick.match_images import pair_matches
+from gluestick.pair_geometry import PairGeometry
+from gluestick.types import Matches, Wireframe
+from gluestick.visualization import (
+    draw_line_matches,
+    draw_point_matches,
+    save_picture,
+    write_viewer,
+)
+
+FILES = ("matches.npz", "run.json", "points.png", "lines.png", "viewer.html")
+"""The names of all files that a pair may become."""
+
+
+def write_pair(
+    folder: Path,
+    names: Sequence[str],
+    images: tuple[Tensor, Tensor],
+    result: tuple[Wireframe, Wireframe, Matches],
+    estimate: PairGeometry,
+    *,
+    pictures: bool,
+    viewer: bool,
+) -> list[Path]:
+    """Write the matches, and pictures and a page if wanted.
+
+    Args:
+        folder: Where to.
+        names: What the images are called in the pictures.
+        images: Both images.
+        result: What the matcher gave.
+        estimate: The geometry.
+        pictures: Whether to write points.png and lines.png.
+        viewer: Whether to write viewer.html.
+
+    Returns:
+        The paths of the files.
+    """
+    matches = result[2]
+    paths = [folder / "matches.npz"]
+    write_matches_npz(paths[0], *result, estimate=estimate)
+    keypoints, scores = drawn_keypoints(*result)
+    lines = (
+        result[0].detected_lines[0],
+        result[1].detected_lines[0],
+        matches.line_matches0[0],
+    )
+    if pictures:
+        pair = pair_matches(*result)
+        swapped = ends_reversed(pair.lines0, pair.lines1, pair.points0, pair.points1)
+        points = draw_point_matches(
+            *images, *keypoints, inliers=estimate.point_inliers, names=names
+        )
+        paths += [folder / "points.png", folder / "lines.png"]
+        save_picture(paths[1], points)
+        save_picture(
+            paths[2],
+            draw_line_matches(
+                *images,
+                *lines,
+                inliers=estimate.line_inliers,
+                reversed_ends=swapped,
+                names=names,
+            ),
+        )
+    if viewer:
+        paths.append(folder / "viewer.html")
+        overlaid = estimate.trusted and estimate.geometry == "homography"
+        write_viewer(
+            paths[-1],
+            *images,
+            *keypoints,
+            scores,
+            *lines,
+            matches.line_matching_scores0[0],
+            point_inliers=estimate.point_inliers,
+            line_inliers=estimate.line_inliers,
+            H_0to1=estimate.H_0to1 if overlaid else None,
+            title=" – ".join(names),
+        )
+    return paths
+
+
+def drawn_keypoints(
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """Return the keypoints of both images, the matches between them, and their scores.
+
+    Junctions that are reported apart are left out.
+    """
+    apart = matches.junction_matches0 is not None
+    first0, first1 = (
+        int(wireframe.num_junctions[0]) if apart else 0 for wireframe in (wireframe0, wireframe1)
+    )
+    matches0 = matches.matches0[0, first0:]
+    keypoints = wireframe0.keypoints[0, first0:], wireframe1.keypoints[0, first1:]
+    matches0 = (matches0 - first1).where(matches0 > -1, -1)
+    return (*keypoints, matches0), matches.matching_scores0[0, first0:]

@@ -1,0 +1,136 @@
+"""From the files of a pair to its matches, its geometry, and what is written about both."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gluestick.cli import options
+from gluestick.cli.devices import select_device
+from gluestick.cli.outputs import check_output
+from gluestick.cli.pair.cameras import find_cameras
+from gluestick.cli.pair.files import FILES, write_pair
+from gluestick.cli.pair.inputs import load_inputs
+from gluestick.cli.pair.summary import Count, count_kinds, run_record, write_json
+from gluestick.cli.resources import use_threads, warn_of_memory
+from gluestick.config import MatchConfig
+from gluestick.images.header import read_header
+from gluestick.images.resize import resized_size
+from gluestick.match_images import pair_matches
+from gluestick.pair_geometry import PairGeometry, estimate_geometry
+from gluestick.timing import StageTimer
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairJob:
+    """What is to be matched, how, and what is to be written.
+
+    Attributes:
+        images: Two files.
+        masks: For each image the file of a mask, or None.
+        lines: For each image the file of segments of the user's own, or None.
+        calibrations: For each image what its ``--K`` says, or None.
+        settings: All settings.
+        output: The folder to write to.
+        pictures: Whether pictures are written.
+        viewer: Whether the page is written.
+        device: What ``--device`` says.
+        threads: What ``--threads`` says, or None.
+    """
+
+    images: tuple[Path, Path]
+    masks: tuple[Path | None, Path | None]
+    lines: tuple[Path | None, Path | None]
+    calibrations: tuple[str | None, str | None]
+    settings: MatchConfig
+    output: Path
+    pictures: bool
+    viewer: bool
+    device: str
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairReport:
+    """What came of it.
+
+    Attributes:
+        counts: How much of each kind.
+        estimate: The geometry.
+        seconds: The seconds of each stage.
+        written: The files.
+        record: What is in run.json.
+    """
+
+    counts: list[Count]
+    estimate: PairGeometry
+    seconds: dict[str, float]
+    written: list[Path]
+    record: dict[str, Any]
+
+
+def run_pair(job: PairJob) -> PairReport:
+    """Match a pair and write its files; options and folders are checked before any work.
+
+    Raises:
+        ValueError: If an option, a file or a folder does not fit.
+    """
+    settings = job.settings
+    check_output(job.output, FILES)
+    device, threads = select_device(job.device), use_threads(job.threads)
+    cameras = find_cameras(job.calibrations, job.images) or (None, None)
+    _warn_of_memory(job)
+    timer = StageTimer()
+    with timer.stage("loading"):
+        inputs = load_inputs(job.images, job.masks, job.lines)
+        matcher = options.load_matcher(settings).to(device)
+    result = matcher(*inputs.images, **inputs.options(), timer=timer)
+    with timer.stage("estimation"):
+        estimate = estimate_geometry(
+            pair_matches(*result),
+            geometry=settings.geometry,
+            camera0=cameras[0],
+            camera1=cameras[1],
+            max_error=settings.max_error,
+            homography_solver=settings.homography_solver,
+            fundamental_solver=settings.fundamental_solver,
+        )
+    with timer.stage("writing"):
+        written = write_pair(
+            job.output,
+            [path.name for path in job.images],
+            inputs.images,
+            result,
+            estimate,
+            pictures=job.pictures,
+            viewer=job.viewer,
+        )
+    written.append(job.output / "run.json")
+    counts = count_kinds(*result, estimate)
+    run = {
+        "K": [None if camera is None else camera.K.tolist() for camera in cameras],
+        "distortion": [None if camera is None else camera.distortion for camera in cameras],
+        "files": [str(path) for path in written],
+        "device": str(device),
+        "threads": threads,
+        "seconds": dict(timer.seconds),
+    }
+    record = run_record(job.images, result[:2], counts, estimate, settings=settings, run=run)
+    write_json(written[-1], record)
+    return PairReport(
+        counts=counts,
+        estimate=estimate,
+        seconds=dict(timer.seconds),
+        written=written,
+        record=record,
+    )
+
+
+def _warn_of_memory(job: PairJob) -> None:
+    headers = [read_header(path) for path in job.images]
+    sizes = [header.image_size for header in headers if header is not None]
+    features = job.settings.pipeline.features
+    seen = [resized_size(size, config=features.resize) for size in sizes]
+    if features.tiles.size is not None:
+        most = features.tiles.size + 2 * features.tiles.overlap
+        seen = [(min(width, most), min(height, most)) for width, height in seen]
+    warn_of_memory(sizes, seen)

@@ -1,0 +1,60 @@
+from collections.abc import Iterator
+
+import cv2
+import pytest
+import torch
+
+from gluestick.cli import resources
+from gluestick.cli.resources import available_memory, idle_processors, use_threads, warn_of_memory
+
+
+@pytest.fixture(autouse=True)
+def _threads_stay() -> Iterator[None]:
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    yield
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
+
+
+def test_threads_are_those_asked_for() -> None:
+    assert use_threads(2) == 2
+    assert torch.get_num_threads() == 2
+    with pytest.raises(ValueError, match="--threads needs to be at least 1, found 0"):
+        use_threads(0)
+
+
+def test_the_environment_has_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    torch.set_num_threads(3)
+    assert use_threads(None) == 3
+
+
+def test_busy_processors_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {*range(8)}, raising=False)
+    monkeypatch.setattr(resources.Path, "read_text", lambda *_, **__: "max 100000")
+    for others, expected in ((0.0, 8), (3.0, 5), (50.0, 1)):
+        monkeypatch.setattr(resources, "_others_running", lambda others=others: others)
+        assert idle_processors() == expected
+    assert use_threads(None) == 1
+
+
+def test_memory_is_known_or_not() -> None:
+    available = available_memory()
+    assert available is None or available > 0
+
+
+def test_a_warning_comes_before_memory_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(resources, "available_memory", lambda: 4e9)
+    warn_of_memory([(1000, 800)] * 2, [(1000, 800)] * 2)
+    assert capsys.readouterr().err == ""
+    warn_of_memory([(6000, 4500)] * 2, [(6000, 4500)] * 2)
+    message = capsys.readouterr().err
+    assert "warning: detecting in 6000 x 4500 px needs about 11.0 GB, and 4.0 GB" in message
+    assert message.count("\n") == 1
+    monkeypatch.setattr(resources, "available_memory", lambda: None)
+    warn_of_memory([(60000, 45000)], [(60000, 45000)])
+    assert capsys.readouterr().err == ""
