@@ -54,20 +54,21 @@ def assert_same(found: object, expected: object) -> None:
         assert torch.equal(ours[name], value), name
 
 
-def assert_agrees(found: Result, expected: Result, *, exact: bool, least: float = 0.97) -> None:
+def assert_agrees(found: Result, expected: Result, *, exact: bool) -> None:
     """Require a pair to be matched alike on two devices.
 
     Args:
         found: The wireframes and matches of one device.
         expected: Those of the CPU.
-        exact: Whether every bit is the same; otherwise almost all matches are, within 0.1 px.
-        least: The share that counts as almost all.
+        exact: Whether every bit is the same; otherwise all matches but two, or one in twenty, are
+            within 0.1 px.
     """
     if exact:
         for ours, theirs in zip(found, expected, strict=True):
             assert_same(ours, theirs)
         return
     for matched in (matched_points, matched_lines):
-        ours, theirs = matched(found), matched(expected)
-        assert share_kept(ours, theirs, tolerance=0.1) >= least
-        assert share_kept(theirs, ours, tolerance=0.1) >= least
+        both = matched(found), matched(expected)
+        for ours, theirs in (both, both[::-1]):
+            lost = len(theirs) * (1 - share_kept(ours, theirs, tolerance=0.1))
+            assert lost <= max(2.01, 0.05 * len(theirs))

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from line_truth import lines_agree
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,6 +24,7 @@ from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.wireframe.collate import split_wireframe
+from gluestick.wireframe.thresholds import original_max_error
 
 WALL_HEIGHT = 470
 """In graffiti_a.jpg, the painted wall ends here and the ground begins, px."""
@@ -67,6 +69,43 @@ def test_quality_on_a_plane(assets: Path) -> None:
     assert estimate is not None
     corner_error = homography_corner_error(estimate.H_0to1, H_0to1, image_size=(800, 640))
     assert corner_error < 10
+
+
+def test_enlarged_images_match_alike(assets: Path) -> None:
+    """Beyond the size in which features are found, more pixels change next to nothing."""
+    H_0to1 = np.loadtxt(assets / "graffiti_H_a_to_b.txt")
+    size = ResizeConfig(size=640)
+    resized = [
+        resize_image(load_image(assets / f"graffiti_{side}.jpg"), config=size)[0] for side in "ab"
+    ]
+    half = np.array([[0.8, 0, -0.1], [0, 0.8, -0.1], [0, 0, 1]])
+    H_0to1 = half @ H_0to1 @ np.linalg.inv(half)
+    config = MODELS["aliked-lsd"].config
+    config = dataclasses.replace(config, features=dataclasses.replace(config.features, resize=size))
+    matcher = PointLineMatcher.from_pretrained(config=config)
+    counts, errors = [], []
+    for factor in (1, 4):
+        images = [
+            F.interpolate(image[None], scale_factor=factor, mode="bicubic")[0].clamp(0, 1)
+            for image in resized
+        ]
+        wireframe0, wireframe1, matches = matcher(*images)
+        max_error = original_max_error(wireframe0, wireframe1, 3.0)
+        assert max_error == pytest.approx(3.0 * factor)
+        points = matches.matched_keypoints(wireframe0, wireframe1)
+        lines = matches.matched_lines(wireframe0, wireframe1)
+        estimate = estimate_homography(*points, *lines, max_error=max_error)
+        assert estimate is not None
+        offset = (factor - 1) / 2
+        enlarging = np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1]])
+        found = np.linalg.inv(enlarging) @ estimate.H_0to1 @ enlarging
+        errors.append(homography_corner_error(found, H_0to1, image_size=(640, 512)))
+        junctions = wireframe0.num_junctions.item(), wireframe1.num_junctions.item()
+        inliers = estimate.point_inliers.sum() + estimate.line_inliers.sum()
+        counts.append([*junctions, len(points[0]) + len(lines[0]), inliers])
+    changes = np.abs(np.array(counts[1:]) / counts[0] - 1)
+    assert changes.max() < 0.05
+    assert max(errors) < 1.2 * errors[0]
 
 
 def test_a_batch_gives_what_the_pairs_give(

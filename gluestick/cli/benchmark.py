@@ -36,7 +36,10 @@ Peers = Annotated[
     str, typer.Option(help="More models or peers, separated by commas, or all for every peer.")
 ]
 NumPairs = Annotated[
-    int | None, typer.Option(help="Take this many pairs, evenly spread.", show_default="all")
+    int | None,
+    typer.Option(
+        help="Take this many pairs, in localization queries, evenly spread.", show_default="all"
+    ),
 ]
 Settings = Annotated[
     list[str] | None, typer.Argument(help="Settings of the benchmark, such as holdout=true.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,10 +14,7 @@ from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
 
 if TYPE_CHECKING:
-    from gluestick.pipeline import PointLineMatcher
-    from gluestick.types import Wireframe
-
-WIREFRAMES_IN_MEMORY = 100
+    from gluestick.export.hloc_folder import HlocFolder
 
 
 @one_line_errors
@@ -29,25 +24,38 @@ def export(
     overrides: options.Overrides = None,
     output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/export"),
     pairs: Annotated[
-        Path | None, typer.Option(help="Lines of two image names; all pairs if left out.")
+        Path | None,
+        typer.Option(help="Lines of two image names; all pairs if left out."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where an image is missing or damaged.")
+    ] = False,
     model: options.Model = None,
     weights: options.Weights = None,
     detector_weights: options.DetectorWeights = None,
     max_num_keypoints: options.MaxNumKeypoints = None,
     max_num_lines: options.MaxNumLines = None,
     resize: options.Resize = None,
+    rotation: Annotated[
+        str | None,
+        typer.Option(
+            help="Turn photographs so that all agree: auto, exhaustive (also search pairs that do "
+            "not vote) or none."
+        ),
+    ] = None,
     config: options.Config = None,
     device: options.Device = "auto",
 ) -> None:
     """Write the features of all images in a folder and the matches of their pairs.
 
-    Pairs that the files already hold are left as they are, so a stopped run goes on.
+    Pairs that the files already hold are left as they are, so a stopped run goes on. Coordinates
+    are those of COLMAP's images, less half a pixel: EXIF orientation is not applied to them.
 
     Example: gluestick export hloc photos --pairs pairs.txt --output output/export
     """
     from gluestick.cli.devices import select_device
-    from gluestick.datasets.pair_lists import all_pairs, read_pairs
+    from gluestick.datasets.pair_lists import pairs_of_folder
+    from gluestick.export.hloc_folder import export_hloc_folder
     from gluestick.pipeline import PointLineMatcher
 
     if format != "hloc":
@@ -62,41 +70,38 @@ def export(
         model=model,
         weights=weights,
         detector_weights=detector_weights,
+        rotation=rotation,
     )
-    names = read_pairs(pairs) if pairs else all_pairs(image_dir)
+    names = pairs_of_folder(image_dir, pairs)
     matcher = options.load_matcher(settings).to(select_device(device))
     if not isinstance(matcher, PointLineMatcher):
         raise ValueError(
             f"{settings.model} takes both images of a pair at once and has no features of single "
             "images to write: choose another model"
         )
-    _export_hloc(matcher, image_dir, names, output)
+    written = export_hloc_folder(
+        matcher,
+        image_dir,
+        names,
+        output,
+        model=settings.model,
+        strict=strict,
+        progress=_progress,
+    )
+    _report(written)
 
 
-def _export_hloc(
-    matcher: PointLineMatcher, image_dir: Path, pairs: Sequence[tuple[str, str]], output: Path
-) -> None:
-    from gluestick.export import FeaturesReader, FeaturesWriter, MatchesWriter
-    from gluestick.export.arrays import wireframe_from_arrays
-    from gluestick.images.load import load_image
-
-    features, matches = output / "features.h5", output / "matches.h5"
+def _progress(items: Sequence[Any], title: str) -> Iterable[Any]:
     console = Console(stderr=True)
-    with FeaturesWriter(features) as images:
-        missing_images = [name for name in dict.fromkeys(chain(*pairs)) if name not in images]
-        for name in track(missing_images, "Features", console=console):
-            images.add(name, matcher.extract(load_image(image_dir / name)))
-            images.flush()
+    hidden = not items or not console.is_terminal
+    return track(items, title, console=console, disable=hidden)
 
-    with FeaturesReader(features) as stored, MatchesWriter(matches) as writer:
 
-        @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
-        def wireframe(name: str) -> Wireframe:
-            return wireframe_from_arrays(stored.read(name)).to(matcher.device)
-
-        missing = [pair for pair in pairs if pair not in writer]
-        for name0, name1 in track(missing, "Matches", console=console):
-            pair = wireframe(name0), wireframe(name1)
-            writer.add(name0, name1, *pair, matcher.match(*pair))
-            writer.flush()
-    typer.echo(f"Written: {features}, {matches} ({len(pairs)} pairs, {len(missing)} of them new)")
+def _report(written: HlocFolder) -> None:
+    skipped = written.skipped
+    for reason in (*skipped.images.values(), *skipped.pairs.values()):
+        typer.echo(f"gluestick: skipped: {' '.join(reason.split())}", err=True)
+    counts = f"{written.num_pairs} pairs, {written.num_new_pairs} of them new"
+    if skipped.images or skipped.pairs:
+        counts += f"; skipped: {len(skipped.images)} images, {written.num_skipped_pairs} pairs"
+    typer.echo(f"Written: {written.features}, {written.matches} ({counts})")

@@ -55,7 +55,8 @@ Resize = Annotated[
 Tiles = Annotated[
     int | None,
     typer.Option(
-        help="Detect keypoints of larger images in tiles of this side, px, a multiple of 32.",
+        help="Detect keypoints in tiles of this side, px, at the original size unless --resize "
+        "says otherwise.",
         show_default="whole images",
     ),
 ]
@@ -97,6 +98,8 @@ def feature_overrides(
     tiles: int | None = None,
 ) -> list[str]:
     """Return the overrides of a feature extractor that the given options stand for."""
+    if tiles is not None and resize is None:
+        resize = 0
     values = {
         "points.name": detector,
         "lines.name": line_detector,
@@ -106,7 +109,7 @@ def feature_overrides(
         "points.detection_threshold": detection_threshold,
         "points.nms_radius": nms_radius,
         "resize.size": "null" if resize == 0 else resize,
-        "tiles.size": "null" if tiles == 0 else tiles,
+        "tiles.size": tiles,
     }
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 

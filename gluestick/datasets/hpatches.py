@@ -14,7 +14,6 @@ from gluestick.datasets.photographs import SUFFIXES
 CHANGES = {"v_": "viewpoint", "i_": "illumination"}
 """What changes within a scene, by the beginning of its name."""
 
-_SUFFIXES = (*SUFFIXES, ".ppm", ".pgm")
 _FIRST = "1"
 
 
@@ -86,7 +85,7 @@ def _read_homography(path: Path) -> np.ndarray:
 
 
 def _find_image(scene: Path, stem: str) -> Path:
-    found = (path for path in sorted(scene.glob(f"{stem}.*")) if path.suffix.lower() in _SUFFIXES)
+    found = (path for path in sorted(scene.glob(f"{stem}.*")) if path.suffix.lower() in SUFFIXES)
     path = next(found, None)
     if path is None:
         raise ValueError(f"{scene} needs an image {stem}.*, found none")

@@ -8,7 +8,14 @@ import torch.nn.functional as F  # noqa: N812
 
 from gluestick.images.load import load_image
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_FORMATS = (
+    "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif avifs "
+    "jp2 j2k j2c jpc jpf jpx ppm pgm pbm pnm pfm tga icb vda vst pcx dcx "
+    "sgi rgb rgba bw ras im msp xbm xpm qoi ico icns cur psd dds blp fit fits pxr pcd"
+)
+
+SUFFIXES = tuple(f".{suffix}" for suffix in _FORMATS.split())
+"""How the names of image files end, in lower case: formats that Pillow decodes by itself."""
 
 
 def list_photographs(folder: Path) -> list[str]:
@@ -28,7 +35,7 @@ def list_photographs(folder: Path) -> list[str]:
     files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     names = sorted(path.relative_to(folder).as_posix() for path in files if path.is_file())
     if not names:
-        raise ValueError(f"{folder} needs photographs ({', '.join(SUFFIXES)}), found none")
+        raise ValueError(f"{folder} needs photographs (.jpg, .png, .tif and others), found none")
     return names
 
 

@@ -7,6 +7,7 @@ from gluestick.export.features_h5 import (
     read_features_h5,
     write_features_h5,
 )
+from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
 from gluestick.export.matches_h5 import (
     MatchesReader,
     MatchesWriter,
@@ -18,8 +19,10 @@ from gluestick.export.matches_npz import read_matches_npz, write_matches_npz
 __all__ = [
     "FeaturesReader",
     "FeaturesWriter",
+    "HlocFolder",
     "MatchesReader",
     "MatchesWriter",
+    "export_hloc_folder",
     "matches_arrays",
     "pair_arrays",
     "read_features_h5",

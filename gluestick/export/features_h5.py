@@ -19,19 +19,23 @@ The group's attribute ``num_junctions`` says how many of the first nodes are jun
 image was seen in a view, turned for instance, the attributes ``view`` [2, 3] float64, the map from
 px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which.
 Where an image was resized before features were found, ``resize_scale`` [] float64 is the factor.
+Where the writer was told, the attribute ``origin`` says what the features come from, as JSON.
 The lines' datasets and these attributes are additions, which programs made for hloc pass over.
 Coordinates are hloc's and ours: px of the original image, the centre of the top-left pixel is
 (0, 0). Importers for COLMAP add 0.5.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, wireframe_arrays
+from gluestick.export.origins import ORIGIN, read_origin
 from gluestick.storage.h5_files import numeric
 from gluestick.storage.h5_reader import H5Reader
 from gluestick.storage.h5_store import H5Store
@@ -70,6 +74,7 @@ class FeaturesWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
         self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "FeaturesWriter":
@@ -94,6 +99,7 @@ class FeaturesWriter:
         *,
         index: int | None = None,
         uncertainty: float = 1.0,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Add one image.
 
@@ -103,6 +109,7 @@ class FeaturesWriter:
             index: Which image of the wireframe's batch; may be left out for a batch of one.
             uncertainty: The detection noise of the keypoints in px of the original image;
                 the arrays' own ``uncertainty`` comes first.
+            origin: What the features come from, JSON values by name.
 
         Raises:
             ValueError: If a shape or an index does not fit, or the name is empty or nests one
@@ -114,7 +121,9 @@ class FeaturesWriter:
         else:
             arrays = {key: np.asarray(array) for key, array in features.items()}
         _check(arrays)
-        attributes = {key: arrays[key] for key in _ATTRIBUTES if key in arrays}
+        attributes: dict[str, Any] = {key: arrays[key] for key in _ATTRIBUTES if key in arrays}
+        if origin is not None:
+            attributes[ORIGIN] = json.dumps(origin)
         noise = arrays.get("uncertainty", np.float32(uncertainty))
         self._store.append(
             name,
@@ -126,6 +135,18 @@ class FeaturesWriter:
     def flush(self) -> None:
         """Have what was added so far survive a later error in the block."""
         self._store.keep()
+
+    def names(self) -> list[str]:
+        """Return the names of the images, in alphabetical order."""
+        return self._store.names()
+
+    def read(self, name: str) -> Arrays:
+        """Read the features of one image; see :func:`read_features_h5`."""
+        return _read(self._store, name)
+
+    def origin(self, name: str) -> dict[str, Any]:
+        """Return what the features of an image come from, empty where the file does not say."""
+        return read_origin(self._store, name)
 
 
 class FeaturesReader:
@@ -164,17 +185,11 @@ class FeaturesReader:
 
     def read(self, name: str) -> Arrays:
         """Read the features of one image; see :func:`read_features_h5`."""
-        with self._reader.entry(name, keys=(*_NEEDED, *_OPTIONAL)) as entry:
-            arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
-            for key, dtype in _ATTRIBUTES.items():
-                if key in entry.attributes:
-                    arrays[key] = np.asarray(entry.attributes[key], dtype=dtype)
-            _check(arrays)
-            arrays["image_size"] = arrays["image_size"].astype(np.int64)
-            if "uncertainty" in entry.array_attributes["keypoints"]:
-                noise = entry.array_attributes["keypoints"]["uncertainty"]
-                arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
-        return arrays
+        return _read(self._reader, name)
+
+    def origin(self, name: str) -> dict[str, Any]:
+        """Return what the features of an image come from, empty where the file does not say."""
+        return read_origin(self._reader, name)
 
 
 def write_features_h5(
@@ -224,6 +239,20 @@ def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
     """
     with FeaturesReader(path) as reader:
         return reader.read(name)
+
+
+def _read(reader: H5Reader, name: str) -> Arrays:
+    with reader.entry(name, keys=(*_NEEDED, *_OPTIONAL)) as entry:
+        arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
+        for key, dtype in _ATTRIBUTES.items():
+            if key in entry.attributes:
+                arrays[key] = np.asarray(entry.attributes[key], dtype=dtype)
+        _check(arrays)
+        arrays["image_size"] = arrays["image_size"].astype(np.int64)
+        if "uncertainty" in entry.array_attributes["keypoints"]:
+            noise = entry.array_attributes["keypoints"]["uncertainty"]
+            arrays["uncertainty"] = np.asarray(noise, dtype=np.float32)
+    return arrays
 
 
 def _check(arrays: Mapping[str, np.ndarray]) -> None:

@@ -14,17 +14,21 @@ The layout is that of hloc (``cvg/Hierarchical-Localization``, ``match_features.
 
 and the same with suffix 1. Only the first two are hloc's, and its readers pass over the others.
 Indices count all nodes of the wireframe, which is the order of ``keypoints`` in the feature
-files. The group's attributes ``name0`` and ``name1`` hold the names as they are.
+files. The group's attributes ``name0`` and ``name1`` hold the names as they are, and ``origin``,
+where the writer was told, what the matches come from, as JSON.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays
+from gluestick.export.origins import ORIGIN, read_origin
 from gluestick.storage.h5_files import MissingEntryError, numeric
 from gluestick.storage.h5_reader import H5Reader
 from gluestick.storage.h5_store import H5Store
@@ -61,6 +65,7 @@ class MatchesWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
         self._store = H5Store(path, keep_each=False)
 
     def __enter__(self) -> "MatchesWriter":
@@ -87,6 +92,7 @@ class MatchesWriter:
         matches: Matches,
         *,
         index: int | None = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Add one pair.
 
@@ -97,6 +103,7 @@ class MatchesWriter:
             wireframe1: The wireframe of image 1.
             matches: The matches between them.
             index: Which pair of the batch; may be left out for a batch of one.
+            origin: What the matches come from, JSON values by name.
 
         Raises:
             ValueError: If the wireframes are not those that were matched, a match points at
@@ -104,9 +111,17 @@ class MatchesWriter:
                 (``a/b`` and ``a-b``).
             OSError: If the file cannot be written.
         """
-        self.add_arrays(name0, name1, matches_arrays(wireframe0, wireframe1, matches, index=index))
+        arrays = matches_arrays(wireframe0, wireframe1, matches, index=index)
+        self.add_arrays(name0, name1, arrays, origin=origin)
 
-    def add_arrays(self, name0: str, name1: str, arrays: Mapping[str, np.ndarray]) -> None:
+    def add_arrays(
+        self,
+        name0: str,
+        name1: str,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        origin: Mapping[str, Any] | None = None,
+    ) -> None:
         """Add one pair from arrays, as :func:`read_matches_h5` returns them.
 
         Args:
@@ -114,6 +129,7 @@ class MatchesWriter:
             name1: The name of image 1.
             arrays: The datasets listed at the top of this module; those with suffix 1, of
                 the lines and of the junctions may be left out.
+            origin: What the matches come from, JSON values by name.
 
         Raises:
             ValueError: As :meth:`add`.
@@ -131,6 +147,7 @@ class MatchesWriter:
                 f"the pairs {names} and {(name0, name1)} have the same name {group!r} in a match "
                 "file: rename one of the images"
             )
+        said = {} if origin is None else {ORIGIN: json.dumps(origin)}
         self._store.append(
             group,
             {
@@ -138,13 +155,22 @@ class MatchesWriter:
                 for key in (*_NEEDED, *_OPTIONAL)
                 if key in arrays
             },
-            attributes={"name0": name0, "name1": name1},
+            attributes={"name0": name0, "name1": name1} | said,
             replaced=[_group_name(name1, name0)],
         )
 
     def flush(self) -> None:
         """Have what was added so far survive a later error in the block."""
         self._store.keep()
+
+    def origin(self, name0: str, name1: str) -> dict[str, Any]:
+        """Return what the matches of a pair, either way round, come from.
+
+        Empty where the file does not say.
+        """
+        names = (name0, name1), (name1, name0)
+        found = (read_origin(self._store, _group_name(*pair)) for pair in names)
+        return next(filter(None, found), {})
 
 
 class MatchesReader:

@@ -27,6 +27,11 @@ class UnreadableImageError(ValueError):
 
 
 def read_pixels(path: str | PathLike[str], *, max_pixels: int) -> np.ndarray:
+    """Decode an image file: the pixels of :func:`read_oriented_pixels`."""
+    return read_oriented_pixels(path, max_pixels=max_pixels)[0]
+
+
+def read_oriented_pixels(path: str | PathLike[str], *, max_pixels: int) -> tuple[np.ndarray, int]:
     """Decode an image file.
 
     Args:
@@ -36,6 +41,7 @@ def read_pixels(path: str | PathLike[str], *, max_pixels: int) -> np.ndarray:
     Returns:
         [H, W], [H, W, 3] or [H, W, 4] with RGB and opacity: uint8, uint16 or float, upright.
         Signed integers are moved to the unsigned range, so that their lowest value becomes 0.
+        And the EXIF orientation that was undone, 1 to 8, where 1 stands for none.
 
     Raises:
         ValueError: If the file is missing, empty, not an image, damaged or too large.
@@ -68,7 +74,8 @@ def read_pixels(path: str | PathLike[str], *, max_pixels: int) -> np.ndarray:
         raise ValueError(
             f"the image {path} is damaged or truncated ({error}): fetch or export it again"
         ) from error
-    return np.ascontiguousarray(_upright(pixels, orientation))
+    orientation = orientation if orientation in range(1, 9) else 1
+    return np.ascontiguousarray(_upright(pixels, orientation)), orientation
 
 
 def _read(path: str | PathLike[str]) -> bytes:

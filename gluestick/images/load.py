@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gluestick.images.decode import read_pixels
+from gluestick.images.decode import read_oriented_pixels, read_pixels
 
 MAX_PIXELS = 2**28
 """The largest image that is read unless the caller allows more: about 268 megapixels."""
@@ -46,9 +46,23 @@ def load_image(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Te
         ValueError: If the file is missing, empty, not an image, damaged, too large, or holds
             only a preview.
     """
-    pixels = read_pixels(path, max_pixels=max_pixels)
+    return load_oriented_image(path, max_pixels=max_pixels)[0]
+
+
+def load_oriented_image(
+    path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS
+) -> tuple[Tensor, int]:
+    """Read an image file as RGB, and how its pixels are stored.
+
+    Arguments and errors are those of :func:`load_image`.
+
+    Returns:
+        What :func:`load_image` returns, and the EXIF orientation that was undone: 1 to 8, where
+        1 stands for none.
+    """
+    pixels, orientation = read_oriented_pixels(path, max_pixels=max_pixels)
     try:
-        return as_image(pixels)
+        return as_image(pixels), orientation
     except ValueError as error:
         raise ValueError(f"the image {path} cannot be used: {error}") from error
 

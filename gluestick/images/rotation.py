@@ -22,6 +22,8 @@ _MARGIN = 2
 
 _ROUNDING = 1e-6
 
+_PIXELS_AT_ONCE = 2**22
+
 _QUARTERS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
 """Cosine and sine of the multiples of 90 degrees."""
 
@@ -108,16 +110,17 @@ def turn_image(image: Tensor, *, angle: float) -> Tensor:
     if quarters is not None:
         return torch.rot90(image, -quarters, dims=(-2, -1))
     height, width = image.shape[-2:]
-    origins = _origins((width, height), angle=angle)  # [H', W', 2]
-    grid = ((2 * origins + 1) / origins.new_tensor([width, height]) - 1).to(image)
-    turned = F.grid_sample(
-        image.reshape(1, -1, height, width),
-        grid[None],
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    )  # [1, C, H', W']
-    return turned.reshape(*image.shape[:-2], *turned.shape[-2:])
+    new_width, new_height = turned_size((width, height), angle=angle)
+    turned = image.new_empty(*image.shape[:-2], new_height, new_width)
+    flat = image.reshape(1, -1, height, width)
+    for rows in _strips(new_height, new_width):
+        origins = _origins((width, height), angle=angle, rows=rows)  # [h, W', 2]
+        grid = ((2 * origins + 1) / origins.new_tensor([width, height]) - 1).to(image)
+        strip = F.grid_sample(
+            flat, grid[None], mode="bilinear", padding_mode="border", align_corners=False
+        )  # [1, C, h, W']
+        turned[..., rows, :] = strip.reshape(*image.shape[:-2], *strip.shape[-2:])
+    return turned
 
 
 def turn_mask(mask: Tensor, *, angle: float) -> Tensor:
@@ -141,10 +144,15 @@ def turn_mask(mask: Tensor, *, angle: float) -> Tensor:
         return torch.rot90(mask, -quarters, dims=(-2, -1))
     forbidden = F.pad((~mask).float()[None], [_MARGIN] * 4, value=1.0)
     allowed = F.max_pool2d(forbidden, 2 * _MARGIN + 1, stride=1)[0] == 0  # [H, W]
-    origins = _origins((sizes["W"], sizes["H"]), angle=angle).round().long().to(mask.device)
-    x, y = origins.unbind(-1)  # [H', W']
-    inside = (x >= 0) & (x < sizes["W"]) & (y >= 0) & (y < sizes["H"])
-    return inside & allowed[y.clamp(0, sizes["H"] - 1), x.clamp(0, sizes["W"] - 1)]
+    width, height = sizes["W"], sizes["H"]
+    new_width, new_height = turned_size((width, height), angle=angle)
+    turned = mask.new_empty(new_height, new_width)
+    for rows in _strips(new_height, new_width):
+        origins = _origins((width, height), angle=angle, rows=rows).round().long()
+        x, y = origins.to(mask.device).unbind(-1)  # [h, W']
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        turned[rows] = inside & allowed[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+    return turned
 
 
 def turn_points(points: Array, *, image_size: Sequence[int], angle: float) -> Array:
@@ -186,12 +194,18 @@ def turn_points_back(points: Array, *, image_size: Sequence[int], angle: float) 
     return _about_centres(points, copy_size, image_size, -angle)
 
 
-def _origins(image_size: tuple[int, int], *, angle: float) -> Tensor:
-    """Return where the pixels of the copy come from, [H', W', 2] float64 px of the image."""
-    width, height = turned_size(image_size, angle=angle)
+def _strips(height: int, width: int) -> list[slice]:
+    """Divide an image into strips of rows, so that what is computed of each fits in memory."""
+    rows = max(1, _PIXELS_AT_ONCE // width)
+    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+
+
+def _origins(image_size: tuple[int, int], *, angle: float, rows: slice) -> Tensor:
+    """Return where rows of the copy come from, [h, W', 2] float64 px of the image."""
+    width, _ = turned_size(image_size, angle=angle)
     x, y = torch.meshgrid(
         torch.arange(width, dtype=torch.float64),
-        torch.arange(height, dtype=torch.float64),
+        torch.arange(rows.start, rows.stop, dtype=torch.float64),
         indexing="xy",
     )
     return turn_points_back(torch.stack([x, y], dim=-1), image_size=image_size, angle=angle)

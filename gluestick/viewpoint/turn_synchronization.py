@@ -7,7 +7,7 @@ started from a maximum spanning tree and from the leading eigenvector of the vot
 image by image.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -96,6 +96,34 @@ def synchronize_turns(
     best = max(refined, key=lambda turns: _satisfied(turns, support, edges))
     quarters = _mostly_unturned(best, edges)
     return [float((90 * turn + 90) % 360 - 90) for turn in quarters.tolist()]
+
+
+def agree_with_known(
+    turns: Sequence[float],
+    votes: Sequence[RelativeTurn],
+    *,
+    pairs: Sequence[tuple[int, int]],
+    known: Mapping[int, float],
+) -> list[float]:
+    """Turn images that votes connect together, so that most known ones are as they are known.
+
+    Args:
+        turns: What :func:`synchronize_turns` returned.
+        votes: The votes that it was given.
+        pairs: The pairs that it was given.
+        known: Turns of some images that are to stay, degrees.
+
+    Returns:
+        For each image 0, 90, 180 or -90 degrees; those of ``known`` are as given.
+    """
+    edges = [pair for pair, vote in zip(pairs, votes, strict=True) if vote.confident]
+    agreed = list(turns)
+    for members in _components(np.array(edges, int).reshape(-1, 2), len(turns)):
+        offsets = [(known[image] - turns[image]) % 360 for image in members if image in known]
+        most_common = max(offsets, key=offsets.count, default=0.0)
+        for image in members.tolist():
+            agreed[image] = (turns[image] + most_common + 90) % 360 - 90
+    return [known.get(image, turn) for image, turn in enumerate(agreed)]
 
 
 def _check_pairs(pairs: Sequence[tuple[int, int]], *, num_images: int) -> None:

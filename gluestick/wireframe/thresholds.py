@@ -22,9 +22,21 @@ def original_max_error(
     Returns:
         The threshold for :mod:`gluestick.estimation`, whose errors are means over both images:
         the root mean square of ``max_error`` over the scale of either image; ``max_error``
-        itself where neither was resized.
+        itself where neither was resized. For the pose of one image against a map, the threshold
+        is ``max_error`` over the scale of that image.
     """
-    scales = wireframe0.scales[index], wireframe1.scales[index]
-    if scales == (1.0, 1.0):
-        return max_error
-    return max_error * math.hypot(*(1 / scale for scale in scales)) / math.sqrt(2)
+    return max_error * mean_enlargement(wireframe0.scales[index], wireframe1.scales[index])
+
+
+def mean_enlargement(*scales: float) -> float:
+    """Return by how much thresholds grow from resized images to the images as they are.
+
+    Args:
+        *scales: The size of each resized image over that of the image.
+
+    Returns:
+        The root mean square of the inverse scales; exactly 1 where no image was resized.
+    """
+    if all(scale == 1 for scale in scales):
+        return 1.0
+    return math.sqrt(sum(scale**-2 for scale in scales) / len(scales))

@@ -25,6 +25,29 @@ def test_writes_features_and_a_picture(
         assert arrays["image_size"].tolist() == [375, 281]
 
 
+def test_tiles_keep_the_size_of_the_image(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    image = photographs / "a.jpg"
+    found = {}
+    for name, arguments in (
+        ("whole", ("--resize", "0")),
+        ("tiles", ("--tiles", "128")),
+        ("small", ("--tiles", "128", "--resize", "160")),
+    ):
+        result = invoke(
+            *("detect", image, "--output", tmp_path / name),
+            *("--max-num-keypoints", "100", *arguments),
+        )
+        assert result.exit_code == 0, result.output
+        with np.load(tmp_path / name / "features.npz") as arrays:
+            found[name] = dict(arrays)
+    assert np.array_equal(found["tiles"]["lines"], found["whole"]["lines"])
+    assert len(found["small"]["lines"]) < len(found["whole"]["lines"])
+    away = found["tiles"]["keypoints"][:, None] - found["whole"]["keypoints"]
+    assert (np.linalg.norm(away, axis=2).min(axis=1) < 1).mean() > 0.6
+
+
 def test_a_blank_image_has_no_features(
     invoke: Callable[..., Result], photographs: Path, tmp_path: Path
 ) -> None:
@@ -43,6 +66,7 @@ def test_a_blank_image_has_no_features(
         (("--detector", "sift", "--detector-weights", "a.pth"), "no option weights"),
         (("--line-detector", "hough"), "hough"),
         (("resize.side=middle",), "middle"),
+        (("--tiles", "100"), "multiple of 32"),
     ],
 )
 def test_bad_options_are_one_line(

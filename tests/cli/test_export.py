@@ -1,3 +1,4 @@
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import Result
 
 from gluestick.export import FeaturesWriter, read_features_h5, read_matches_h5
@@ -91,3 +93,73 @@ def test_a_second_writer_is_told_so_in_one_line(
         message = refused("export", "hloc", photographs, "--output", tmp_path, *QUICK)
     assert "features.h5 is being written by process" in message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_budget_is_refused_in_one_line(
+    invoke: Callable[..., Result], refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    arguments = ("export", "hloc", photographs, "--output", tmp_path)
+    assert invoke(*arguments, *QUICK).exit_code == 0
+    before = (tmp_path / "features.h5").read_bytes()
+    line = refused(*arguments, "--max-num-keypoints", "64", "--max-num-lines", "40")
+    assert "points.max_num_keypoints was 128 and is now 64" in line
+    assert (tmp_path / "features.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("rotation", ["auto", "exhaustive"])
+def test_turned_photographs_are_set_upright(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path, rotation: str
+) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    shutil.copy(photographs / "a.jpg", folder)
+    with Image.open(photographs / "b.jpg") as image:
+        image.save(folder / "b.png")
+        image.transpose(Image.Transpose.ROTATE_270).save(folder / "turned.png")
+    arguments = ("export", "hloc", folder, "--output", tmp_path, *QUICK, "--rotation", rotation)
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    upright, turned = (
+        read_matches_h5(tmp_path / "matches.h5", "a.jpg", name) for name in ("b.png", "turned.png")
+    )
+    for key in ("matches0", "line_matches0"):
+        assert (upright[key] > -1).sum() == (turned[key] > -1).sum() > 0
+
+
+def test_bad_files_are_named_skipped_and_counted(
+    invoke: Callable[..., Result], refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photographs"
+    shutil.copytree(photographs, folder)
+    (folder / "bad.PNG").write_bytes(b"nothing")
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_bytes(b"\xef\xbb\xbf# list\r\na.jpg\tb.jpg\r\nb.jpg a.jpg\r\nno such.jpg a.jpg\r\n")
+    arguments = ("export", "hloc", folder, *QUICK)
+    every = invoke(*arguments, "--output", tmp_path / "every")
+    assert every.exit_code == 0, every.output
+    assert "bad.PNG is not an image" in every.stderr
+    assert "3 pairs, 3 of them new; skipped: 1 images, 3 pairs" in every.stdout
+    listed = invoke(*arguments, "--pairs", pairs, "--output", tmp_path / "listed")
+    assert listed.exit_code == 0, listed.output
+    assert f"there is no image no such.jpg in {folder}" in listed.stderr
+    assert "1 pairs, 1 of them new; skipped: 1 images, 1 pairs" in listed.stdout
+    for options, name in (((), "bad.PNG"), (("--pairs", pairs), "no such.jpg")):
+        line = refused(*arguments, *options, "--strict", "--output", tmp_path / "strict")
+        assert name in line
+
+
+def test_too_few_images_are_one_line(
+    refused: Callable[..., str], photographs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    assert "found none" in refused("export", "hloc", folder)
+    shutil.copy(photographs / "a.jpg", folder)
+    assert "at least two images, found 1" in refused("export", "hloc", folder)
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("# none\n")
+    assert "found none" in refused("export", "hloc", folder, "--pairs", pairs)
+    pairs.write_text("a.jpg b.jpg\n")
+    line = refused("export", "hloc", folder, "--pairs", pairs, "--output", tmp_path / "out")
+    assert "no pair is left to match: there is no image b.jpg" in line
+    assert not (tmp_path / "out").exists()

@@ -5,6 +5,10 @@ import pytest
 from PIL import Image
 
 from gluestick.datasets.photographs import list_photographs, load_photograph
+from gluestick.images.load import load_image
+
+NOT_PHOTOGRAPHS = {".eps", ".ps"}
+"""Formats that Pillow hands over to other programs."""
 
 
 def save(path: Path, image: np.ndarray) -> None:
@@ -18,6 +22,29 @@ def test_lists_images_in_all_folders(tmp_path: Path) -> None:
         save(tmp_path / name, blank)
     (tmp_path / "notes.txt").write_text("not a photograph")
     assert list_photographs(tmp_path) == ["b.png", "c.jpeg", "deep/er/a.JPG"]
+
+
+@pytest.mark.filterwarnings("ignore:IM image format")
+def test_lists_every_format_that_is_read(tmp_path: Path) -> None:
+    Image.init()
+    writable = {
+        suffix
+        for suffix, kind in Image.registered_extensions().items()
+        if kind in Image.SAVE and kind in Image.OPEN
+    }
+    read = set()
+    for suffix in sorted(writable - NOT_PHOTOGRAPHS):
+        path = tmp_path / f"a{suffix.upper()}"
+        for mode in ("RGB", "L", "1"):
+            try:
+                Image.new(mode, (40, 40)).save(path)
+            except (OSError, ValueError):
+                continue
+            load_image(path)
+            read.add(path.name)
+            break
+    assert {"a.PNG", "a.JPG", "a.GIF", "a.PPM", "a.TIF", "a.TGA"} <= read
+    assert set(list_photographs(tmp_path)) == read
 
 
 def test_needs_a_folder_with_photographs(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageOps
 
 from gluestick.images import as_image, load_image, load_mask, to_grayscale
+from gluestick.images.load import load_oriented_image
 
 COLOURS = np.array(
     [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[10, 20, 30], [255, 255, 255], [0, 0, 0]]], np.uint8
@@ -107,6 +108,17 @@ def test_orientation_is_applied(orientation, tmp_path):
         upright = np.asarray(ImageOps.exif_transpose(opened))
     torch.testing.assert_close(load_image(path), expected_of(upright))
     assert load_mask(path).shape == upright.shape[:2]
+
+
+@pytest.mark.parametrize(("written", "orientation"), [(None, 1), (1, 1), (6, 6), (7, 7), (9, 1)])
+def test_the_orientation_that_was_undone(written, orientation, tmp_path):
+    exif = Image.Exif()
+    if written is not None:
+        exif[0x0112] = written
+    path = saved(tmp_path, Image.fromarray(COLOURS), exif=exif)
+    image, found = load_oriented_image(path)
+    assert found == orientation
+    torch.testing.assert_close(image, load_image(path), rtol=0, atol=0)
 
 
 def test_orientation_of_sixteen_bits(tmp_path):

@@ -156,3 +156,13 @@ def test_errors() -> None:
         turn_points_back(torch.zeros(4, 3), image_size=(5, 5), angle=30)
     with pytest.raises(ValueError, match="finite"):
         quarter_turns(float("nan"))
+
+
+@pytest.mark.parametrize("angle", [45.0, -160.0])
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, angle: float) -> None:
+    image = torch.rand(3, 40, 61, generator=torch.Generator().manual_seed(0))
+    mask = image[0] < 0.9
+    whole = turn_image(image, angle=angle), turn_mask(mask, angle=angle)
+    monkeypatch.setattr("gluestick.images.rotation._PIXELS_AT_ONCE", 500)
+    assert torch.equal(turn_image(image, angle=angle), whole[0])
+    assert torch.equal(turn_mask(mask, angle=angle), whole[1])

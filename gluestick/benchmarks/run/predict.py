@@ -1,14 +1,13 @@
 """The first step: run a matcher on every pair and store what it finds."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gluestick.benchmarks.run.hardware import device_name
 from gluestick.benchmarks.run.store import Configuration, PairWriter
@@ -16,6 +15,7 @@ from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction
 from gluestick.export.arrays import pair_arrays
 from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.protocols import Matcher
+from gluestick.storage.fingerprints import fingerprint
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
 
@@ -66,35 +66,6 @@ def image_settings(benchmark: Benchmark) -> dict[str, Any]:
         for key, value in asdict(benchmark.config).items()
         if key not in benchmark.scoring_fields
     }
-
-
-def fingerprint(matcher: Any) -> str:
-    """Return 16 hexadecimal digits that change with a matcher's weights and options.
-
-    Options are the public attributes of the matcher and of its modules that are dataclasses,
-    texts, numbers or None.
-    """
-    digest = hashlib.sha256(type(matcher).__qualname__.encode())
-    modules = list(matcher.modules()) if isinstance(matcher, nn.Module) else [matcher]
-    for module in modules:
-        for name, value in sorted(vars(module).items()):
-            is_option = is_dataclass(value) or isinstance(value, str | int | float | None)
-            if is_option and not name.startswith("_") and name != "training":
-                digest.update(f"{name}={_canonical(value)!r};".encode())
-    if isinstance(matcher, nn.Module):
-        for name, tensor in sorted(matcher.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
-
-
-def _canonical(value: Any) -> Any:
-    """Return an option such that equal ones, such as -1 and -1.0, have the same text."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _canonical(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, list | tuple):
-        return [_canonical(entry) for entry in value]
-    return float(value) if isinstance(value, int | float) else value
 
 
 def predict(
@@ -170,7 +141,8 @@ def prediction_arrays(
         junctions where they are reported apart, ``lines0`` [L0, 2, 2] px, ``line_scores0``
         [L0], ``line_matches0`` [L0], ``line_matching_scores0`` [L0]; and for image 0
         ``candidate_matches0`` [N0] and ``candidate_line_matches0`` [L0], the mutually best
-        partners before any threshold.
+        partners before any threshold. Of an image that was resized before features were found
+        also ``resize_scale0`` [], by what.
     """
     arrays = pair_arrays(wireframe0, wireframe1, matches)
     apart = matches.junction_matches0 is not None
@@ -188,6 +160,9 @@ def prediction_arrays(
         kept[f"matches{side}"] = np.where(partners > -1, partners - first[1 - side], -1)
         for name in ("image_size", "lines", "line_scores", "line_matches", "line_matching_scores"):
             kept[f"{name}{side}"] = arrays[f"{name}{side}"]
+    for side, wireframe in enumerate((wireframe0, wireframe1)):
+        if wireframe.scales[0] != 1:
+            kept[f"resize_scale{side}"] = np.array(wireframe.scales[0])
     num_points, num_lines = len(kept["matches0"]), len(kept["line_matches0"])
     kept["candidate_matches0"] = candidates.matches0[0, :num_points].cpu().numpy()
     kept["candidate_line_matches0"] = line_candidates.matches0[0, :num_lines].cpu().numpy()

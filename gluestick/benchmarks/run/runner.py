@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from gluestick.benchmarks.run.score import Results, read_results, score
 from gluestick.benchmarks.run.summary import Summary, summarize, write_json
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.matching.protocols import Matcher
+
+Item = TypeVar("Item")
 
 PREDICTIONS = "predictions.h5"
 RESULTS = "results.h5"
@@ -45,9 +49,12 @@ class Run:
 def select_pairs(pairs: Sequence[Pair], *, num_pairs: int | None) -> list[Pair]:
     """Return some of the pairs, evenly spread over their order.
 
+    Pairs of one unit, such as those of a query with its references, are taken together, and
+    count as one.
+
     Args:
-        pairs: All pairs.
-        num_pairs: How many at most; None for all.
+        pairs: All pairs; those of a unit follow each other.
+        num_pairs: How many pairs and units at most; None for all.
 
     Returns:
         The pairs in the same order.
@@ -55,12 +62,31 @@ def select_pairs(pairs: Sequence[Pair], *, num_pairs: int | None) -> list[Pair]:
     Raises:
         ValueError: If ``num_pairs`` is not positive.
     """
-    if num_pairs is None or num_pairs >= len(pairs):
-        return list(pairs)
-    if num_pairs < 1:
-        raise ValueError(f"num_pairs needs to be at least 1, found {num_pairs}")
-    chosen = np.linspace(0, len(pairs) - 1, num_pairs).round().astype(int)
-    return [pairs[index] for index in chosen]
+    units: dict[str, list[Pair]] = {}
+    for number, pair in enumerate(pairs):
+        units.setdefault(f"unit {pair.unit}" if pair.unit else str(number), []).append(pair)
+    return list(chain(*evenly_spread(list(units.values()), number=num_pairs)))
+
+
+def evenly_spread(items: Sequence[Item], *, number: int | None) -> list[Item]:
+    """Return some items of a sequence in their order, the first and the last among them.
+
+    Args:
+        items: The items.
+        number: How many at most; None for all.
+
+    Returns:
+        The items.
+
+    Raises:
+        ValueError: If the number is not positive.
+    """
+    if number is not None and number < 1:
+        raise ValueError(f"num_pairs needs to be at least 1, found {number}")
+    if number is None or number >= len(items):
+        return list(items)
+    chosen = np.linspace(0, len(items) - 1, number).round().astype(int)
+    return [items[index] for index in chosen]
 
 
 def run_benchmark(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gluestick.benchmarks.run.predict import Progress, no_progress
-from gluestick.benchmarks.run.runner import Run, run_benchmark, select_pairs
+from gluestick.benchmarks.run.runner import Run, evenly_spread, run_benchmark, select_pairs
 from gluestick.benchmarks.run.speed import Speed, measure_speed
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.benchmarks.tasks.registry import BenchmarkCard, benchmark_card
@@ -127,7 +127,8 @@ def run_job(
         folder: Where the files are written, to ``JOB/NUM_KEYPOINTS/MODEL/``.
         models: The matchers by the number of keypoints.
         load: Loads a matcher.
-        num_pairs: How many pairs are taken at most; None for all.
+        num_pairs: How many pairs, or units of pairs such as queries, are taken at most; None for
+            all.
         progress: Shows how far it is.
 
     Returns:
@@ -180,7 +181,7 @@ def run_speed(
         ValueError: If the data do not fit.
     """
     card, benchmark = _benchmark(job)
-    pairs = select_pairs(benchmark.pairs(), num_pairs=SPEED_PAIRS)
+    pairs = evenly_spread(benchmark.pairs(), number=SPEED_PAIRS)
     matchers = {name: load(name, MAIN_BUDGET, card.max_num_lines) for name in names}
     return measure_speed(benchmark, pairs, matchers, progress=progress)
 

@@ -17,7 +17,11 @@ from gluestick.benchmarks.tasks.planar_scores import (
     planar_line_scores,
     planar_point_errors,
 )
-from gluestick.benchmarks.tasks.predicted_matches import matched_lines, matched_points
+from gluestick.benchmarks.tasks.predicted_matches import (
+    matched_lines,
+    matched_points,
+    original_threshold,
+)
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
 from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
 from gluestick.estimation import estimate_homography
@@ -40,7 +44,8 @@ class HomographyBenchmarkConfig:
     Attributes:
         short_side: The length that the shorter side of each image gets, px, as is usual for
             HPatches; all errors count in these pixels. None keeps the images as they are.
-        max_error: The inlier threshold of the estimator, px.
+        max_error: The inlier threshold of the estimator, px of the images as the detectors saw
+            them.
     """
 
     short_side: int | None = 480
@@ -137,11 +142,12 @@ class HomographyBenchmark:
             "points_lines": (*points, *lines),
         }
         width, height = prediction["image_size0"].tolist()
+        max_error = original_threshold(prediction, self.config.max_error)
         scores: Scores = {}
         for features, arrays in inputs.items():
             timer = StageTimer()
             with timer.stage("estimation"):
-                estimate = estimate_homography(*arrays, max_error=self.config.max_error)
+                estimate = estimate_homography(*arrays, max_error=max_error)
             scores[f"{features}/corner_error"] = (
                 float("inf")
                 if estimate is None

@@ -23,6 +23,7 @@ from gluestick.benchmarks.tasks.predicted_matches import (
     in_stored_pixels,
     matched_lines,
     matched_points,
+    original_threshold,
 )
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.localization import Scene, SceneImage, list_references, read_scene
@@ -41,7 +42,7 @@ class LocalizationConfig:
 
     Attributes:
         max_references: Against how many reference images a query is matched at most.
-        max_error: The inlier threshold of the estimator, px.
+        max_error: The inlier threshold of the estimator, px of the query as the detectors saw it.
         lift_distance: px, how near to a feature of a reference image a known point or line has
             to be observed, where a COLMAP model is the geometry.
         metres_per_unit: The unit of the scene.
@@ -188,9 +189,11 @@ class LocalizationBenchmark:
             "num_lines": float(len(found.lines2d)),
         }
         timer = StageTimer()
+        max_error = original_threshold(prediction, self.config.max_error, sides="0")
         for features in _FEATURES:
+            with_lines = features == "points_lines"
             with timer.stage("estimation"):
-                estimate = self._estimate(truth, found, with_lines=features == "points_lines")
+                estimate = self._estimate(truth, found, max_error, with_lines=with_lines)
             distance, angle = self._errors(truth, estimate)
             scores[f"{features}/translation_error"] = distance
             scores[f"{features}/rotation_error"] = angle
@@ -221,7 +224,12 @@ class LocalizationBenchmark:
         )
 
     def _estimate(
-        self, truth: LocalizationTruth, found: Correspondences, *, with_lines: bool
+        self,
+        truth: LocalizationTruth,
+        found: Correspondences,
+        max_error: float,
+        *,
+        with_lines: bool,
     ) -> AbsolutePoseEstimate | None:
         number = len(found.lines2d) if with_lines else 0
         return estimate_absolute_pose(
@@ -230,7 +238,7 @@ class LocalizationBenchmark:
             truth.query.camera,
             found.lines2d[:number],
             found.lines3d[:number],
-            max_error=self.config.max_error,
+            max_error=max_error,
         )
 
     def _errors(

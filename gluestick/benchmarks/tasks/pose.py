@@ -14,7 +14,11 @@ from torch import Tensor
 
 from gluestick.benchmarks.tasks.opencv_pose import normalized, opencv_relative_pose
 from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
-from gluestick.benchmarks.tasks.predicted_matches import in_stored_pixels, matched_points
+from gluestick.benchmarks.tasks.predicted_matches import (
+    in_stored_pixels,
+    matched_points,
+    original_threshold,
+)
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.posed_pairs import (
     PosedPair,
@@ -40,8 +44,8 @@ class PoseBenchmarkConfig:
     """How poses are estimated.
 
     Attributes:
-        max_error: PoseLib's inlier threshold, px of the stored images.
-        opencv_max_error: OpenCV's inlier threshold, px of the stored images.
+        max_error: PoseLib's inlier threshold, px of the images as the detectors saw them.
+        opencv_max_error: OpenCV's inlier threshold, in the same px.
         corner_origin: Whether the principal points of the list are measured from the corner of
             the image, as COLMAP does and the list of MegaDepth-1500 has it, and not from the
             centre of the top-left pixel.
@@ -161,13 +165,17 @@ class PoseBenchmark:
             normalized(points1, camera1),
             essential_from_pose(truth.pair.pose_0to1),
         )
+        max_error, opencv_max_error = (
+            original_threshold(prediction, threshold)
+            for threshold in (self.config.max_error, self.config.opencv_max_error)
+        )
         timer = StageTimer()
         with timer.stage("estimation"):
             estimate = estimate_relative_pose(
-                points0, points1, camera0, camera1, max_error=self.config.max_error
+                points0, points1, camera0, camera1, max_error=max_error
             )
         by_opencv = opencv_relative_pose(
-            points0, points1, camera0, camera1, max_error=self.config.opencv_max_error
+            points0, points1, camera0, camera1, max_error=opencv_max_error
         )
         by_poselib = None if estimate is None else estimate.pose_0to1
         return {

@@ -4,6 +4,7 @@ import numpy as np
 
 from gluestick.benchmarks.tasks.protocol import Prediction
 from gluestick.datasets.posed.stored_images import to_stored_pixels
+from gluestick.wireframe.thresholds import mean_enlargement
 
 
 def matched_points(prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
@@ -18,6 +19,18 @@ def matched_lines(prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
     matched = prediction["line_matches0"] > -1
     partners = prediction["line_matches0"][matched]
     return prediction["lines0"][matched], prediction["lines1"][partners]
+
+
+def original_threshold(prediction: Prediction, max_error: float, *, sides: str = "01") -> float:
+    """Return a threshold in px of the images as they are, from one in px of the resized ones.
+
+    Args:
+        prediction: The pair as stored.
+        max_error: The threshold in px of the images as detectors saw them.
+        sides: Which of the images 0 and 1 errors are measured in.
+    """
+    scales = [float(prediction.get(f"resize_scale{side}", 1.0)) for side in sides]
+    return max_error * mean_enlargement(*scales)
 
 
 def in_stored_pixels(prediction: Prediction, *, turns: tuple[int, int]) -> Prediction:

@@ -1,13 +1,14 @@
 """Line detectors by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Literal
 
 from gluestick.features.lines.edlines import EDLines
 from gluestick.features.lines.lsd import LSD, LSDConfig
 from gluestick.features.lines.none import NoLines
+from gluestick.features.lines.scores import LineSelectionConfig
 from gluestick.features.protocols import LineDetector
 
 LINE_DETECTORS: Mapping[str, type[LSD] | type[EDLines] | type[NoLines]] = MappingProxyType(
@@ -15,10 +16,14 @@ LINE_DETECTORS: Mapping[str, type[LSD] | type[EDLines] | type[NoLines]] = Mappin
 )
 """Every line detector, by name."""
 
+_OPTIONS: Mapping[str, type[LineSelectionConfig]] = MappingProxyType(
+    {"lsd": LSDConfig, "edlines": LineSelectionConfig, "none": LineSelectionConfig}
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LineDetectorConfig(LSDConfig):
-    """A line detector and its options; those it does not have are ignored.
+    """A line detector and its options, of which it needs to have those that are set.
 
     Attributes:
         name: Which detector: "lsd", "edlines" or "none".
@@ -37,10 +42,24 @@ def build_line_detector(config: LineDetectorConfig) -> LineDetector:
         The detector.
 
     Raises:
-        ValueError: If there is no detector of that name, or OpenCV lacks it.
+        ValueError: If there is no detector of that name, OpenCV lacks it, or an option that it
+            does not have differs from its default.
     """
     if config.name not in LINE_DETECTORS:
         raise ValueError(
             f"no line detector {config.name!r}; there are: {', '.join(LINE_DETECTORS)}"
         )
+    _check_options(config)
     return LINE_DETECTORS[config.name](config)
+
+
+def _check_options(config: LineDetectorConfig) -> None:
+    """Refuse options that are set and that the named detector does not have."""
+    own = {field.name for field in fields(_OPTIONS[config.name])} | {"name"}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name not in own and value != field.default:
+            raise ValueError(
+                f"the line detector {config.name!r} has no option {field.name!r}, found "
+                f"{field.name}={value}: leave it out, or set it to its default {field.default}"
+            )

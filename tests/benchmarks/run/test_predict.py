@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 from counting_matcher import CountingMatcher
-from torch import Tensor, nn
+from torch import Tensor
 
 from gluestick.benchmarks.run.predict import (
-    fingerprint,
     predict,
     prediction_arrays,
     run_configuration,
@@ -17,8 +16,6 @@ from gluestick.benchmarks.tasks.homography import HomographyBenchmark, Homograph
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.wireframe.build import WireframeConfig
 
 CONFIGURATION = {"model": "stub"}
 
@@ -127,35 +124,6 @@ def test_blank_images_are_stored(matcher: CountingMatcher, tmp_path: Path) -> No
     assert arrays["lines0"].shape == (0, 2, 2)
     assert arrays["candidate_matches0"].shape == (0,)
     assert arrays["candidate_line_matches0"].shape == (0,)
-
-
-def test_the_fingerprint_tells_weights_and_options_apart() -> None:
-    def network(seed: int, slope: float) -> nn.Module:
-        torch.manual_seed(seed)
-        return nn.Sequential(nn.Linear(3, 2), nn.LeakyReLU(slope))
-
-    first = fingerprint(network(0, 0.1))
-    assert len(first) == 16
-    assert fingerprint(network(0, 0.1)) == first
-    assert fingerprint(network(1, 0.1)) != first
-    assert fingerprint(network(0, 0.2)) != first
-    assert fingerprint(network(0, 1)) == fingerprint(network(0, 1.0))
-    assert fingerprint(network(0, 0.1).train()) == fingerprint(network(0, 0.1).eval())
-
-
-def test_the_fingerprint_tells_votes_on_turns_apart() -> None:
-    def matcher(config: RelativeTurnConfig) -> PointLineMatcher:
-        return PointLineMatcher(
-            extractor=None,
-            wireframe=WireframeConfig(),
-            network=nn.Identity(),
-            rotation="auto",
-            relative_turn=config,
-        )
-
-    first = fingerprint(matcher(RelativeTurnConfig()))
-    assert fingerprint(matcher(RelativeTurnConfig())) == first
-    assert fingerprint(matcher(RelativeTurnConfig(min_inliers=20))) != first
 
 
 def test_the_configuration_leaves_out_what_concerns_scoring(

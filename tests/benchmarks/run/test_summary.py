@@ -85,3 +85,14 @@ def test_pairs_are_chosen_evenly() -> None:
     assert select_pairs(pairs, num_pairs=20) == pairs
     with pytest.raises(ValueError, match="num_pairs"):
         select_pairs(pairs, num_pairs=0)
+    with pytest.raises(ValueError, match="num_pairs"):
+        select_pairs([], num_pairs=-1)
+
+
+def test_pairs_of_a_unit_are_taken_together() -> None:
+    pairs = [Pair(name=f"{query}{number}", unit=query) for query in "abcd" for number in range(5)]
+    chosen = select_pairs(pairs, num_pairs=2)
+    assert [pair.name for pair in chosen] == [f"{query}{n}" for query in "ad" for n in range(5)]
+    assert select_pairs(pairs, num_pairs=4) == pairs
+    mixed = [Pair(name="alone"), *pairs[:5], Pair(name="0", unit="")]
+    assert [pair.name for pair in select_pairs(mixed, num_pairs=2)] == ["alone", "0"]

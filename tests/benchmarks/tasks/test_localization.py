@@ -5,6 +5,7 @@ import pytest
 from colmap_scenes import LINES, POINTS, pixels, write_model
 from posed_scenes import SIZE, prediction
 
+from gluestick.benchmarks.run.runner import select_pairs
 from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
 
 pytest.importorskip("pycolmap", reason="reads a COLMAP model (extra sfm)")
@@ -52,6 +53,16 @@ def test_another_query_begins_anew(folder: Path) -> None:
     first, second = own.pairs()
     own.score(first, found("near.png", POINTS, NO_LINES))
     assert own.score(second, found("near.png", POINTS[:2], NO_LINES))["num_points"] == 2
+
+
+def test_a_limit_takes_whole_queries(folder: Path) -> None:
+    listed = [("query.png", "far.png"), ("query.png", "near.png"), ("far.png", "near.png")]
+    (folder / "pairs.txt").write_text("".join(f"{a} {b}\n" for a, b in listed))
+    own = LocalizationBenchmark(folder)
+    (first, second) = select_pairs(own.pairs(), num_pairs=1)
+    assert [first.name, second.name] == ["query.png|far.png", "query.png|near.png"]
+    assert not second.apart
+    assert len(select_pairs(own.pairs(), num_pairs=2)) == 3
 
 
 def test_lines_localize_where_points_do_not(folder: Path) -> None:

@@ -5,6 +5,7 @@ from gluestick.benchmarks.tasks.predicted_matches import (
     in_stored_pixels,
     matched_lines,
     matched_points,
+    original_threshold,
 )
 
 
@@ -18,6 +19,14 @@ def test_points_and_lines_return_to_the_stored_pixels() -> None:
         np.testing.assert_allclose(stored[f"lines{side}"], lines[side], atol=1e-4)
         assert tuple(stored[f"image_size{side}"]) == SIZE
     assert tuple(turned["image_size0"]) == SIZE[::-1]
+
+
+def test_thresholds_grow_with_how_far_images_were_reduced() -> None:
+    assert original_threshold({}, 3.0) == 3.0
+    reduced = {"resize_scale0": np.array(0.25)}
+    assert original_threshold(reduced, 3.0, sides="0") == 12.0
+    assert original_threshold(reduced, 3.0, sides="1") == 3.0
+    np.testing.assert_allclose(original_threshold(reduced, 3.0), ((12**2 + 3**2) / 2) ** 0.5)
 
 
 def test_nothing_found() -> None:

@@ -46,6 +46,16 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         build("hough")
 
 
+@pytest.mark.parametrize("name", ["edlines", "none"])
+@pytest.mark.parametrize("option", [{"refine": "std"}, {"saliency": "nfa"}])
+def test_options_that_a_detector_does_not_have_are_refused(name: str, option: dict) -> None:
+    (key,) = option
+    with pytest.raises(ValueError, match=f"line detector '{name}' has no option '{key}'"):
+        build(name, **option)
+    build("lsd", **option)
+    build(name, max_num_lines=7, min_length=3.0, subpixel=False)
+
+
 def test_none_finds_nothing() -> None:
     found = build("none").detect(clutter())
     assert found.lines.shape == (0, 2, 2)
