@@ -55,7 +55,7 @@ Resize = Annotated[
 Tiles = Annotated[
     int | None,
     typer.Option(
-        help="Detect keypoints in tiles of this side, px, at the original size unless --resize "
+        help="Detect keypoints in tiles of this side, px, at the original size unless resize "
         "says otherwise.",
         show_default="whole images",
     ),
