@@ -95,6 +95,8 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
     line_filter_threshold=_GUIDED_LINE_THRESHOLD,
 )
 
+_SAME_LINE_NETWORK = replace(_SHIPPED_NETWORK, line_head="same_line")
+
 _CARDS = (
     ModelCard(
         name=DEFAULT_MODEL,
@@ -118,6 +120,18 @@ _CARDS = (
         ),
         weights="aliked-lsd.safetensors",
         line_head="aliked-lsd-line-head.safetensors",
+    ),
+    ModelCard(
+        name="aliked-lsd-same-line",
+        summary="the default with lines matched by what they are: parts of one line or not",
+        licence=_SHIPPED_LICENCE,
+        origin=_SHIPPED_ORIGIN,
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(side_colors=True),
+            lightgluestick=_SAME_LINE_NETWORK,
+        ),
+        weights="aliked-lsd.safetensors",
+        line_head="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
@@ -240,7 +254,8 @@ def build_model(
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
-    _load_weights(network, _weights_path(card, weights), line_head=card.line_head)
+    line_head = card.line_head if _head(config) == _head(card.config) else None
+    _load_weights(network, _weights_path(card, weights), base=card.weights, line_head=line_head)
     incomplete = lacks_weights(config.features.points)
     return Model(
         config=config,
@@ -266,15 +281,21 @@ def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: boo
 
 
 def _load_weights(
-    network: GlueStick | LightGlueStick, path: Path, *, line_head: str | None
+    network: GlueStick | LightGlueStick, path: Path, *, base: str | None, line_head: str | None
 ) -> None:
     state_dict, _ = read_checkpoint(path)
     if isinstance(network, LightGlueStick):
         if is_lightglue(state_dict):
             state_dict = lightgluestick_from_lightglue(state_dict)
-        if line_head is not None and network.config.line_head == "guided":
+        if base is not None and all(name.startswith("line_head.") for name in state_dict):
+            state_dict = read_parameters(shipped_path(base))[0] | state_dict
+        if line_head is not None:
             state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
     load_strict(network, state_dict, source=path)
+
+
+def _head(config: PipelineConfig) -> str:
+    return config.lightgluestick.line_head
 
 
 def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:

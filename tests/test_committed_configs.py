@@ -12,7 +12,8 @@ import torch
 import yaml
 from PIL import Image
 from posed_scenes import CAMERA, POSE, SIZE, STILL, pair_line
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from training.photographs import write_photographs
 from typer.testing import CliRunner
 
 from gluestick.benchmarks.run.summary import figure
@@ -27,6 +28,7 @@ from gluestick.pretrained import MODELS
 CONFIGS = Path(__file__).parent.parent / "configs"
 MATCH = sorted((CONFIGS / "match").glob("*.yaml"))
 BENCHMARK = sorted((CONFIGS / "benchmark").glob("*.yaml"))
+TRAIN = sorted((CONFIGS / "train").glob("*.yaml"))
 QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40")
 HELD_OUT = "0016.jpg"
 WALL = 4.0
@@ -107,8 +109,8 @@ def published_files(folder: Path) -> tuple[str | Path, ...]:
 
 
 def test_every_folder_of_configurations_is_run() -> None:
-    assert {path.parent.name for path in CONFIGS.rglob("*.yaml")} == {"match", "benchmark"}
-    assert {*CONFIGS.rglob("*.yaml")} == {*MATCH, *BENCHMARK}
+    assert {path.parent.name for path in CONFIGS.rglob("*.yaml")} == {"match", "benchmark", "train"}
+    assert {*CONFIGS.rglob("*.yaml")} == {*MATCH, *BENCHMARK, *TRAIN}
 
 
 @pytest.mark.parametrize("path", MATCH, ids=lambda path: path.stem)
@@ -151,3 +153,29 @@ def test_benchmarks_are_run(path: Path, assets: Path, tmp_path: Path) -> None:
     assert settings.items() >= yaml.safe_load(path.read_text("utf-8")).items()
     name, least = LEAST[card.name]
     assert figure(summary, name) > least
+
+
+@pytest.mark.parametrize("path", TRAIN, ids=lambda path: path.stem)
+def test_a_little_is_trained(path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    settings = {
+        "data.photographs": write_photographs(tmp_path / "photographs"),
+        **{
+            f"data.{kind}.{axis}": size
+            for kind in ("homography", "world")
+            for axis, size in (("width", 128), ("height", 96))
+        },
+        "data.num_keypoints": "[32,48]",
+        "data.num_lines": "[10]",
+        **{f"extraction.{name}": 2 for name in ("batch_size", "num_pairs", "num_held_out")},
+        "extraction.num_workers": 0,
+        "cache": tmp_path / "cache",
+        "output": tmp_path / "output",
+        "loop.steps": 2,
+        "loop.accelerator": "cpu",
+    }
+    run("train", path, *(f"{name}={value}" for name, value in settings.items()))
+    weights = load_file(tmp_path / "output" / "best.safetensors")
+    assert any(name.startswith("line_head.") for name in weights)
+    assert all(value.isfinite().all() for value in weights.values())
+    assert json.loads((tmp_path / "output" / "run.json").read_text())["config"]["task"]

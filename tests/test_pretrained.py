@@ -1,4 +1,8 @@
+from pathlib import Path
+
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from gluestick.pretrained import (
     DEFAULT_MODEL,
@@ -52,3 +56,20 @@ def test_the_parts_of_a_model_come_with_the_configuration_they_were_built_from()
     assert model.extractor is not None
     assert model.extractor.config == expected.features
     assert model.network.config == expected.lightgluestick
+
+
+def test_a_file_may_hold_the_line_head_alone(tmp_path: Path) -> None:
+    name = "aliked-lsd-same-line"
+    expected = build_model(name).network.state_dict()
+    head = {key: value + 1 for key, value in expected.items() if key.startswith("line_head.")}
+    save_file(head, tmp_path / "best.safetensors")
+    found = build_model(name, weights=tmp_path / "best.safetensors").network.state_dict()
+    assert found.keys() == expected.keys()
+    for key, value in found.items():
+        assert torch.equal(value, head.get(key, expected[key])), key
+
+
+def test_the_head_of_another_model_is_refused() -> None:
+    other = model_card(DEFAULT_MODEL).config
+    with pytest.raises(ValueError, match="line_head"):
+        build_model("aliked-lsd-same-line", config=other)

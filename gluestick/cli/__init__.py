@@ -15,6 +15,7 @@ from gluestick.cli.match import match
 from gluestick.cli.models import models
 from gluestick.cli.settings import settings
 from gluestick.cli.stitch import stitch
+from gluestick.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -33,6 +34,7 @@ app.command()(export)
 app.command()(models)
 app.command()(settings)
 app.command()(data)
+app.command()(train)
 app.add_typer(benchmark_app)
 
 

@@ -35,7 +35,8 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         ``image_size`` [2] int64 (width, height) px; the nodes, junctions first:
         ``keypoints`` [P, 2] px, ``scores`` [P], ``descriptors`` [D, P], float32;
         ``num_junctions`` [] int64; ``lines`` [L, 2, 2] px as the detector gave them,
-        ``line_scores`` [L], float32; ``line_junctions`` [L, 2] int64, the nodes at both ends.
+        ``line_scores`` [L], float32; ``line_junctions`` [L, 2] int64, the nodes at both ends;
+        ``side_colors`` [L, 2, C] float32, where the wireframe has them.
         Of an image that was seen in a view also ``view`` [2, 3] float64, the map from px of the
         image to px of the view, and ``view_size`` [2] int64, (width, height) px. Of an image
         that was resized before features were found also ``resize_scale`` [] float64.
@@ -57,6 +58,8 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         "line_scores": _numpy(wireframe.line_scores[row, :num_lines], np.float32),
         "line_junctions": _numpy(wireframe.line_junctions[row, :num_lines], np.int64),
     }
+    if wireframe.side_colors is not None:
+        arrays["side_colors"] = _numpy(wireframe.side_colors[row, :num_lines], np.float32)
     view = wireframe.views[row]
     if view is not None:
         arrays |= {"view": np.array(view.affine), "view_size": np.array(view.size)}
@@ -106,6 +109,7 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
         line_mask=torch.ones(1, len(line_junctions), dtype=torch.bool),
         line_junctions=single(line_junctions),
         edge_index=torch.from_numpy(line_edges(line_junctions)),
+        side_colors=single(arrays["side_colors"]) if "side_colors" in arrays else None,
         views=(_view(arrays),),
         scales=(float(arrays.get("resize_scale", 1.0)),),
     )

@@ -13,6 +13,8 @@ group per image name, and in it
 ``lines``           [L, 2, 2]     float32 px, the two endpoints as detected
 ``line_scores``     [L]           float32
 ``line_junctions``  [L, 2]        int64, the nodes in ``keypoints`` at both endpoints
+``side_colors``     [L, 2, C]     float32, what lies on both sides of the lines; only for models
+                                  that look at it
 ==================  ============  =====================================================
 
 The group's attribute ``num_junctions`` says how many of the first nodes are junctions. Where the
@@ -48,6 +50,7 @@ _OPTIONAL = {
     "lines": "L 2 2",
     "line_scores": "L",
     "line_junctions": "L 2",
+    "side_colors": "L 2 C",
 }
 _ATTRIBUTES = {
     "num_junctions": np.int64,

@@ -37,6 +37,8 @@ def stack_features(features: Sequence[Features], *, padded: bool = True) -> Feat
     num_keypoints, num_lines = _counts(features, padded=padded)
     stacked = {name: _stack(features, name, num_keypoints) for name in _KEYPOINT_FIELDS}
     stacked |= {name: _stack(features, name, num_lines) for name in _LINE_FIELDS}
+    if all(value.side_colors is not None for value in features):
+        stacked["side_colors"] = _stack(features, "side_colors", num_lines)
     return Features(
         image_size=torch.cat([value.image_size for value in features]),
         **stacked,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gluestick.features.collate import stack_features
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
+from gluestick.features.lines.side_colors import side_colors
 from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
 from gluestick.features.protocols import PointDetector
 from gluestick.features.tiles import TileConfig, detect_in_tiles
@@ -36,6 +37,8 @@ class FeatureExtractorConfig:
         contrast: Which images are stretched before they are resized.
         tiles: Whether keypoints are detected in tiles of what the resizing gives, for large
             images that are to keep their size.
+        side_colors: Whether the colours on both sides of lines are sampled, which the line head
+            ``same_line`` needs.
     """
 
     points: PointDetectorConfig = field(default_factory=PointDetectorConfig)
@@ -43,6 +46,7 @@ class FeatureExtractorConfig:
     resize: ResizeConfig = field(default_factory=ResizeConfig)
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     tiles: TileConfig = field(default_factory=TileConfig)
+    side_colors: bool = False
 
 
 class FeatureExtractor(nn.Module):
@@ -211,7 +215,9 @@ class FeatureExtractor(nn.Module):
                 found = self._lines(view.turned(nearest_quarter_turn(turn)))
             else:
                 found = _inside(own_lines, image)
-        return _single(image, points, found, turn=turn, scale=view.length_scale)
+            colors = self._side_colors(view, found) if self.config.side_colors else None
+        scale = view.length_scale
+        return _single(image, points, found, turn=turn, scale=scale, colors=colors)
 
     def view(
         self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
@@ -273,6 +279,11 @@ class FeatureExtractor(nn.Module):
         lines = self.line_detector.detect(view.image, mask=view.mask)
         return Lines(lines=view.to_original(lines.lines), scores=lines.scores)
 
+    def _side_colors(self, view: View, lines: Lines) -> Tensor:
+        places = view.from_original(lines.lines.to(view.image.device))
+        with without_autocast(view.image.device):
+            return side_colors(view.image, places)
+
 
 def one_per_image(values: Sequence | None, images: Sequence, *, name: str) -> Sequence:
     """Return the values that go with a batch of images, None for each where there are none.
@@ -311,7 +322,15 @@ def _inside(lines: Lines, image: Tensor) -> Lines:
     return lines
 
 
-def _single(image: Tensor, points: Points, lines: Lines, *, turn: float, scale: float) -> Features:
+def _single(
+    image: Tensor,
+    points: Points,
+    lines: Lines,
+    *,
+    turn: float,
+    scale: float,
+    colors: Tensor | None,
+) -> Features:
     device = points.keypoints.device
     whole = torch.zeros(0, dtype=torch.int64, device=device)
     height, width = image.shape[1:]
@@ -329,6 +348,7 @@ def _single(image: Tensor, points: Points, lines: Lines, *, turn: float, scale: 
         line_scores=lines.scores[None].to(device),
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
+        side_colors=None if colors is None else colors[None].to(device),
         views=(turned_frame((width, height), angle=turn),),
         scales=(scale,),
     )

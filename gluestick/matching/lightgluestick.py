@@ -48,7 +48,7 @@ class LightGlueStickConfig:
             keypoints. ``full``: as published, all nodes attend to and match all nodes.
         line_layers: The layers that pass messages along the lines; None for all.
         line_head: How lines are matched: ``endpoints`` compares their endpoints, ``guided`` also
-            looks at the matched points around them.
+            looks at the matched points around them, ``same_line`` judges each pair by itself.
         depth_confidence: A pair stops once a larger share of its nodes is confident; -1 runs
             all layers.
         width_confidence: A keypoint that is unmatchable with this confidence is dropped; -1
@@ -189,11 +189,18 @@ class LightGlueStick(nn.Module):
         Raises:
             ValueError: If the batches or descriptors do not fit, or are not finite.
         """
-        tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
-        shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
-        nodes = self._run_layers(tokens0, tokens1, shape)
+        nodes = self.assign_nodes(wireframe0, wireframe1)
         line_log_assignment = self.line_head(wireframe0, wireframe1, nodes)
         return self._matches(wireframe0, wireframe1, nodes.log_assignment, line_log_assignment)
+
+    def assign_nodes(self, wireframe0: Wireframe, wireframe1: Wireframe) -> NodeAssignment:
+        """Match the nodes only, which is all that line heads know of the network.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
+        tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
+        shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        return self._run_layers(tokens0, tokens1, shape)
 
     def forward_all(
         self, wireframe0: Wireframe, wireframe1: Wireframe

@@ -9,15 +9,15 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from gluestick.supervision.line_neighbours import count_samples_beside, may_have_beside
 from gluestick.supervision.line_samples import (
     LineSamples,
     carry_lines_by_depth,
     carry_lines_by_homography,
     is_absent,
 )
-from gluestick.supervision.reprojection import DepthPair, Reprojection
+from gluestick.supervision.reprojection import DepthPair
 from gluestick.supervision.rules import IGNORED, UNMATCHED, GroundTruthConfig, TrueMatches
+from gluestick.supervision.same_lines import beside_each_other, is_unknown
 
 FORBIDDEN = 10**6
 
@@ -94,18 +94,10 @@ def line_truth_from_depth(
 def _match(
     samples: LineSamples, mask0: Tensor | None, mask1: Tensor | None, config: GroundTruthConfig
 ) -> TrueMatches:
-    lines0, lines1, from0, from1 = samples
-    in_image0 = lines0, from1.positions, from1.visible
-    in_image1 = lines1, from0.positions, from0.visible
-    near = (
-        may_have_beside(*in_image0, config=config) & may_have_beside(*in_image1, config=config).mT
-    )
-    beside0 = count_samples_beside(*in_image0, among=near, config=config)  # [B, L0, L1]
-    beside1 = count_samples_beside(*in_image1, among=near.mT, config=config).mT
-    same = (beside1 > _needed(from0, config)[:, :, None]) & (
-        beside0 > _needed(from1, config)[:, None]
-    )  # [B, L0, L1]
-    ignored0, ignored1 = _ignored(from0, mask0, config), _ignored(from1, mask1, config)
+    from0, from1 = samples.from0, samples.from1
+    beside0, beside1, same = beside_each_other(samples, config=config)
+    ignored0 = is_unknown(from0, mask0, config=config)
+    ignored1 = is_unknown(from1, mask1, config=config)
     eligible0 = same.any(2) & ~is_absent(from0, config=config) & ~ignored0
     eligible1 = same.any(1) & ~is_absent(from1, config=config) & ~ignored1
     eligible = eligible0[:, :, None] & eligible1[:, None]
@@ -115,16 +107,6 @@ def _match(
     return TrueMatches(
         matches0.masked_fill(ignored0, IGNORED), matches1.masked_fill(ignored1, IGNORED)
     )
-
-
-def _needed(samples: Reprojection, config: GroundTruthConfig) -> Tensor:
-    """[B, L], the number of samples beside the partner that a match must exceed."""
-    return samples.visible.float().sum(-1) * config.min_overlap
-
-
-def _ignored(samples: Reprojection, mask: Tensor | None, config: GroundTruthConfig) -> Tensor:
-    unknown = samples.known.float().mean(-1) < config.min_visibility
-    return unknown if mask is None else unknown | ~mask
 
 
 def _assign(costs: Tensor) -> Tensor:

@@ -97,6 +97,8 @@ class Features(BaseValue):
         line_scores: [B, L].
         line_mask: [B, L] bool, False for padding.
         describe: One sampler per image, which describes further positions in it.
+        side_colors: [B, L, 2, C] or None, what lies on both sides of the lines; see
+            :func:`gluestick.features.lines.side_colors.side_colors`.
         views: For each image the view in which keypoints were detected, None, and the same if
             left out, for images as they are.
         scales: For each image the size in which features were found over that of the image; 1
@@ -112,6 +114,7 @@ class Features(BaseValue):
     line_scores: Tensor
     line_mask: Tensor
     describe: tuple[DescriptorSampler, ...]
+    side_colors: Tensor | None = None
     views: Views = ()
     scales: Scales = ()
 
@@ -154,6 +157,8 @@ class Wireframe(BaseValue):
         edge_index: [2, E] int64, both directions of every line, without duplicates and
             self-loops, over the nodes of the whole batch: node p of image b has index
             b * P + p (torch-geometric's form).
+        side_colors: [B, L, 2, C] or None, what lies on both sides of the detected lines; see
+            :func:`gluestick.features.lines.side_colors.side_colors`.
         views: For each image the view in which it was extracted, None, and the same if left out,
             for images as they are. Networks are to see the positions there; see
             :func:`gluestick.viewpoint.wireframe_view.wireframe_in_view`.
@@ -173,6 +178,7 @@ class Wireframe(BaseValue):
     line_mask: Tensor
     line_junctions: Tensor
     edge_index: Tensor
+    side_colors: Tensor | None = None
     views: Views = ()
     scales: Scales = ()
 

@@ -89,6 +89,7 @@ class _Graph(NamedTuple):
         line_junctions: [L, 2] int64.
         edges: [2, E] int64.
         kept: [K] int64, the keypoints that become nodes.
+        kept_lines: [L] int64, which lines of the features are no padding.
         num_junctions: [1] int64.
     """
 
@@ -99,6 +100,7 @@ class _Graph(NamedTuple):
     line_junctions: Tensor
     edges: Tensor
     kept: Tensor
+    kept_lines: Tensor
     num_junctions: Tensor
 
 
@@ -127,6 +129,7 @@ def _connect(
         line_junctions,
         line_edges(line_junctions),
         np.flatnonzero(kept),
+        np.flatnonzero(image["line_mask"]),
         np.array([len(junctions)]),
     )
 
@@ -151,6 +154,11 @@ def _build_one(features: Features, index: int, graph: _Graph) -> Wireframe:
         line_mask=torch.ones_like(graph.line_scores, dtype=torch.bool)[None],
         line_junctions=graph.line_junctions[None],
         edge_index=graph.edges,
+        side_colors=(
+            None
+            if features.side_colors is None
+            else features.side_colors[index][graph.kept_lines][None]
+        ),
         views=features.views[index : index + 1],
         scales=features.scales[index : index + 1],
     )

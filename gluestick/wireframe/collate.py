@@ -46,6 +46,9 @@ def stack_wireframes(wireframes: Sequence[Wireframe], *, padded: bool = True) ->
     values |= {
         name: torch.cat([getattr(single, name) for single in singles]) for name in _IMAGE_FIELDS
     }
+    colors = [single.side_colors[0] for single in singles if single.side_colors is not None]
+    if len(colors) == len(singles):
+        values["side_colors"] = pad_and_stack(colors)
     num_nodes = values["keypoints"].shape[1]
     edges = [single.edge_index + row * num_nodes for row, single in enumerate(singles)]
     views = tuple(view for single in singles for view in single.views)
@@ -109,6 +112,8 @@ def _split_one(
         values = {name: getattr(wireframe, name)[image, :node_count] for name in _NODE_FIELDS}
         values |= {name: getattr(wireframe, name)[image, :line_count] for name in _LINE_FIELDS}
         values |= {name: getattr(wireframe, name)[image] for name in _IMAGE_FIELDS}
+        if wireframe.side_colors is not None:
+            values["side_colors"] = wireframe.side_colors[image, :line_count]
         edge_index, edges = edges.tensor_split((edge_count,), dim=1)
         singles.append(
             Wireframe(

@@ -180,7 +180,8 @@ def test_training_statistics_ignore_padding():
 def first_image(wireframe: Wireframe) -> Wireframe:
     """Return the first image of a batch with its padding."""
     no_edges = {"edge_index": wireframe.edge_index[:, :0]}
-    return Wireframe(**{name: value[:1] for name, value in vars(wireframe).items()} | no_edges)
+    values = {name: value for name, value in vars(wireframe).items() if value is not None}
+    return Wireframe(**{name: value[:1] for name, value in values.items()} | no_edges)
 
 
 @torch.no_grad()

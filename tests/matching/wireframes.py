@@ -1,5 +1,7 @@
 """Random wireframes and networks for the tests of this folder."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -126,3 +128,10 @@ def assert_same(actual: dict[str, Tensor], expected: Matches, *, tolerance: floa
             torch.testing.assert_close(
                 value, wanted, atol=tolerance, rtol=1e-4, msg=lambda text, name=name: name + text
             )
+
+
+def with_colors(wireframe: Wireframe, *, seed: int) -> Wireframe:
+    """Return a wireframe with random colours beside its lines."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (*wireframe.line_mask.shape, 2, 9)
+    return replace(wireframe, side_colors=torch.randn(shape, generator=generator))

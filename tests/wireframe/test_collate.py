@@ -32,6 +32,7 @@ def make_wireframe(seed: int, *, num_nodes: int, num_lines: int, dim: int = 4) -
         line_mask=torch.ones(1, num_lines, dtype=torch.bool),
         line_junctions=junctions,
         edge_index=edges.reshape(2, -1),
+        side_colors=rand(1, num_lines, 2, 9),
         views=(turned_frame((64 + seed, 48), angle=90.0 * seed),),
     )
 

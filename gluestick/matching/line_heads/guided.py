@@ -102,7 +102,7 @@ def line_pair_features(
     similarity = endpoint_line_scores(
         endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions
     )
-    resemblance = _resemblance(similarity, wireframe0.line_mask, wireframe1.line_mask)
+    resemblance = resemblance_channels(similarity, wireframe0.line_mask, wireframe1.line_mask)
     with torch.no_grad(), without_autocast(similarity.device):
         lines0 = in_units(wireframe0.detected_lines, wireframe0)
         lines1 = in_units(wireframe1.detected_lines, wireframe1)
@@ -110,12 +110,12 @@ def line_pair_features(
         carried1 = carry_lines(lines1, matches.swapped())
         forth = compare_segments(carried0.lines, lines1[:, None])  # [B, 3, L0, L1]
         back = compare_segments(carried1.lines, lines0[:, None])  # [B, 3, L1, L0]
-        guidance = [*_agreement(forth, back), *_trust(carried0, carried1)]
+        guidance = [*agreement_channels(forth, back), *trust_channels(carried0, carried1)]
     expanded = (value.expand_as(similarity).to(similarity) for value in (*resemblance, *guidance))
     return torch.stack([*expanded], dim=-1)
 
 
-def _resemblance(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> list[Tensor]:
+def resemblance_channels(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> list[Tensor]:
     """Return the similarity of the endpoints, and its margins to the best of row and column."""
     if similarity.numel() == 0:
         return [similarity] * 3
@@ -126,20 +126,20 @@ def _resemblance(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> list[Tenso
         for dim in (1, 2)
     ]
     scaled = similarity / _SIMILARITY_SCALE - _SIMILARITY_OFFSET
-    return [scaled, *_ordered(*margins)]
+    return [scaled, *ordered(*margins)]
 
 
-def _agreement(forth: Agreement, back: Agreement) -> list[Tensor]:
+def agreement_channels(forth: Agreement, back: Agreement) -> list[Tensor]:
     """Return how well lines agree: by all neighbours, by one side, and by the best of these."""
     log0, log1 = _log(forth.distance), _log(back.distance.mT)  # [B, 3, L0, L1]
     distance = (forth.distance + back.distance.mT).amin(1) / 2
     share0 = (forth.share + back.other_share.mT).clamp(-2, 2) / 2
     share1 = (forth.other_share + back.share.mT).clamp(-2, 2) / 2
-    smaller, larger = _ordered(share0, share1)
+    smaller, larger = ordered(share0, share1)
     return [
-        *_ordered(log0[:, 0], log1[:, 0]),
-        *_ordered(log0[:, 1:].amin(1), log1[:, 1:].amin(1)),
-        *_ordered(log0[:, 1:].amax(1), log1[:, 1:].amax(1)),
+        *ordered(log0[:, 0], log1[:, 0]),
+        *ordered(log0[:, 1:].amin(1), log1[:, 1:].amin(1)),
+        *ordered(log0[:, 1:].amax(1), log1[:, 1:].amax(1)),
         smaller[:, 0],
         larger[:, 0],
         smaller[:, 1:].amax(1),
@@ -150,7 +150,7 @@ def _agreement(forth: Agreement, back: Agreement) -> list[Tensor]:
     ]
 
 
-def _trust(carried0: CarriedLines, carried1: CarriedLines) -> list[Tensor]:
+def trust_channels(carried0: CarriedLines, carried1: CarriedLines) -> list[Tensor]:
     """Return how many matches guide the lines, and how well these agree among themselves."""
     support0, support1 = carried0.support / 2 - 1, carried1.support / 2 - 1  # [B, 3, L]
     spread0, spread1 = _log(carried0.spread), _log(carried1.spread)
@@ -162,11 +162,12 @@ def _trust(carried0: CarriedLines, carried1: CarriedLines) -> list[Tensor]:
         (spread0[:, 1:].amin(1), spread1[:, 1:].amin(1)),
     )
     return [
-        value for first, second in kinds for value in _ordered(first[:, :, None], second[:, None])
+        value for first, second in kinds for value in ordered(first[:, :, None], second[:, None])
     ]
 
 
-def _ordered(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+def ordered(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the smaller and the larger of two values, whichever comes first."""
     return torch.minimum(first, second), torch.maximum(first, second)
 
 

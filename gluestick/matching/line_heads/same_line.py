@@ -1,0 +1,142 @@
+"""Matching lines by what they are: for each pair, how likely both are parts of one line."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from gluestick.matching.line_heads.candidate_pairs import LinePairs
+from gluestick.matching.line_heads.endpoints import NodeAssignment
+from gluestick.matching.line_heads.guidance import PointMatches, point_matches
+from gluestick.matching.line_heads.same_line_features import (
+    NUM_SAME_LINE_FEATURES,
+    same_line_features,
+)
+from gluestick.precision import AtLeastSingle, without_autocast
+from gluestick.types import Wireframe
+
+_HIDDEN = 64
+_COPY_DISTANCE = 0.5
+"""px, within which both endpoints of a copy lie."""
+
+_COPY_PENALTY = 1e-3
+
+
+class ScoredPairs(NamedTuple):
+    """Pairs of lines that may be parts of one line.
+
+    Attributes:
+        pairs: Which pairs, K of them.
+        outputs: [K, 3], the logits of being parts of one line and of the share that both have in
+            common if they are, and the score as each other's best partner.
+    """
+
+    pairs: LinePairs
+    outputs: Tensor
+
+
+class SameLineHead(AtLeastSingle):
+    """Tells for each pair of lines how likely they are parts of one line, and how much they share.
+
+    What is known about a pair (see :mod:`gluestick.matching.line_heads.same_line_features`) goes
+    through a small network. A pair is judged by itself: fragments and copies of a line do not
+    compete. Exchanging the images, or the endpoints of a line, changes nothing. All of it is
+    computed in single precision at least.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.score = nn.Sequential(
+            nn.Linear(NUM_SAME_LINE_FEATURES, _HIDDEN),
+            nn.GELU(),
+            nn.Linear(_HIDDEN, _HIDDEN),
+            nn.GELU(),
+            nn.Linear(_HIDDEN, 3),
+        )
+
+    def forward(
+        self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
+    ) -> Tensor:
+        """Match the lines.
+
+        Arguments and result are those of
+        :class:`gluestick.matching.line_heads.endpoints.EndpointLineHead`.
+        """
+        matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
+        scored = self.score_pairs(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
+        return one_to_one_assignment(scored, wireframe0, wireframe1)
+
+    def score_pairs(
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        endpoint_similarity: Tensor,
+        matches: PointMatches,
+    ) -> ScoredPairs:
+        """Score the pairs of lines that may be parts of one line.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1.
+            endpoint_similarity: [B, J0, J1], between their junctions.
+            matches: The matches that guide the lines.
+
+        Raises:
+            ValueError: If a wireframe was made without ``side_colors``.
+        """
+        with without_autocast(endpoint_similarity.device):
+            pairs, features = same_line_features(
+                wireframe0, wireframe1, endpoint_similarity, matches
+            )
+            dtype = next(self.parameters()).dtype
+            return ScoredPairs(pairs, self.score(features.to(dtype)))
+
+
+def one_to_one_assignment(
+    scored: ScoredPairs, wireframe0: Wireframe, wireframe1: Wireframe
+) -> Tensor:
+    """Turn the scores of pairs into an assignment, in which copies do not compete.
+
+    GlueStick's double softmax with a dustbin of score 0, in which each line counts as one over
+    the number of its copies in its image. The r-th copy prefers the r-th copy of its partner.
+
+    Args:
+        scored: The scored pairs.
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
+
+    Returns:
+        The assignment [B, L0+1, L1+1]; pairs that cannot be the same have -inf.
+    """
+    rank0, number0 = _copies(wireframe0)
+    rank1, number1 = _copies(wireframe1)
+    shape = (*rank0.shape, rank1.shape[1])
+    scores = scored.outputs.new_full(shape, float("-inf"), dtype=torch.float32)
+    index = scored.pairs.image, scored.pairs.line0, scored.pairs.line1
+    scores = scores.index_put(index, scored.outputs[:, 2].float())
+    if scores.numel() == 0:
+        return F.pad(scores, (0, 1, 0, 1))
+    rows = _log_total(scores - number1.log()[:, None], dim=2)
+    columns = _log_total(scores - number0.log()[:, :, None], dim=1)
+    values = scores - (rows[:, :, None] + columns[:, None]) / 2
+    apart = rank0[:, :, None] != rank1[:, None]
+    assignment = F.pad(values - apart * _COPY_PENALTY, (0, 1, 0, 1))
+    assignment[:, :-1, -1] = -rows
+    assignment[:, -1, :-1] = -columns
+    return assignment
+
+
+def _log_total(scores: Tensor, *, dim: int) -> Tensor:
+    """Return the logarithm of 1, for the dustbin, plus the sum of exponentials along ``dim``."""
+    return torch.logaddexp(scores.logsumexp(dim), scores.new_zeros(()))
+
+
+def _copies(wireframe: Wireframe) -> tuple[Tensor, Tensor]:
+    """Return how many equal lines come before each line, and how many there are: [B, L]."""
+    lines, mask = wireframe.detected_lines, wireframe.line_mask
+    ends = torch.stack([lines, lines.flip(2)], dim=2).flatten(3)  # [B, L, 2, 4]
+    apart = (ends[:, :, None] - ends[:, None, :, :1]).abs().amax(-1)  # [B, L, L, 2]
+    equal = (apart.amin(-1) < _COPY_DISTANCE) & mask[:, None] & mask[:, :, None]
+    number = equal.sum(2).clamp(min=1)
+    return equal.tril(-1).sum(2), number.to(lines.dtype)

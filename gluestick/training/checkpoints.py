@@ -1,0 +1,64 @@
+"""States of training on disk, from which it goes on."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gluestick.storage.atomic import atomic_path
+
+_PATTERN = re.compile(r"step-(\d+)\.pt")
+
+
+def save_state(folder: Path, state: Mapping[str, Any], *, step: int, keep: int) -> Path:
+    """Write a state in one step, and remove all but the last ones.
+
+    Args:
+        folder: Where the states are.
+        state: Tensors, numbers and texts.
+        step: The number of finished steps.
+        keep: How many states are kept.
+
+    Returns:
+        The file.
+    """
+    path = folder / f"step-{step:08d}.pt"
+    with atomic_path(path) as temporary:
+        torch.save(dict(state), temporary)
+    for old in _states(folder)[:-keep]:
+        old.unlink()
+    return path
+
+
+def load_last_state(folder: Path) -> dict[str, Any] | None:
+    """Return the last state in a folder, on the CPU, or None where there is none.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    states = _states(folder)
+    if not states:
+        return None
+    try:
+        return torch.load(states[-1], map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"{states[-1]} is damaged, remove it: {error}") from error
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], *, half: bool) -> None:
+    """Write parameters as safetensors, in half precision if asked for."""
+    values = {
+        name: value.detach().cpu().to(torch.float16 if half else value.dtype).contiguous()
+        for name, value in weights.items()
+    }
+    with atomic_path(path) as temporary:
+        save_file(values, temporary)
+
+
+def _states(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("step-*.pt") if _PATTERN.fullmatch(path.name)]
+    return sorted(found)

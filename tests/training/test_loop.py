@@ -1,0 +1,146 @@
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+pytest.importorskip("lightning_fabric")
+
+from gluestick.training.checkpoints import load_last_state
+from gluestick.training.loop import LoopConfig, run_training
+from gluestick.training.optimization import (
+    OptimizationConfig,
+    WeightAverage,
+    build_optimizer,
+    rate_at,
+    set_rate,
+)
+
+
+class Killed(BaseException):
+    """Stands for a process that ends at once."""
+
+
+class LineTask:
+    """Fits a line to noisy points."""
+
+    def __init__(self, *, kill_at: int | None = None) -> None:
+        torch.manual_seed(0)
+        self.module: nn.Module = nn.Sequential(nn.Linear(3, 8), nn.GELU(), nn.Linear(8, 1))
+        self.pairs_per_step, self.kill_at = 4, kill_at
+
+    def batches(self, first: int, *, device: torch.device) -> Iterator[Tensor]:
+        number = first
+        while True:
+            yield torch.randn(4, 3, generator=torch.Generator().manual_seed(number)).to(device)
+            number += 1
+
+    def loss(self, module: nn.Module, batch: Tensor, *, number: int) -> Mapping[str, Tensor]:
+        if number == self.kill_at:
+            raise Killed
+        noise = 0.1 * torch.randn(4, 1)
+        return {"loss": ((module(batch) - batch.sum(1, keepdim=True) - noise) ** 2).mean()}
+
+    def validate(self, module: nn.Module, *, device: torch.device) -> Mapping[str, float]:
+        points = torch.randn(64, 3, generator=torch.Generator().manual_seed(99))
+        with torch.no_grad():
+            error = float(((module(points) - points.sum(1, keepdim=True)) ** 2).mean())
+        return {"score": -error}
+
+    def weights(self, module: nn.Module) -> Mapping[str, Tensor]:
+        return module.state_dict()
+
+
+LOOP = LoopConfig(steps=40, accelerator="cpu", validate_every=10, save_every=6, log_every=10)
+OPTIMIZATION = OptimizationConfig(learning_rate=0.02, accumulate=2, average=0.9)
+
+
+def run(task: LineTask, folder: Path, *, resume: bool = False) -> bool:
+    return run_training(
+        task, folder, loop=LOOP, optimization=OPTIMIZATION, resume=resume, say=lambda _: None
+    )
+
+
+def test_a_killed_run_ends_in_the_same_weights(tmp_path: Path) -> None:
+    whole, killed = LineTask(), LineTask(kill_at=53)
+    assert run(whole, tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(killed, tmp_path / "killed")
+    resumed = LineTask()
+    assert run(resumed, tmp_path / "killed", resume=True)
+    for name, value in whole.module.state_dict().items():
+        assert torch.equal(value, resumed.module.state_dict()[name])
+    for file in ("best.safetensors", "last.safetensors"):
+        contents = [(tmp_path / name / file).read_bytes() for name in ("whole", "killed")]
+        assert contents[0] == contents[1]
+
+
+def test_it_learns_and_keeps_the_last_states(tmp_path: Path) -> None:
+    task = LineTask()
+    before = task.validate(task.module, device=torch.device("cpu"))["score"]
+    run(task, tmp_path)
+    assert task.validate(task.module, device=torch.device("cpu"))["score"] > before / 2
+    states = sorted(path.name for path in (tmp_path / "states").iterdir())
+    assert states == ["step-00000036.pt", "step-00000040.pt"]
+    state = load_last_state(tmp_path / "states")
+    assert state is not None
+    assert state["step"] == 40
+
+
+def test_the_time_is_up(tmp_path: Path) -> None:
+    loop = LoopConfig(steps=40, accelerator="cpu", max_seconds=1e-9)
+    task = LineTask()
+    done = run_training(task, tmp_path, loop=loop, optimization=OPTIMIZATION, say=lambda _: None)
+    assert not done
+    assert (load_last_state(tmp_path / "states") or {})["step"] == 1
+
+
+def test_a_damaged_state_is_named(tmp_path: Path) -> None:
+    (tmp_path / "states").mkdir()
+    (tmp_path / "states" / "step-00000002.pt").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match=r"step-00000002\.pt"):
+        run(LineTask(), tmp_path, resume=True)
+
+
+def test_rates() -> None:
+    config = OptimizationConfig(warmup=0.1, final_rate=0.1)
+    rates = [rate_at(step, num_steps=100, config=config) for step in range(100)]
+    assert rates[0] < 0.2
+    assert max(rates) == pytest.approx(1, abs=0.1)
+    assert rates[-1] == pytest.approx(0.1, abs=0.01)
+    module = nn.ModuleDict({"body": nn.Linear(2, 2), "head": nn.Linear(2, 1)})
+    optimizer = build_optimizer(module, OptimizationConfig(rates={"head": 10.0, "head.bias": 3.0}))
+    set_rate(optimizer, 0.01)
+    found = {
+        id(parameter): group["lr"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert found[id(module["body"].weight)] == pytest.approx(0.01)
+    assert found[id(module["head"].weight)] == pytest.approx(0.1)
+    assert found[id(module["head"].bias)] == pytest.approx(0.03)
+
+
+def test_averages_change_places_with_weights() -> None:
+    module = nn.Linear(2, 1)
+    average = WeightAverage(module, 0.5)
+    before = module.weight.detach().clone()
+    with torch.no_grad():
+        module.weight += 1
+    average.update(module, 100)
+    average.exchange(module)
+    torch.testing.assert_close(module.weight.detach(), before + 0.5)
+    average.exchange(module)
+    torch.testing.assert_close(module.weight.detach(), before + 1)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="'neck'"):
+        build_optimizer(nn.Linear(2, 1), OptimizationConfig(rates={"neck": 2.0}))
+    with pytest.raises(ValueError, match="found none"):
+        build_optimizer(nn.Linear(2, 1).requires_grad_(False), OptimizationConfig())
+    with pytest.raises(ValueError, match="learning_rate"):
+        OptimizationConfig(learning_rate=0)
+    with pytest.raises(ValueError, match="steps"):
+        LoopConfig(steps=0)
