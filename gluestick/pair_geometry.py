@@ -131,7 +131,6 @@ def estimate_geometry(
             homography_solver=homography_solver,
             fundamental_solver=fundamental_solver,
             max_error=max_error,
-            max_epipolar_error=max_error,
         )
         return _of_both(found)
     if geometry == "homography":

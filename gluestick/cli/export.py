@@ -25,7 +25,7 @@ def export(
     output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/export"),
     pairs: Annotated[
         Path | None,
-        typer.Option(help="Lines of two image names; all pairs if left out."),
+        typer.Option(help="A file with lines of two image names.", show_default="all pairs"),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where an image is missing or damaged.")
@@ -36,15 +36,18 @@ def export(
     max_num_keypoints: options.MaxNumKeypoints = None,
     max_num_lines: options.MaxNumLines = None,
     resize: options.Resize = None,
+    tiles: options.Tiles = None,
     rotation: Annotated[
         str | None,
         typer.Option(
             help="Turn photographs so that all agree: auto, exhaustive (also search pairs that do "
-            "not vote) or none."
+            "not vote) or none.",
+            show_default="auto; none for peers",
         ),
     ] = None,
     config: options.Config = None,
     device: options.Device = "auto",
+    threads: options.Threads = None,
 ) -> None:
     """Write the features of all images in a folder and the matches of their pairs.
 
@@ -54,6 +57,7 @@ def export(
     Example: gluestick export hloc photos --pairs pairs.txt --output output/export
     """
     from gluestick.cli.devices import select_device
+    from gluestick.cli.resources import use_threads
     from gluestick.datasets.pair_lists import pairs_of_folder
     from gluestick.export.hloc_folder import export_hloc_folder
     from gluestick.pipeline import PointLineMatcher
@@ -61,7 +65,10 @@ def export(
     if format != "hloc":
         raise ValueError(f"the format needs to be hloc, found {format!r}")
     features = options.feature_overrides(
-        max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines, resize=resize
+        max_num_keypoints=max_num_keypoints,
+        max_num_lines=max_num_lines,
+        resize=resize,
+        tiles=tiles,
     )
     settings = options.match_config(
         config,
@@ -72,6 +79,7 @@ def export(
         detector_weights=detector_weights,
         rotation=rotation,
     )
+    use_threads(threads)
     names = pairs_of_folder(image_dir, pairs)
     matcher = options.load_matcher(settings).to(select_device(device))
     if not isinstance(matcher, PointLineMatcher):

@@ -55,8 +55,8 @@ Resize = Annotated[
 Tiles = Annotated[
     int | None,
     typer.Option(
-        help="Detect keypoints in tiles of this side, px, at the original size unless --resize "
-        "says otherwise.",
+        help="Detect keypoints in tiles of this side, px, at the original size unless a long side "
+        "is named.",
         show_default="whole images",
     ),
 ]

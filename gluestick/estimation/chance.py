@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 TRUSTED_BELOW = -8.0
 """Estimates with a smaller log10 of the number of false alarms are trusted. Calibrated on pairs
@@ -125,4 +124,6 @@ def _crowd(positions: np.ndarray) -> np.ndarray:
 
 def _log10_binomial(n: np.ndarray | float, k: np.ndarray | float) -> np.ndarray:
     """Return log10 of n over k, continued to numbers that are not whole."""
+    from scipy.special import gammaln
+
     return (gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)) / np.log(10)

@@ -1,7 +1,6 @@
 """Matches that say the same: one of them stands for all."""
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from gluestick.geometry.lines import line_lengths
 
@@ -71,6 +70,8 @@ def _shape(lines: np.ndarray) -> np.ndarray:
 
 
 def _representatives(values: np.ndarray, radius: float) -> np.ndarray:
+    from scipy.spatial import cKDTree
+
     # Exact copies first: their pairs would be too many.
     _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)

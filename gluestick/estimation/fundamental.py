@@ -10,7 +10,13 @@ import poselib
 from gluestick.estimation.backgrounds import epipolar_chances
 from gluestick.estimation.chance import independence_weights, judge
 from gluestick.estimation.copies import distinct, point_representatives, spread_to_copies
-from gluestick.estimation.inputs import ArrayLike, as_arrays, check_choice, poselib_options
+from gluestick.estimation.inputs import (
+    ArrayLike,
+    as_arrays,
+    check_choice,
+    magsac_options,
+    poselib_options,
+)
 from gluestick.geometry.epipolar import epipolar_distance
 from gluestick.geometry.points import line_deviation
 
@@ -92,10 +98,10 @@ def estimate_fundamental(
         F, info = poselib.estimate_fundamental(*points, options, {})
         mask = np.array(info["inliers"], dtype=bool)
     else:
-        cv2.setRNGSeed(seed % 2**31)
-        F, found = cv2.findFundamentalMat(
-            points[0], points[1], cv2.USAC_MAGSAC, max_error, confidence, max_iterations
+        own = magsac_options(
+            max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
         )
+        F, found = cv2.findFundamentalMat(points[0], points[1], own)
         mask = np.zeros(len(chosen), dtype=bool) if found is None else found[:, 0] > 0
     if (
         mask.sum() < _MIN_INLIERS

@@ -15,6 +15,7 @@ from gluestick.estimation.inputs import (
     as_arrays,
     check_choice,
     check_options,
+    magsac_options,
     poselib_options,
 )
 from gluestick.estimation.planar.consensus import find_hypotheses
@@ -117,8 +118,11 @@ def estimate_homography(
     usable = np.minimum(line_lengths(arrays[2]), line_lengths(arrays[3])) > 1e-6 * max_error
     arrays[2:] = [lines[usable] for lines in arrays[2:]]
     data = Correspondences.from_arrays(*arrays)
-    own = solver == "gluestick"
-    H = _from_both(data, options) if own else _from_points(data, solver, options)
+    distinct_data = _without_copies(data, max_error)
+    if solver == "gluestick":
+        H = _from_both(distinct_data, options)
+    else:
+        H = _from_points(distinct_data, solver, options)
     if H is None:
         return None
     inliers = symmetric_errors(H[None], data)[0] <= max_error**2
@@ -157,7 +161,7 @@ def _read_matches(
 
 
 def _from_both(data: Correspondences, options: _Sampling) -> np.ndarray | None:
-    """Find, refine and check the homography [3, 3] of matched points and lines."""
+    """Find, refine and check the homography [3, 3] of distinct matched points and lines."""
     features = [
         np.concatenate([points, lines.reshape(-1, 2)])
         for points, lines in ((data.points0, data.lines0), (data.points1, data.lines1))
@@ -172,17 +176,16 @@ def _from_both(data: Correspondences, options: _Sampling) -> np.ndarray | None:
     scaled = Correspondences.from_arrays(
         *(array / scale + T[:2, 2] for array, T in zip(arrays, (T0, T1) * 2, strict=True))
     )
-    radius = options.max_error / scale
     hypotheses = find_hypotheses(
-        _without_copies(scaled, radius),
-        max_error=radius,
+        scaled,
+        max_error=options.max_error / scale,
         confidence=options.confidence,
         max_iterations=options.max_iterations,
         rng=np.random.default_rng(options.seed),
     )
     if hypotheses is None:
         return None
-    threshold = radius**2
+    threshold = (options.max_error / scale) ** 2
     refined = weigh_hypotheses(hypotheses, scaled, threshold=threshold)
     for candidate in (refined, hypotheses.joint):
         inliers = symmetric_errors(candidate[None], scaled)[0] <= threshold
@@ -198,25 +201,15 @@ def _from_both(data: Correspondences, options: _Sampling) -> np.ndarray | None:
 def _from_points(
     data: Correspondences, solver: HomographySolver, options: _Sampling
 ) -> np.ndarray | None:
-    """Have PoseLib or OpenCV find the homography [3, 3] of matched points."""
-    chosen = distinct(point_representatives(data.points0, data.points1, radius=options.max_error))
-    points = data.points0[chosen], data.points1[chosen]
-    if len(chosen) < 4:
+    """Have PoseLib or OpenCV find the homography [3, 3] of distinct matched points."""
+    points = data.points0, data.points1
+    if data.num_points < 4:
         return None
     if solver == "poselib":
         own = poselib_options("estimate_homography", **options._asdict())
         H, _ = poselib.estimate_homography(*points, own, {})
     else:
-        cv2.setRNGSeed(options.seed % 2**31)
-        H, _ = cv2.findHomography(
-            points[0],
-            points[1],
-            cv2.USAC_MAGSAC,
-            options.max_error,
-            None,
-            options.max_iterations,
-            options.confidence,
-        )
+        H, _ = cv2.findHomography(points[0], points[1], magsac_options(**options._asdict()))
     if H is None or not np.isfinite(H).all() or not abs(np.linalg.det(H)) > 0:
         return None
     H = H / np.linalg.norm(H)

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from torch import Tensor
 
@@ -111,6 +112,20 @@ def poselib_options(
         "min_iterations": min(1000, int(max_iterations)),
         "seed": int(seed),
     }
+
+
+def magsac_options(
+    *, max_error: float, confidence: float, max_iterations: int, seed: int
+) -> cv2.UsacParams:
+    """Return the shared options for OpenCV's MAGSAC++ (Barath et al., CVPR 2020)."""
+    options = cv2.UsacParams()
+    options.threshold = float(max_error)
+    options.confidence = float(confidence)
+    options.maxIterations = int(max_iterations)
+    options.randomGeneratorState = int(seed) % 2**31
+    options.score = cv2.SCORE_METHOD_MAGSAC
+    options.loMethod = cv2.LOCAL_OPTIM_SIGMA
+    return options
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -77,17 +77,16 @@ def estimate_two_view_geometry(
     homography_solver: HomographySolver = "gluestick",
     fundamental_solver: FundamentalSolver = "poselib",
     max_error: float = 3.0,
-    max_epipolar_error: float = 1.0,
     seed: int = 0,
 ) -> TwoViewGeometry:
     """Estimate both a homography and epipolar geometry, and say which explains the pair.
 
-    Epipolar geometry fits whatever a homography fits, so that counting inliers says nothing. If
-    the scene is a plane, or the camera only turned, the matches that the homography leaves over
-    are wrong; if not, they lie beyond the plane and have moved along their epipolar lines. So
-    the homography is chosen if it can be trusted, unless the matches that disagree with it move
-    along their epipolar lines too often for chance. If it cannot be trusted, epipolar geometry
-    is chosen if that can, and otherwise the model with fewer false alarms.
+    Epipolar geometry fits whatever a homography fits, so that counting inliers says nothing; but
+    it is far easier to fit, so that the homography of a plane has fewer false alarms. The model
+    with fewer of them is chosen, with one exception: if the scene is a plane, or the camera only
+    turned, the matches that the homography leaves over are wrong. Where they move along their
+    epipolar lines too often for chance, they lie beyond the plane, and epipolar geometry is
+    chosen.
 
     Args:
         points0: [S, 2] px in image 0.
@@ -100,8 +99,9 @@ def estimate_two_view_geometry(
         homography_solver: See :func:`~gluestick.estimation.estimate_homography`.
         fundamental_solver: See :func:`~gluestick.estimation.estimate_fundamental`; used without
             cameras.
-        max_error: The largest error of an inlier of the homography, px.
-        max_epipolar_error: The largest Sampson distance of an inlier of epipolar geometry, px.
+        max_error: The largest error of an inlier, px: of the homography as
+            :func:`~gluestick.estimation.estimate_homography` says, and the largest Sampson
+            distance from epipolar geometry.
         seed: Decides which samples are drawn.
 
     Returns:
@@ -132,11 +132,11 @@ def estimate_two_view_geometry(
     pose = None
     if camera0 is not None and camera1 is not None:
         pose = estimate_relative_pose(
-            points0, points1, camera0, camera1, max_error=max_epipolar_error, seed=seed
+            points0, points1, camera0, camera1, max_error=max_error, seed=seed
         )
     if pose is None or camera0 is None or camera1 is None:
         fundamental = estimate_fundamental(
-            points0, points1, solver=fundamental_solver, max_error=max_epipolar_error, seed=seed
+            points0, points1, solver=fundamental_solver, max_error=max_error, seed=seed
         )
     else:
         fundamental = _without_cameras(pose, as_camera(camera0), as_camera(camera1))
@@ -187,25 +187,26 @@ def _choose(
         if homography is None:
             return None if fundamental is None else "fundamental"
         return "homography"
-    if homography.trusted and fundamental.trusted:
-        return "fundamental" if _has_parallax(homography, fundamental, points) else "homography"
-    if homography.trusted != fundamental.trusted:
-        return "homography" if homography.trusted else "fundamental"
-    better = homography.log10_false_alarms <= fundamental.log10_false_alarms
-    return "homography" if better else "fundamental"
+    if fundamental.log10_false_alarms < homography.log10_false_alarms:
+        return "fundamental"
+    parallax = fundamental.trusted and _has_parallax(homography, fundamental, points)
+    return "fundamental" if parallax else "homography"
 
 
 def _has_parallax(
     homography: HomographyEstimate, fundamental: FundamentalEstimate, points: list[np.ndarray]
 ) -> bool:
-    """Tell whether the points beyond the plane move along their epipolar lines."""
+    """Tell whether the points beyond the plane move along their epipolar lines.
+
+    Two of them fix the epipole, and with it the epipolar geometry; twice as many are taken as a
+    sample, since the geometry was fitted to all.
+    """
     left = ~homography.point_inliers
     beyond = [values[left] for values in points]
     verdict = judge(
         parallax_chances(homography.H_0to1, fundamental.F_0to1, *beyond),
         fundamental.point_inliers[left],
-        independence_weights(points)[left],
-        sample_size=7,
-        num_solutions=3,
+        independence_weights(beyond),
+        sample_size=4,
     )
     return verdict.trusted

@@ -100,6 +100,43 @@ def test_lines_without_length_are_never_inliers(spatial_scene):
     assert not estimated.line_inliers[true[:2]].any()
 
 
+@pytest.mark.parametrize(("points", "lines"), [(200, 0), (0, 100), (30, 30)])
+def test_verdicts(spatial_scene, points, lines):
+    for seed in range(3):
+        scene = spatial_scene(seed, points=points, lines=lines)
+        assert estimate(scene).trusted is True
+        rng = np.random.default_rng(seed)
+        scene.points1 = rng.uniform(0, 1, (points, 2)) * [640, 480]
+        scene.lines1 = rng.uniform(0, 1, (lines, 2, 2)) * [640, 480]
+        chance = estimate(scene)
+        assert chance is None or (chance.trusted is False and chance.log10_false_alarms > -2)
+
+
+def test_copies_count_once(spatial_scene):
+    scene = spatial_scene(0, points=24, lines=20, noise=0.2)
+    true = scene.point_inliers
+    number = true.sum()
+    copies = np.full((200, 2), 100.0), np.full((200, 3), [1.5, 1.5, 5.0])
+    scene.points1, scene.points3d = (
+        np.concatenate([values[true], copy])
+        for values, copy in zip((scene.points1, scene.points3d), copies, strict=True)
+    )
+    estimated = estimate(scene)
+    assert errors(estimated.cam_from_world, scene.pose)[0] < 1
+    assert estimated.point_inliers[:number].all()
+    assert not estimated.point_inliers[number:].any()
+    again = np.tile(np.flatnonzero(scene.line_inliers), 20)
+    scene.lines1, scene.lines3d = scene.lines1[again], scene.lines3d[again]
+    assert estimate(scene).line_inliers.all()
+
+
+def test_calibration_as_a_plain_matrix(spatial_scene):
+    scene = spatial_scene(0, points=50)
+    expected = estimate(scene)
+    scene.camera1 = scene.camera1.K
+    np.testing.assert_allclose(estimate(scene).cam_from_world.R, expected.cam_from_world.R)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -65,9 +65,46 @@ def test_degenerate_matches():
         assert estimate_fundamental(points, points) is None
 
 
+@pytest.mark.parametrize("solver", ["poselib", "magsac"])
+def test_verdicts(spatial_scene, solver):
+    for seed in range(3):
+        scene = spatial_scene(seed, points=200)
+        found = estimate_fundamental(scene.points0, scene.points1, solver=solver)
+        assert found.trusted is True
+        points0, points1 = np.random.default_rng(seed).uniform(0, 1, (2, 200, 2)) * [640, 480]
+        chance = estimate_fundamental(points0, points1, solver=solver, max_iterations=20_000)
+        assert chance is None or (chance.trusted is False and chance.log10_false_alarms > -2)
+
+
+def test_magsac(spatial_scene):
+    scene = spatial_scene(0, points=300)
+    found = estimate_fundamental(scene.points0, scene.points1, solver="magsac")
+    assert np.linalg.norm(found.F_0to1) == pytest.approx(1)
+    true = scene.point_inliers
+    assert (found.point_inliers & true).sum() >= 0.85 * true.sum()
+    again = estimate_fundamental(scene.points0, scene.points1, solver="magsac")
+    np.testing.assert_allclose(found.F_0to1, again.F_0to1, atol=1e-9)
+    assert estimate_fundamental(*np.ones((2, 50, 2)), solver="magsac") is None
+
+
+@pytest.mark.parametrize("solver", ["poselib", "magsac"])
+def test_copies_count_once(spatial_scene, solver):
+    scene = spatial_scene(0, points=60, noise=0.1)
+    true = scene.point_inliers
+    wrong = np.repeat([[[100.0, 100]], [[500.0, 50]]], 300, axis=1)
+    points0, points1 = (
+        np.concatenate([points[true], copies])
+        for points, copies in zip((scene.points0, scene.points1), wrong, strict=True)
+    )
+    found = estimate_fundamental(points0, points1, solver=solver)
+    assert found.point_inliers[: true.sum()].mean() > 0.9
+    assert found.trusted
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"solver": "ransac"}, "solver among poselib, magsac, found 'ransac'"),
         ({"points0": np.zeros((9, 3))}, "points0"),
         ({"points1": np.zeros((8, 2))}, "points1"),
         ({"points1": np.full((9, 2), np.inf)}, "finite"),

@@ -280,9 +280,114 @@ def test_random_matches_end_in_time_without_consensus():
     )
 
 
+@pytest.mark.parametrize("jitter", [0.0, 0.3])
+@pytest.mark.parametrize("solver", ["gluestick", "poselib", "magsac"])
+def test_copies_count_once(planar_scene, solver, jitter):
+    """Ten good matches and 200 copies of one wrong one."""
+    rng = np.random.default_rng(0)
+    scene = planar_scene(0, points=10, outliers=0, point_noise=0.2)
+    wrong = np.repeat([[[100.0, 100]], [[500.0, 50]]], 200, axis=1)
+    wrong += rng.normal(0, jitter, wrong.shape)
+    points0, points1 = (
+        np.concatenate([copies, good])
+        for copies, good in zip(wrong, (scene.points0, scene.points1), strict=True)
+    )
+    estimated = estimate_homography(points0, points1, solver=solver)
+    assert corner_error(estimated.H_0to1, scene) < 5
+    assert estimated.point_inliers[200:].sum() >= 9
+    assert not estimated.point_inliers[:200].any()
+    assert estimated.trusted
+
+
+def test_copies_of_a_line_count_once(planar_scene):
+    scene = planar_scene(1, lines=10, outliers=0, line_noise=0.2)
+    wrong0 = np.repeat([[[100.0, 100], [200, 110]]], 100, axis=0)
+    wrong1 = np.repeat([[[400.0, 300], [380, 400]]], 100, axis=0)
+    wrong1[::2] = wrong1[::2, ::-1]
+    estimated = estimate_homography(
+        NO_POINTS,
+        NO_POINTS,
+        np.concatenate([wrong0, scene.lines0]),
+        np.concatenate([wrong1, scene.lines1]),
+    )
+    assert corner_error(estimated.H_0to1, scene) < 5
+    assert estimated.line_inliers[100:].sum() >= 9
+    assert not estimated.line_inliers[:100].any()
+
+
+@pytest.mark.parametrize(("points", "lines"), [(200, 0), (0, 200), (150, 50)])
+def test_random_matches_are_not_trusted(points, lines):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        points0, points1 = rng.uniform(0, 1, (2, points, 2)) * [640, 480]
+        lines0, lines1 = rng.uniform(0, 1, (2, lines, 2, 2)) * [640, 480]
+        estimated = estimate_homography(points0, points1, lines0, lines1, max_iterations=20_000)
+        assert estimated is None or not estimated.trusted
+        assert estimated is None or estimated.log10_false_alarms > -2
+
+
+@pytest.mark.parametrize(("points", "lines"), [(100, 0), (0, 60), (40, 30)])
+def test_true_matches_are_trusted(planar_scene, points, lines):
+    for seed in range(3):
+        estimated = estimate(planar_scene(seed, points=points, lines=lines))
+        assert estimated.trusted is True
+        assert estimated.log10_false_alarms < -15
+
+
+def test_lines_add_to_the_evidence_of_points(planar_scene):
+    scene = planar_scene(0, points=30, lines=40)
+    with_points = estimate(scene, lines=False).log10_false_alarms
+    assert estimate(scene).log10_false_alarms < with_points - 10
+
+
+@pytest.mark.parametrize("scale", [0.1, 4.0])
+def test_the_verdict_does_not_depend_on_the_unit(planar_scene, scale):
+    scene = planar_scene(0, points=40, lines=30)
+    arrays = (scene.points0, scene.points1, scene.lines0, scene.lines1)
+    scaled = estimate_homography(*(scale * array for array in arrays), max_error=3.0 * scale)
+    expected = estimate(scene).log10_false_alarms
+    assert scaled.log10_false_alarms == pytest.approx(expected, rel=0.05)
+
+
+def test_one_cluster_of_matches_is_no_evidence():
+    """A patch that looks like another one: many matches, none of them independent."""
+    rng = np.random.default_rng(0)
+    corners = np.array([[0.0, 0], [640, 0], [640, 480], [0, 480]])
+    patch0 = rng.uniform(100, 125, (40, 2))
+    points0 = np.concatenate([corners, patch0])
+    points1 = np.concatenate([corners[::-1], patch0 + np.array([300, 200])])
+    estimated = estimate_homography(points0, points1)
+    assert estimated.point_inliers.sum() >= 40
+    assert not estimated.trusted
+
+
+@pytest.mark.parametrize("solver", ["poselib", "magsac"])
+def test_other_solvers(planar_scene, solver):
+    scenes = [planar_scene(seed, points=300, lines=20) for seed in range(5)]
+    assert mean_error(scenes, solver=solver, lines=False) < 0.9
+    estimated = estimate(scenes[0], solver=solver)
+    assert np.linalg.norm(estimated.H_0to1) == pytest.approx(1)
+    assert np.linalg.det(estimated.H_0to1) > 0
+    assert estimated.trusted
+    assert estimated.line_inliers.sum() >= 8
+    again = estimate(scenes[0], solver=solver)
+    np.testing.assert_allclose(estimated.H_0to1, again.H_0to1, atol=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["poselib", "magsac"])
+def test_other_solvers_without_a_homography(solver):
+    points = np.random.default_rng(0).uniform(0, 500, (60, 2))
+    line = np.linspace(0, 1, 60)[:, None] * [400, 300]
+    assert estimate_homography(points, points * [-1, 1], solver=solver) is None
+    assert estimate_homography(line, line, solver=solver) is None
+    for number in (0, 3):
+        assert estimate_homography(points[:number], points[:number], solver=solver) is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"solver": "ransac"}, "solver among gluestick, poselib, magsac, found 'ransac'"),
         ({"points0": np.zeros((4, 3))}, "points0"),
         ({"points1": np.zeros((5, 2))}, "points1"),
         ({"lines0": np.zeros((4, 4))}, "lines0"),

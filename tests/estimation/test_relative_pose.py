@@ -75,6 +75,45 @@ def test_degenerate_matches(spatial_scene):
         assert found is None
 
 
+def test_verdicts(spatial_scene):
+    for seed in range(3):
+        scene = spatial_scene(seed, points=200)
+        assert estimate(scene).trusted is True
+        scene.points0, scene.points1 = np.random.default_rng(seed).uniform(0, 1, (2, 200, 2)) * [
+            640,
+            480,
+        ]
+        chance = estimate(scene, max_iterations=20_000)
+        assert chance is None or (chance.trusted is False and chance.log10_false_alarms > -2)
+
+
+def test_calibration_as_a_plain_matrix_and_essential_matrix(spatial_scene):
+    scene = spatial_scene(1, points=100, noise=0)
+    expected = estimate(scene)
+    found = estimate_relative_pose(
+        scene.points0, scene.points1, torch.tensor(scene.camera0.K), scene.camera1.K
+    )
+    np.testing.assert_allclose(found.pose_0to1.R, expected.pose_0to1.R)
+    rays0, rays1 = (
+        np.linalg.solve(K, np.concatenate([points, np.ones((100, 1))], axis=1).T).T
+        for K, points in ((scene.camera0.K, scene.points0), (scene.camera1.K, scene.points1))
+    )
+    products = ((rays1 @ found.E_0to1) * rays0).sum(1)
+    np.testing.assert_allclose(products[scene.point_inliers], 0, atol=1e-6)
+
+
+def test_copies_count_once(spatial_scene):
+    scene = spatial_scene(0, points=60, noise=0.1)
+    true = scene.point_inliers
+    scene.points0, scene.points1 = (
+        np.concatenate([points[true], np.repeat([copy], 300, axis=0)])
+        for points, copy in ((scene.points0, [100.0, 100]), (scene.points1, [500.0, 50]))
+    )
+    found = estimate(scene)
+    assert found.point_inliers[: true.sum()].mean() > 0.9
+    assert found.trusted
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
