@@ -24,6 +24,7 @@ class CountingMatcher:
             extractor=FeatureExtractor(FeatureExtractorConfig(points=points)),
             wireframe=WireframeConfig(),
             network=NearestNeighbours(NearestNeighboursConfig(match_lines=True)),
+            rotation="none",
         )
         self.num_calls = 0
         self.stop_at: int | None = None

@@ -9,7 +9,7 @@ from gluestick.pretrained import MODELS, model_card
 def test_defaults_are_those_of_the_default_model() -> None:
     config = load_match_config(None)
     assert config.pipeline == MODELS["aliked-lsd"].config
-    assert config.max_error == 3.0
+    assert config.max_error is None
 
 
 def test_defaults_follow_the_named_model() -> None:
