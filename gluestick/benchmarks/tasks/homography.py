@@ -10,30 +10,27 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
+from gluestick.benchmarks.tasks.corner_errors import (
+    CORNER_ERROR_CURVES,
+    auc_names,
+    homography_figures,
+    homography_scores,
+)
+from gluestick.benchmarks.tasks.outcomes import mean_of
 from gluestick.benchmarks.tasks.planar_scores import (
     RIGHT_POINT_ERROR,
     line_figures,
     planar_line_scores,
     planar_point_errors,
 )
-from gluestick.benchmarks.tasks.predicted_matches import (
-    matched_lines,
-    matched_points,
-    original_threshold,
-)
-from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
+from gluestick.benchmarks.tasks.protocol import Figures, Pair, Prediction, Scores
 from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
-from gluestick.estimation import estimate_homography
-from gluestick.geometry.homography import homography_corner_error
 from gluestick.images import ResizeConfig, load_image, resize_image
-from gluestick.supervision.geometry_metrics import error_auc, precision_at
-from gluestick.timing import StageTimer
+from gluestick.supervision.geometry_metrics import precision_at
 
 EXTREME_PREFIX = "v_evd_"
 """Scenes of the Extreme View Dataset (Mishkin et al., CVIU 2015), which are reported apart."""
 
-_AUC_THRESHOLDS = (1, 3, 5)  # px
 _PRECISION_THRESHOLDS = (1, 3)  # px
 
 
@@ -63,26 +60,14 @@ class HomographyBenchmark:
     match_kinds = ("lines",)
     worst_by = "points_lines/corner_error"
     headline = (
-        *(f"points_lines/auc@{threshold}px" for threshold in _AUC_THRESHOLDS),
-        *(f"points/auc@{threshold}px" for threshold in _AUC_THRESHOLDS),
+        *auc_names("points_lines"),
+        *auc_names("points"),
         "lines/auc@5px",
         *(f"points/precision@{threshold}px" for threshold in _PRECISION_THRESHOLDS),
         "points/num_matches",
         *(f"lines/{rate}" for rate in ("precision", "recall", "ap", "num_matches")),
     )
-    error_curves = tuple(
-        ErrorCurve(
-            name=f"{features}/corner_error",
-            title=f"Corner error of homographies from {title}",
-            unit="px",
-            limit=10.0,
-        )
-        for features, title in (
-            ("points", "points"),
-            ("lines", "lines"),
-            ("points_lines", "points and lines"),
-        )
-    )
+    error_curves = CORNER_ERROR_CURVES
 
     def __init__(self, data_dir: Path, config: HomographyBenchmarkConfig | None = None) -> None:
         self.data_dir = data_dir
@@ -117,7 +102,8 @@ class HomographyBenchmark:
         }
         scores["points/num_matches"] = float(len(errors))
         scores["points/right"] = errors < RIGHT_POINT_ERROR
-        return scores | planar_line_scores(prediction, H_0to1) | self._estimates(prediction, H_0to1)
+        estimates = homography_scores(prediction, H_0to1, max_error=self.config.max_error)
+        return scores | planar_line_scores(prediction, H_0to1) | estimates
 
     def _resized_truth(self, pair: Pair, prediction: Prediction) -> np.ndarray:
         """Return the homography between the images as they were matched."""
@@ -133,42 +119,9 @@ class HomographyBenchmark:
             scales.append(np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]]))
         return scales[1] @ pair.truth.H_0to1 @ np.linalg.inv(scales[0])
 
-    def _estimates(self, prediction: Prediction, H_0to1: np.ndarray) -> Scores:
-        points, lines = matched_points(prediction), matched_lines(prediction)
-        no_points, no_lines = np.zeros((0, 2)), np.zeros((0, 2, 2))
-        inputs = {
-            "points": (*points, no_lines, no_lines),
-            "lines": (no_points, no_points, *lines),
-            "points_lines": (*points, *lines),
-        }
-        width, height = prediction["image_size0"].tolist()
-        max_error = original_threshold(prediction, self.config.max_error)
-        scores: Scores = {}
-        for features, arrays in inputs.items():
-            timer = StageTimer()
-            with timer.stage("estimation"):
-                estimate = estimate_homography(*arrays, max_error=max_error)
-            scores[f"{features}/corner_error"] = (
-                float("inf")
-                if estimate is None
-                else float(
-                    homography_corner_error(estimate.H_0to1, H_0to1, image_size=(width, height))
-                )
-            )
-        return scores | {"seconds_estimation": timer.seconds["estimation"]}
-
     def summarize(self, scores: Sequence[Scores]) -> Figures:
         """Return areas under the curve of corner errors, precisions and numbers of matches."""
-        figures: Figures = {}
-        for features in ("points", "lines", "points_lines"):
-            errors = np.array([pair[f"{features}/corner_error"] for pair in scores])
-            for threshold, area in zip(
-                _AUC_THRESHOLDS, error_auc(errors, _AUC_THRESHOLDS), strict=True
-            ):
-                figures[f"{features}/auc@{threshold}px"] = area
-            figures[f"{features}/median_corner_error"] = median_of(
-                f"{features}/corner_error", scores
-            )
+        figures = homography_figures(scores)
         for threshold in _PRECISION_THRESHOLDS:
             name = f"points/precision@{threshold}px"
             figures[name] = mean_of(name, scores)

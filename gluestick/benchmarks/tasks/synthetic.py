@@ -6,6 +6,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from gluestick.benchmarks.tasks.corner_errors import (
+    CORNER_ERROR_CURVES,
+    auc_names,
+    homography_figures,
+    homography_scores,
+)
 from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of
 from gluestick.benchmarks.tasks.planar_scores import (
     line_figures,
@@ -21,6 +27,7 @@ from gluestick.datasets.synthetic_pairs import (
     draw_synthetic_pairs,
 )
 
+_MAX_ERROR = 3.0  # px, the inlier threshold of homographies
 _ROTATIONS = tuple(range(0, 181, 15))  # degrees
 _SCALES = (1.0, 1.1, 1.25, 1.5, np.inf)
 _TILTS = (0, 30, 45, 60, 90)  # degrees
@@ -28,7 +35,7 @@ _ILLUMINATIONS = (0.0, 0.05, 0.15, 0.3, np.inf)
 
 
 class SyntheticBenchmark:
-    """Precision, recall and average precision of points and lines by homographies.
+    """Precision, recall and average precision of points and lines, and homographies from them.
 
     Points match if they are mutual nearest neighbours below 3 px and are unmatched beyond 5 px,
     lines by the rule of GlueStick; see :class:`gluestick.supervision.GroundTruthConfig`.
@@ -38,12 +45,15 @@ class SyntheticBenchmark:
     scoring_fields = ()
     match_kinds = ("points", "lines")
     worst_by = "missed"
-    error_curves = ()
+    error_curves = CORNER_ERROR_CURVES
     headline = (
         *(f"lines/{rate}" for rate in ("ap", "precision", "recall", "overlap_precision")),
         *(f"points/{rate}@3px" for rate in ("ap", "precision", "recall")),
         "points/num_matches",
         "lines/num_matches",
+        *auc_names("points_lines"),
+        *auc_names("points"),
+        *auc_names("lines"),
     )
 
     def __init__(self, data_dir: Path, config: SyntheticPairsConfig | None = None) -> None:
@@ -70,11 +80,12 @@ class SyntheticBenchmark:
         """Compare the matches with the truth."""
         H_0to1 = pair.truth.H_0to1
         scores = planar_point_scores(prediction, H_0to1) | planar_line_scores(prediction, H_0to1)
+        scores |= homography_scores(prediction, H_0to1, max_error=_MAX_ERROR)
         found = [match_rates(kind, [scores]).recall for kind in self.match_kinds]
         return scores | {"missed": 1 - float(np.nan_to_num(found).mean())}
 
     def summarize(self, scores: Sequence[Scores]) -> Figures:
-        """Return the rates over all matches of all pairs."""
+        """Return the rates over all matches of all pairs, and how good homographies are."""
         rates = match_rates("points", scores)
         figures = {
             "points/precision@3px": rates.precision,
@@ -82,7 +93,7 @@ class SyntheticBenchmark:
             "points/ap@3px": rates.average_precision,
             "points/num_matches": mean_of("points/num_matches", scores),
         }
-        return figures | line_figures(scores)
+        return figures | line_figures(scores) | homography_figures(scores)
 
 
 def _groups(pair: SyntheticPair) -> dict[str, str]:

@@ -62,6 +62,8 @@ def test_matches_of_an_image_with_itself_are_right(photographs: Path, matcher) -
     assert figures["points/precision@3px"] > 0.97
     assert figures["lines/precision"] > 0.97
     assert figures["lines/overlap_precision"] == 1
+    for features in ("points", "lines", "points_lines"):
+        assert figures[f"{features}/auc@1px"] > 0.9
 
 
 def test_blank_photographs_are_scored(tmp_path: Path, matcher) -> None:
@@ -72,4 +74,6 @@ def test_blank_photographs_are_scored(tmp_path: Path, matcher) -> None:
     scores = benchmark.score(pair, prediction_arrays(*matcher.matcher(*benchmark.load(pair))))
     figures = benchmark.summarize([scores])
     assert figures["points/num_matches"] == 0
+    assert scores["points_lines/corner_error"] == math.inf
+    assert figures["points_lines/auc@5px"] == 0
     assert math.isnan(figures["lines/ap"])
