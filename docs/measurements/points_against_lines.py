@@ -21,8 +21,8 @@ from stored_matches import MatchStore, StoredMatches
 from torch import Tensor
 
 from gluestick.benchmarks.run.runner import select_pairs
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
-from gluestick.benchmarks.tasks.protocol import Pair
+from gluestick.benchmarks.tasks.homography import EXTREME_PREFIX
+from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig, draw_synthetic_pairs
 from gluestick.estimation import estimate_homography
 from gluestick.geometry.homography import homography_corner_error, transform_points
@@ -67,29 +67,31 @@ def synthetic_set(root: Path, *, num_pairs: int) -> list[PlanarPair]:
 
 def homography_set(root: Path, *, short_side: int | None) -> list[PlanarPair]:
     """Return the pairs of the benchmark ``homography`` but those of extreme viewpoint."""
-    config = HomographyBenchmarkConfig(short_side=short_side)
-    benchmark = HomographyBenchmark(root / "homography", config)
-    return [
-        PlanarPair(
-            name=f"{pair.name} {short_side}",
-            load=partial(benchmark.load, pair),
-            H_0to1=_resized_truth(root / "homography", pair, config),
+    resize = ResizeConfig(size=short_side, side="short", upscale=True)
+
+    def resized(pair: ScenePair) -> list[tuple[Tensor, Tensor]]:
+        return [resize_image(load_image(path), config=resize) for path in pair.files()]
+
+    def load(pair: ScenePair) -> tuple[Tensor, Tensor]:
+        (image0, _), (image1, _) = resized(pair)
+        return image0, image1
+
+    pairs = []
+    for pair in list_scene_pairs(root / "homography"):
+        if pair.name.startswith(EXTREME_PREFIX):
+            continue
+        scales = []
+        for _, scale in resized(pair):
+            x, y = scale.double().tolist()
+            scales.append(np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]]))
+        pairs.append(
+            PlanarPair(
+                name=f"{pair.name} {short_side}",
+                load=partial(load, pair),
+                H_0to1=scales[1] @ pair.H_0to1 @ np.linalg.inv(scales[0]),
+            )
         )
-        for pair in benchmark.pairs()
-        if not pair.apart
-    ]
-
-
-def _resized_truth(root: Path, pair: Pair, config: HomographyBenchmarkConfig) -> np.ndarray:
-    """Return the homography between the images as the benchmark resizes them."""
-    scene, target = pair.name.split("/")
-    resize = ResizeConfig(size=config.short_side, side="short", upscale=True)
-    scales = []
-    for stem in ("1", target):
-        _, scale = resize_image(load_image(root / scene / f"{stem}.jpg"), config=resize)
-        x, y = scale.double().tolist()
-        scales.append(np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]]))
-    return scales[1] @ pair.truth @ np.linalg.inv(scales[0])
+    return pairs
 
 
 def demo_pair() -> PlanarPair:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-TRUSTED_BELOW = -8.0
+TRUSTED_BELOW = -6.0
 """Estimates with a smaller log10 of the number of false alarms are trusted. Calibrated on pairs
 of photographs, see docs/estimation.md."""
 
