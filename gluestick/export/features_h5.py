@@ -30,7 +30,6 @@ Coordinates are hloc's and ours: px of the original image, the centre of the top
 import json
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, wireframe_arrays
 from gluestick.export.origins import ORIGIN, read_origin
 from gluestick.storage.h5_files import numeric
-from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_reader import EntryFile, H5Reader
 from gluestick.storage.h5_store import H5Store
 from gluestick.types import Wireframe
 
@@ -61,7 +60,42 @@ _ATTRIBUTES = {
 _VIEW = {"view": "2 3", "view_size": "2"}
 
 
-class FeaturesWriter:
+class _FeaturesFile(EntryFile):
+    """What a reader and a writer tell of the images in a file."""
+
+    def __contains__(self, name: str) -> bool:
+        return self._entries.contains(name)
+
+    def names(self) -> list[str]:
+        """Return the names of the images, in alphabetical order."""
+        return self._entries.names()
+
+    def read(self, name: str) -> Arrays:
+        """Read the features of one image; see :func:`read_features_h5`."""
+        return _read(self._entries, name)
+
+    def origin(self, name: str) -> dict[str, Any]:
+        """Return what the features of an image come from, empty where the file does not say."""
+        return read_origin(self._entries, name)
+
+
+class FeaturesReader(_FeaturesFile):
+    """Reads the features of many images from one file, which is opened once.
+
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+
+    Args:
+        path: The HDF5 file, of this package or of hloc.
+
+    Raises:
+        ValueError: On entering, if there is no such file, or it is not HDF5 or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(H5Reader(path))
+
+
+class FeaturesWriter(_FeaturesFile):
     """Writes the features of many images into one file, which costs what is added.
 
     Use it in a ``with`` block. An earlier file is extended, and images of the same name are
@@ -79,21 +113,7 @@ class FeaturesWriter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
         self._store = H5Store(path, keep_each=False)
-
-    def __enter__(self) -> "FeaturesWriter":
-        self._store.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._store.__exit__(kind, error, trace)
-
-    def __contains__(self, name: str) -> bool:
-        return self._store.contains(name)
+        super().__init__(self._store)
 
     def add(
         self,
@@ -138,61 +158,6 @@ class FeaturesWriter:
     def flush(self) -> None:
         """Have what was added so far survive a later error in the block."""
         self._store.keep()
-
-    def names(self) -> list[str]:
-        """Return the names of the images, in alphabetical order."""
-        return self._store.names()
-
-    def read(self, name: str) -> Arrays:
-        """Read the features of one image; see :func:`read_features_h5`."""
-        return _read(self._store, name)
-
-    def origin(self, name: str) -> dict[str, Any]:
-        """Return what the features of an image come from, empty where the file does not say."""
-        return read_origin(self._store, name)
-
-
-class FeaturesReader:
-    """Reads the features of many images from one file, which is opened once.
-
-    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
-
-    Args:
-        path: The HDF5 file, of this package or of hloc.
-
-    Raises:
-        ValueError: On entering, if there is no such file, or it is not HDF5 or is damaged.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._reader = H5Reader(path)
-
-    def __enter__(self) -> "FeaturesReader":
-        self._reader.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._reader.close()
-
-    def __contains__(self, name: str) -> bool:
-        return self._reader.contains(name)
-
-    def names(self) -> list[str]:
-        """Return the names of the images, in alphabetical order."""
-        return self._reader.names()
-
-    def read(self, name: str) -> Arrays:
-        """Read the features of one image; see :func:`read_features_h5`."""
-        return _read(self._reader, name)
-
-    def origin(self, name: str) -> dict[str, Any]:
-        """Return what the features of an image come from, empty where the file does not say."""
-        return read_origin(self._reader, name)
 
 
 def write_features_h5(

@@ -21,7 +21,6 @@ where the writer was told, what the matches come from, as JSON.
 import json
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays
 from gluestick.export.origins import ORIGIN, read_origin
 from gluestick.storage.h5_files import MissingEntryError, numeric
-from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_reader import EntryFile, H5Reader
 from gluestick.storage.h5_store import H5Store
 from gluestick.types import Matches, Wireframe
 
@@ -49,7 +48,23 @@ _OPTIONAL = {
 }
 
 
-class MatchesWriter:
+class _MatchesFile(EntryFile):
+    """What a reader and a writer tell of the pairs in a file."""
+
+    def __contains__(self, names: tuple[str, str]) -> bool:
+        return any(self._entries.contains(_group_name(*pair)) for pair in (names, names[::-1]))
+
+    def origin(self, name0: str, name1: str) -> dict[str, Any]:
+        """Return what the matches of a pair, either way round, come from.
+
+        Empty where the file does not say.
+        """
+        names = (name0, name1), (name1, name0)
+        found = (read_origin(self._entries, _group_name(*pair)) for pair in names)
+        return next(filter(None, found), {})
+
+
+class MatchesWriter(_MatchesFile):
     """Writes the matches of many pairs into one file, which costs what is added.
 
     Use it in a ``with`` block. An earlier file is extended, and a pair that is there already,
@@ -67,21 +82,7 @@ class MatchesWriter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
         self._store = H5Store(path, keep_each=False)
-
-    def __enter__(self) -> "MatchesWriter":
-        self._store.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._store.__exit__(kind, error, trace)
-
-    def __contains__(self, names: tuple[str, str]) -> bool:
-        return any(self._store.contains(_group_name(*pair)) for pair in (names, names[::-1]))
+        super().__init__(self._store)
 
     def add(
         self,
@@ -163,17 +164,8 @@ class MatchesWriter:
         """Have what was added so far survive a later error in the block."""
         self._store.keep()
 
-    def origin(self, name0: str, name1: str) -> dict[str, Any]:
-        """Return what the matches of a pair, either way round, come from.
 
-        Empty where the file does not say.
-        """
-        names = (name0, name1), (name1, name0)
-        found = (read_origin(self._store, _group_name(*pair)) for pair in names)
-        return next(filter(None, found), {})
-
-
-class MatchesReader:
+class MatchesReader(_MatchesFile):
     """Reads the matches of many pairs from one file, which is opened once.
 
     Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
@@ -187,22 +179,7 @@ class MatchesReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
-        self._reader = H5Reader(path)
-
-    def __enter__(self) -> "MatchesReader":
-        self._reader.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._reader.close()
-
-    def __contains__(self, names: tuple[str, str]) -> bool:
-        return any(self._reader.contains(_group_name(*pair)) for pair in (names, names[::-1]))
+        super().__init__(H5Reader(path))
 
     def read(self, name0: str, name1: str) -> Arrays:
         """Read the matches of one pair; see :func:`read_matches_h5`."""
@@ -222,7 +199,7 @@ class MatchesReader:
 
     def _read(self, name0: str, name1: str) -> Arrays:
         group = _group_name(name0, name1)
-        with self._reader.entry(group, keys=(*_NEEDED, *_OPTIONAL)) as entry:
+        with self._entries.entry(group, keys=(*_NEEDED, *_OPTIONAL)) as entry:
             arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
             _check(arrays)
         return arrays

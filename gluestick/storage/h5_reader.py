@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 
@@ -242,3 +242,29 @@ def _look(target: Path) -> Journal | None:
                 "now: make it and its folder writable, or free some space"
             )
         time.sleep(0.02)
+
+
+Owner = TypeVar("Owner", bound="EntryFile")
+
+
+class EntryFile:
+    """A file of one kind of entries, open during its ``with`` block.
+
+    Args:
+        entries: What reads or writes the file.
+    """
+
+    def __init__(self, entries: H5Reader) -> None:
+        self._entries = entries
+
+    def __enter__(self: Owner) -> Owner:
+        self._entries.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._entries.__exit__(kind, error, trace)

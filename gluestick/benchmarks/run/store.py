@@ -7,13 +7,12 @@ the entries depend on.
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 
-from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5_reader import EntryFile, H5Reader
 from gluestick.storage.h5_store import H5Store
 
 Configuration = Mapping[str, Any]
@@ -23,7 +22,30 @@ _PAIRS = "pairs"
 _SAFE = " +@#,()!=&'$:"
 
 
-class PairWriter:
+class _PairFile(EntryFile):
+    """What a reader and a writer tell of the pairs in a file."""
+
+    def __contains__(self, name: str) -> bool:
+        return self._entries.contains(_entry(name))
+
+    def names(self) -> list[str]:
+        """Return the names of the pairs in alphabetical order."""
+        return sorted(unquote(key) for key in self._entries.children(_PAIRS))
+
+    def read(self, name: str) -> dict[str, np.ndarray]:
+        """Return the arrays of one pair, by paths such as ``points/scores``.
+
+        Raises:
+            ValueError: If there is no such pair, or the file is damaged.
+        """
+        with self._entries.entry(_entry(name)) as entry:
+            arrays = dict(entry.arrays)
+            if arrays.pop("name", None) is None:
+                raise ValueError("it has no name")
+        return arrays
+
+
+class PairWriter(_PairFile):
     """Adds entries to a file, made to be stopped at any time.
 
     Use it in a ``with`` block. Every pair that was added stays, whatever happens then; see
@@ -45,21 +67,7 @@ class PairWriter:
     ) -> None:
         self.path = path
         self._store = H5Store(path, configuration=configuration, replace_other=replace_other)
-
-    def __enter__(self) -> "PairWriter":
-        self._store.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._store.__exit__(kind, error, trace)
-
-    def __contains__(self, name: str) -> bool:
-        return self._store.contains(_entry(name))
+        super().__init__(self._store)
 
     def add(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Write the entry of one pair, in place of an earlier one.
@@ -73,20 +81,12 @@ class PairWriter:
         """
         self._store.append(_entry(name), {"name": np.bytes_(name.encode()), **arrays})
 
-    def read(self, name: str) -> dict[str, np.ndarray]:
-        """Return the arrays of one pair; see :meth:`PairReader.read`."""
-        return _arrays(self._store, name)
-
-    def names(self) -> list[str]:
-        """Return the names of the pairs in alphabetical order."""
-        return _names(self._store)
-
     def clear(self) -> None:
         """Remove all pairs."""
         self._store.clear()
 
 
-class PairReader:
+class PairReader(_PairFile):
     """Reads the entries of a file, which is opened once.
 
     Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
@@ -94,87 +94,25 @@ class PairReader:
     Args:
         path: The HDF5 file.
 
+    Attributes:
+        configuration: What the entries depend on.
+
     Raises:
         ValueError: On entering, if there is no such file, it is damaged, or it is not one of
             these.
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader = H5Reader(path)
+        super().__init__(H5Reader(path))
 
     def __enter__(self) -> "PairReader":
-        self._reader.__enter__()
+        super().__enter__()
         try:
-            self.configuration = self._reader.configuration()
+            self.configuration = self._entries.configuration()
         except BaseException:
-            self._reader.close()
+            self._entries.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._reader.close()
-
-    def __contains__(self, name: str) -> bool:
-        return self._reader.contains(_entry(name))
-
-    def names(self) -> list[str]:
-        """Return the names of the pairs in alphabetical order."""
-        return _names(self._reader)
-
-    def read(self, name: str) -> dict[str, np.ndarray]:
-        """Return the arrays of one pair, by paths such as ``points/scores``.
-
-        Raises:
-            ValueError: If there is no such pair, or the file is damaged.
-        """
-        return _arrays(self._reader, name)
-
-
-def read_configuration(path: Path) -> dict[str, Any]:
-    """Return what the entries of a file depend on.
-
-    Raises:
-        ValueError: If there is no such file, it is damaged, or it is not one of these.
-    """
-    with PairReader(path) as reader:
-        return reader.configuration
-
-
-def read_names(path: Path) -> list[str]:
-    """Return the names of the pairs in a file, in alphabetical order.
-
-    Raises:
-        ValueError: If there is no such file, or it is damaged.
-    """
-    with PairReader(path) as reader:
-        return reader.names()
-
-
-def read_pair(path: Path, name: str) -> dict[str, np.ndarray]:
-    """Return the arrays of one pair; for many, :class:`PairReader` is faster.
-
-    Raises:
-        ValueError: If there is no such file or pair, or the file is damaged.
-    """
-    with PairReader(path) as reader:
-        return reader.read(name)
-
-
-def _arrays(reader: H5Reader, name: str) -> dict[str, np.ndarray]:
-    with reader.entry(_entry(name)) as entry:
-        arrays = dict(entry.arrays)
-        if arrays.pop("name", None) is None:
-            raise ValueError("it has no name")
-    return arrays
-
-
-def _names(reader: H5Reader) -> list[str]:
-    return sorted(unquote(key) for key in reader.children(_PAIRS))
 
 
 def _entry(name: str) -> str:

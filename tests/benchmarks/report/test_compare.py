@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_runs import make_pairs, make_run
+from stored_pairs import read_pair
 
 from gluestick.benchmarks.report.compare import (
     LINE_FIGURES,
@@ -13,7 +14,7 @@ from gluestick.benchmarks.report.compare import (
 )
 from gluestick.benchmarks.run.runner import RESULTS
 from gluestick.benchmarks.run.score import read_results
-from gluestick.benchmarks.run.store import PairWriter, read_pair
+from gluestick.benchmarks.run.store import PairWriter
 from gluestick.benchmarks.run.suite import Job, Outcome
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from counting_matcher import CountingMatcher
+from stored_pairs import read_names, read_pair
 from torch import Tensor
 
 from gluestick.benchmarks.run.predict import (
@@ -11,7 +12,6 @@ from gluestick.benchmarks.run.predict import (
     prediction_arrays,
     run_configuration,
 )
-from gluestick.benchmarks.run.store import read_names, read_pair
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from counting_matcher import CountingMatcher
+from stored_pairs import read_configuration
 
 from gluestick.benchmarks.run.predict import predict, run_configuration
 from gluestick.benchmarks.run.score import Results, read_results, score, stage_seconds
-from gluestick.benchmarks.run.store import PairReader, PairWriter, read_configuration
+from gluestick.benchmarks.run.store import PairReader, PairWriter
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
 from gluestick.benchmarks.tasks.protocol import Pair, Prediction, Scores
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from stored_pairs import read_configuration, read_names, read_pair
 
-from gluestick.benchmarks.run.store import PairWriter, read_configuration, read_names, read_pair
+from gluestick.benchmarks.run.store import PairWriter
 
 CONFIGURATION = {"model": "a", "max_num_lines": None, "settings": {"seed": 0, "size": [4, 3]}}
 
