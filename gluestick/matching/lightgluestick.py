@@ -14,7 +14,6 @@ from gluestick.matching.assignment import (
     sigmoid_log_double_softmax,
     to_matches,
 )
-from gluestick.matching.attention import CrossBlock, SelfBlock
 from gluestick.matching.early_exit import (
     TokenConfidence,
     confidence_threshold,
@@ -28,6 +27,7 @@ from gluestick.matching.inputs import check_pair, normalize_keypoints
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
+from gluestick.matching.transformer_layer import TransformerLayer
 from gluestick.precision import without_autocast
 from gluestick.types import Matches, Wireframe
 
@@ -103,52 +103,6 @@ class LayerOutput:
     confidence_logits1: Tensor | None
 
 
-class TransformerLayer(nn.Module):
-    """Self attention, messages along the lines if asked for, and cross attention.
-
-    Args:
-        config: Sizes and options.
-        with_lines: Whether to pass messages along the lines.
-    """
-
-    def __init__(self, config: LightGlueStickConfig, *, with_lines: bool) -> None:
-        super().__init__()
-        sizes = config.descriptor_dim, config.num_heads
-        self.one_way = config.attention == "one_way"
-        self.self_attn = SelfBlock(*sizes)
-        self.line_layer: nn.Module | None = None
-        if with_lines:  # here, because importing it brings torch-geometric
-            from gluestick.matching.line_message import AttentionalLineMessagePassing
-
-            self.line_layer = AttentionalLineMessagePassing(*sizes)
-        self.cross_attn = CrossBlock(*sizes)
-
-    def forward(self, tokens0: Tokens, tokens1: Tokens) -> tuple[Tokens, Tokens]:
-        """Return the tokens of both images with new descriptors."""
-        x0, x1 = self.cross_attn(
-            self._within(tokens0),
-            self._within(tokens1),
-            tokens0.mask,
-            tokens1.mask,
-            num_junctions0=self._num_one_way(tokens0),
-            num_junctions1=self._num_one_way(tokens1),
-        )
-        return replace(tokens0, x=x0), replace(tokens1, x=x1)
-
-    def _num_one_way(self, tokens: Tokens) -> int:
-        return tokens.num_junctions if self.one_way else 0
-
-    def _within(self, tokens: Tokens) -> Tensor:
-        x = self.self_attn(
-            tokens.x, tokens.rotary, tokens.mask, num_junctions=self._num_one_way(tokens)
-        )
-        if self.line_layer is None or tokens.num_junctions == 0:
-            return x
-        junctions, keypoints = x.tensor_split((tokens.num_junctions,), dim=1)
-        rotary = tokens.rotary[:, :, : tokens.num_junctions]
-        return torch.cat([self.line_layer(junctions, rotary, tokens.edge_index), keypoints], dim=1)
-
-
 class LightGlueStick(nn.Module):
     """Matches keypoints, junctions and lines of two wireframes.
 
@@ -169,7 +123,13 @@ class LightGlueStick(nn.Module):
         )
         self.posenc = RotaryEncoding(dim // config.num_heads)
         self.transformers = nn.ModuleList(
-            TransformerLayer(config, with_lines=layer in with_lines) for layer in range(num_layers)
+            TransformerLayer(
+                dim,
+                config.num_heads,
+                one_way=config.attention == "one_way",
+                with_lines=layer in with_lines,
+            )
+            for layer in range(num_layers)
         )
         self.log_assignment = nn.ModuleList(MatchAssignment(dim) for _ in range(num_layers))
         self.token_confidence = nn.ModuleList(TokenConfidence(dim) for _ in range(num_layers - 1))

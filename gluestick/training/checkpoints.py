@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gluestick.storage.atomic import atomic_path
+from gluestick.storage.parameters import save_checkpoint
 
 _PATTERN = re.compile(r"step-(\d+)\.pt")
 
@@ -51,12 +51,9 @@ def load_last_state(folder: Path) -> dict[str, Any] | None:
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], *, half: bool) -> None:
     """Write parameters as safetensors, in half precision if asked for."""
-    values = {
-        name: value.detach().cpu().to(torch.float16 if half else value.dtype).contiguous()
-        for name, value in weights.items()
-    }
-    with atomic_path(path) as temporary:
-        save_file(values, temporary)
+    save_checkpoint(
+        path, {name: value.half() if half else value for name, value in weights.items()}
+    )
 
 
 def _states(folder: Path) -> list[Path]:

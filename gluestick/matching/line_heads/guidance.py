@@ -20,10 +20,6 @@ from gluestick.types import Wireframe
 UNITS_PER_SIDE = 640.0
 MIN_MATCH_SCORE = 0.1
 
-NUM_SIDES = 3
-"""A line is carried by all of its neighbours, by those on its left, and by those on its right,
-since a line at the border of an object moves with one side only."""
-
 _NUM_NEIGHBOURS = 12
 _RADIUS = 120.0
 """How far away the neighbours of a line may be."""
