@@ -70,7 +70,8 @@ def load_config(
         )
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise ValueError(f"configuration {path or ''} {list(overrides)}: {error}") from error
+        reason = str(error).splitlines()[0]  # what follows names omegaconf's own types
+        raise ValueError(f"configuration {path or ''} {list(overrides)}: {reason}") from error
 
 
 class Card(Protocol):

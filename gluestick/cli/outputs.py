@@ -26,4 +26,4 @@ def check_output(folder: Path, names: Iterable[str], *, option: str = "--output"
         raise ValueError(f"{option} {folder} cannot be written to: {existing} is not yours")
     for name in names:
         if (folder / name).is_dir():
-            raise ValueError(f"{option} {folder} has a folder {name} where a file is to be")
+            raise ValueError(f"{option} {folder / name} is a folder where a file is to be")

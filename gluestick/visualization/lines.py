@@ -62,11 +62,11 @@ def _solid(canvas: Canvas, on: np.ndarray, line: np.ndarray, color: Color) -> No
     start, end = line
     canvas.line(on, start, end, _EDGE, width=4.2)
     canvas.line(on, start, end, color, width=2.3)
-    canvas.dot(on, start, _EDGE, radius=5.2)
-    canvas.dot(on, start, _END, radius=4.2)
-    canvas.dot(on, start, color, radius=2.6)
-    canvas.dot(on, end, _EDGE, radius=3.6)
-    canvas.dot(on, end, _END, radius=2.6)
+    canvas.dot(on, start, _EDGE, radius=4.2)
+    canvas.dot(on, start, _END, radius=3.4)
+    canvas.dot(on, start, color, radius=2.2)
+    canvas.dot(on, end, _EDGE, radius=2.8)
+    canvas.dot(on, end, _END, radius=2.0)
 
 
 def _dashed(canvas: Canvas, on: np.ndarray, line: np.ndarray, color: Color) -> None:

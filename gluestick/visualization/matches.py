@@ -139,7 +139,7 @@ def draw_line_matches(
     if swapped is not None:
         matched[1] = np.where(swapped[:, None, None], matched[1][:, ::-1], matched[1])
     colors = neighbor_colors(matched[0].mean(axis=1))
-    with canvas.layer(0.5):
+    with canvas.layer(0.8):
         for side, place in enumerate(canvas.placements):
             unmatched = np.delete(lines[side], pairs[:, side], axis=0)
             lines_style.draw_faint_lines(canvas, place, unmatched)

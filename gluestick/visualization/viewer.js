@@ -128,7 +128,7 @@ function drawPane(pane, side) {
     if (overlaid) {
       drawOverlay(pane, box);
     } else {
-      context.fillStyle = "rgba(0, 0, 0, 0.4)";
+      context.fillStyle = "rgba(0, 0, 0, 0.25)";
       context.fillRect(...box);
     }
     if (byId("unmatched").checked) drawUnmatched(pane, side);

@@ -18,7 +18,7 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"--output .*file.* is not one"):
             check_output(folder, ())
     (tmp_path / "a.npz").mkdir()
-    with pytest.raises(ValueError, match=r"has a folder a\.npz"):
+    with pytest.raises(ValueError, match=r"a\.npz is a folder where"):
         check_output(tmp_path, ("a.npz",))
 
 
