@@ -6,7 +6,7 @@ import numpy as np
 import poselib
 
 from gluestick.estimation.backgrounds import Extent, projection_chances
-from gluestick.estimation.chance import independence_weights, judge
+from gluestick.estimation.chance import Verdict, independence_weights, judge
 from gluestick.estimation.copies import (
     distinct,
     line_representatives,
@@ -102,16 +102,9 @@ def estimate_absolute_pose(
     )
     camera = as_camera(camera)
     pinhole = poselib_camera(owner, camera)
-    if (lines2d is None) != (lines3d is None):
-        raise ValueError(f"{owner} needs both lines2d and lines3d, or neither")
-    values = {
-        "points2d": points2d,
-        "points3d": points3d,
-        "lines2d": np.zeros((0, 2, 2)) if lines2d is None else lines2d,
-        "lines3d": np.zeros((0, 2, 3)) if lines3d is None else lines3d,
-    }
-    specs = {"points2d": "S 2", "points3d": "S 3", "lines2d": "M 2 2", "lines3d": "M 2 3"}
-    image_points, world_points, image_lines, world_lines = as_arrays(owner, values, specs)
+    image_points, world_points, image_lines, world_lines = _matches(
+        owner, points2d, points3d, lines2d, lines3d
+    )
     image_points, image_lines = (
         undistort_points(positions, camera) for positions in (image_points, image_lines)
     )
@@ -148,23 +141,55 @@ def estimate_absolute_pose(
     used_lines = spread_to_copies(line_mask, line_copies, agreeing=line_errors <= max_error)
     line_inliers = np.zeros(len(usable), dtype=bool)
     line_inliers[usable] = used_lines
-    verdict = judge(
-        projection_chances(
-            point_errors,
-            line_errors,
-            line_lengths(image_lines),
-            Extent.of(image_points, image_lines),
-        ),
-        np.concatenate([point_inliers, used_lines]),
-        independence_weights([np.concatenate([image_points, image_lines.mean(1)])]),
-        sample_size=3,
-        num_solutions=8,
+    verdict = _verdict(
+        image_points,
+        image_lines,
+        errors=(point_errors, line_errors),
+        agreeing=np.concatenate([point_inliers, used_lines]),
     )
     return AbsolutePoseEstimate(
         cam_from_world=pose,
         point_inliers=point_inliers,
         line_inliers=line_inliers,
         **verdict._asdict(),
+    )
+
+
+def _matches(
+    owner: str,
+    points2d: ArrayLike,
+    points3d: ArrayLike,
+    lines2d: ArrayLike | None,
+    lines3d: ArrayLike | None,
+) -> list[np.ndarray]:
+    """Return the arrays after checking them, without lines where none are given."""
+    if (lines2d is None) != (lines3d is None):
+        raise ValueError(f"{owner} needs both lines2d and lines3d, or neither")
+    values = {
+        "points2d": points2d,
+        "points3d": points3d,
+        "lines2d": np.zeros((0, 2, 2)) if lines2d is None else lines2d,
+        "lines3d": np.zeros((0, 2, 3)) if lines3d is None else lines3d,
+    }
+    specs = {"points2d": "S 2", "points3d": "S 3", "lines2d": "M 2 2", "lines3d": "M 2 3"}
+    return as_arrays(owner, values, specs)
+
+
+def _verdict(
+    points: np.ndarray,
+    lines: np.ndarray,
+    *,
+    errors: tuple[np.ndarray, np.ndarray],
+    agreeing: np.ndarray,
+) -> Verdict:
+    """Tell whether the pose can be chance, from places, errors and inliers in the image."""
+    extent = Extent.of(points, lines)
+    return judge(
+        projection_chances(*errors, line_lengths(lines), extent),
+        agreeing,
+        independence_weights([np.concatenate([points, lines.mean(1)])]),
+        sample_size=3,
+        num_solutions=8,
     )
 
 
