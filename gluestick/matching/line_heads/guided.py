@@ -32,8 +32,8 @@ class GuidedLineHead(AtLeastSingle):
     :mod:`gluestick.matching.line_heads.guidance`), in both directions. A small network turns how
     well the carried lines agree with those found there, how much the endpoints resemble each
     other, and how far the guidance can be trusted into a score; scores go through GlueStick's
-    double softmax with a dustbin of score 0. Exchanging the images, or the endpoints of a line,
-    changes nothing. All of it is computed in single precision at least.
+    double softmax with a dustbin of score 0. Exchanging the images, or the endpoints of the lines
+    of both, changes nothing. All of it is computed in single precision at least.
     """
 
     def __init__(self) -> None:

@@ -70,7 +70,9 @@ def test_exchanged_images_exchange_lines(head: GuidedLineHead) -> None:
 
 
 @torch.no_grad()
-def test_exchanged_endpoints_change_nothing(head: GuidedLineHead) -> None:
+def test_exchanged_endpoints_change_nothing_where_both_sides_move_alike(
+    head: GuidedLineHead,
+) -> None:
     wireframe0, wireframe1 = matching_pair(30, 8, 6)
     nodes = nodes_between(wireframe0, wireframe1)
     turned = replace(
