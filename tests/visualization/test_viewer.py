@@ -134,7 +134,7 @@ def test_every_element_the_script_uses_exists(tmp_path, pair):
     assert used
     assert used <= ids
     labelled = [a for tag, a in page.tags if tag == "input"]
-    assert len(labelled) == 9
+    assert len(labelled) == 10
 
 
 def test_nothing_found(tmp_path):

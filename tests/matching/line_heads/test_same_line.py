@@ -7,8 +7,16 @@ from torch import Tensor
 
 from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.line_heads.candidate_pairs import LinePairs
-from gluestick.matching.line_heads.guidance import PointMatches, in_units
-from gluestick.matching.line_heads.neighbour_sides import find_neighbours, side_channels
+from gluestick.matching.line_heads.guidance import (
+    PointMatches,
+    find_near_matches,
+    in_units,
+)
+from gluestick.matching.line_heads.neighbour_sides import (
+    NUM_SIDE_NEIGHBOURS,
+    find_neighbours,
+    side_channels,
+)
 from gluestick.matching.line_heads.same_line import (
     SameLineHead,
     ScoredPairs,
@@ -165,7 +173,8 @@ def test_lines_in_a_mirror_have_their_neighbours_on_the_wrong_side() -> None:
     flip = torch.tensor([-1.0, 1.0])
     for sign, expected in ((torch.ones(2), 1.0), (flip, -1.0)):
         matches = PointMatches(points, points * sign, torch.ones(1, 200))
-        neighbours = find_neighbours(lines, matches)
+        near = find_near_matches(lines, matches, number=NUM_SIDE_NEIGHBOURS)
+        neighbours = find_neighbours(lines, matches, near)
         around = type(neighbours)(*(value[0] for value in neighbours))
         kept, *_ = side_channels(around, lines[0] * sign, torch.ones(1))
         assert float(kept) == pytest.approx(expected, abs=0.15)
