@@ -181,7 +181,10 @@ class Matches(BaseValue):
             raise ValueError(f"threshold needs a probability from 0 to 1, found {threshold}")
         if max_per_line is not None and max_per_line < 1:
             raise ValueError(f"max_per_line needs a number from 1, found {max_per_line}")
-        kept = likely_pairs(indices, probabilities, threshold=threshold, max_per_line=max_per_line)
+        likely = likely_pairs(
+            indices, probabilities, threshold=threshold, max_per_line=max_per_line
+        )
+        kept = likely.nonzero()[:, 0]
         return replace(
             self,
             line_pair_indices=indices[kept],

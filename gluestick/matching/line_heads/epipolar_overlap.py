@@ -48,16 +48,18 @@ def fit_fundamental_matrix(matches: PointMatches) -> EpipolarGeometry:
     x1, T1 = _normalized(matches.positions1.double(), weights)
     rows = (x1[..., :, None] * x0[..., None, :]).flatten(2)  # [B, K, 9]
     homogeneous0, homogeneous1 = _homogeneous(matches.positions0), _homogeneous(matches.positions1)
+    least = _TINY * torch.eye(9, dtype=rows.dtype, device=rows.device)
+    tiny = torch.finfo(rows.dtype).tiny
     own = weights
     for scale in _SCALES:
-        moment = (rows * own[..., None]).mT @ rows
-        moment = moment + _TINY * torch.eye(9, dtype=moment.dtype, device=moment.device)
+        moment = torch.bmm((rows * own[..., None]).mT, rows) + least
         smallest = torch.linalg.eigh(moment).eigenvectors[..., 0]
-        F = T1.mT @ smallest.view(-1, 3, 3) @ T0
-        lines1, lines0 = homogeneous0 @ F.mT, homogeneous1 @ F
-        residual = (homogeneous1 * lines1).sum(-1) ** 2
-        slope = (lines1[..., :2] ** 2).sum(-1) + (lines0[..., :2] ** 2).sum(-1)
-        squared = residual / slope.clamp(min=torch.finfo(slope.dtype).tiny)
+        F = torch.bmm(torch.bmm(T1.mT, smallest.view(-1, 3, 3)), T0)
+        a1, b1, c1 = torch.bmm(homogeneous0, F.mT).unbind(-1)
+        a0, b0, _ = torch.bmm(homogeneous1, F).unbind(-1)
+        x, y, _ = homogeneous1.unbind(-1)
+        slope = a1**2 + b1**2 + a0**2 + b0**2
+        squared = (x * a1 + y * b1 + c1) ** 2 / slope.clamp(min=tiny)
         own = weights / (1 + squared / scale**2) ** 2
     F = F / F.flatten(1).norm(dim=1).clamp(min=torch.finfo(F.dtype).tiny)[:, None, None]
     return EpipolarGeometry(F, own.sum(1))

@@ -301,12 +301,13 @@ def _fit_global_map(matches: PointMatches) -> Tensor:
     terms = _terms(matches.positions0 - mean0[:, None])
     targets = matches.positions1 - mean1[:, None]
     held = _STIFFNESS[0] * _REACH * torch.eye(3, 2, dtype=terms.dtype, device=terms.device)
+    both = torch.cat([terms, targets], dim=-1)  # [B, K, 5]
     weights = matches.weights
     for _ in range(_NUM_GLOBAL_FITS):
-        weighted = terms * weights[..., None]
-        linear = solve_ridge(weighted.mT @ terms, weighted.mT @ targets + held, ridge=_STIFFNESS)
-        residuals = (targets - terms @ linear).norm(dim=-1)
-        weights = matches.weights / (1 + (residuals / _GLOBAL_NOISE) ** 2)
+        moments = torch.bmm((terms * weights[..., None]).mT, both)
+        linear = solve_ridge(moments[..., :3], moments[..., 3:] + held, ridge=_STIFFNESS)
+        x, y = (targets - torch.bmm(terms, linear)).unbind(-1)
+        weights = matches.weights / (1 + (x**2 + y**2) / _GLOBAL_NOISE**2)
     slope = linear[:, :2] / _REACH
     start = linear[:, 2:] + mean1[:, None] - mean0[:, None] @ slope
     return torch.cat([slope, start], dim=1)

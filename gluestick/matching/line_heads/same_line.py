@@ -144,7 +144,8 @@ def _many_to_many(scored: ScoredPairs) -> tuple[Tensor, Tensor, Tensor]:
     """Return the pairs that may be the same, their probabilities and their overlaps."""
     same, overlaps, _ = scored.outputs.float().sigmoid().unbind(1)
     indices = scored.pairs.indices()
-    kept = likely_pairs(indices, same, threshold=LEAST_PROBABILITY, max_per_line=_MOST_PER_LINE)
+    likely = likely_pairs(indices, same, threshold=LEAST_PROBABILITY, max_per_line=_MOST_PER_LINE)
+    kept = likely.nonzero()[:, 0]  # one wait for the device, where a mask takes one each time
     return indices[kept], same[kept], overlaps[kept]
 
 
