@@ -1,7 +1,7 @@
 """How long the line heads take, and how much memory, by the number of lines.
 
-Usage: ``python docs/measurements/line_head_speed.py [--threads 2] [--repeat 40] [--device cuda]``.
-Made-up pairs, seed 0: 1,024 keypoints of 640 x 480 px in both images, half of them matched to where
+Usage: ``python docs/measurements/line_head_speed.py [--threads 2] [--repeat 40] [--lines
+250 2000] [--heads same_line] [--device cuda]``. Made-up pairs, seed 0: 1,024 keypoints of 640 x 480 px in both images, half of them matched to where
 an affine map with noise of 1 px takes them, and as many lines of 10 to 80 px as asked for, moved
 by the same map. The heads take turns; the shortest and the median time of each is printed (of the
 CPU with one thread, of the clock with more), and the memory that a call needs at most beyond what
@@ -24,7 +24,6 @@ from gluestick.pretrained import build_model
 from gluestick.types import Wireframe
 
 HEADS = {"guided": "aliked-lsd", "same_line": "aliked-lsd-same-line"}
-NUMBERS = (100, 250, 500, 1000, 2000)
 SIZE = torch.tensor([640.0, 480.0])
 NUM_KEYPOINTS = 1024
 AFFINE = torch.tensor([[0.96, 0.08], [-0.05, 1.02]])
@@ -94,17 +93,14 @@ def memory(head: nn.Module, inputs: tuple) -> float:
 
 
 @torch.no_grad()
-def main(threads: int, repeat: int, device: str) -> None:
+def main(threads: int, repeat: int, device: str, numbers: list[int], names: list[str]) -> None:
     """Print the table."""
     torch.set_num_threads(threads)
     clock = time.process_time if threads == 1 and device == "cpu" else time.perf_counter
-    heads = {
-        name: build_model(model).network.line_head.eval().to(device)
-        for name, model in HEADS.items()
-    }
+    heads = {name: build_model(HEADS[name]).network.line_head.eval().to(device) for name in names}
     print(f"| lines | {' | '.join(f'{name}, ms: least, median' for name in heads)} | MB |")
     print(f"|---|{'---|' * (len(heads) + 1)}")
-    for number in NUMBERS:
+    for number in numbers:
         torch.manual_seed(0)
         wireframe0, wireframe1, nodes = make_pair(number)
         nodes = NodeAssignment(*(value.to(device) for value in nodes))
@@ -129,5 +125,7 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=40)
     parser.add_argument("--device", default="cpu")
-    arguments = parser.parse_args()
-    main(arguments.threads, arguments.repeat, arguments.device)
+    parser.add_argument("--lines", type=int, nargs="+", default=[100, 250, 500, 1000])
+    parser.add_argument("--heads", choices=[*HEADS], nargs="+", default=[*HEADS])
+    given = parser.parse_args()
+    main(given.threads, given.repeat, given.device, given.lines, given.heads)
