@@ -17,6 +17,7 @@ from gluestick.images.header import read_header
 from gluestick.images.resize import resized_size
 from gluestick.match_images import pair_matches
 from gluestick.pair_geometry import PairGeometry, estimate_geometry
+from gluestick.storage.result_folder import files_together
 from gluestick.timing import StageTimer
 
 
@@ -94,28 +95,29 @@ def run_pair(job: PairJob) -> PairReport:
             homography_solver=settings.homography_solver,
             fundamental_solver=settings.fundamental_solver,
         )
-    with timer.stage("writing"):
-        written = write_pair(
-            job.output,
-            [path.name for path in job.images],
-            inputs.images,
-            result,
-            estimate,
-            pictures=job.pictures,
-            viewer=job.viewer,
-        )
-    written.append(job.output / "run.json")
     counts = count_kinds(*result, estimate)
-    run = {
-        "K": [None if camera is None else camera.K.tolist() for camera in cameras],
-        "distortion": [None if camera is None else camera.distortion for camera in cameras],
-        "files": [str(path) for path in written],
-        "device": str(device),
-        "threads": threads,
-        "seconds": dict(timer.seconds),
-    }
-    record = run_record(job.images, result[:2], counts, estimate, settings=settings, run=run)
-    write_json(written[-1], record)
+    with files_together(job.output, FILES) as folder:
+        with timer.stage("writing"):
+            names = write_pair(
+                folder,
+                [path.name for path in job.images],
+                inputs.images,
+                result,
+                estimate,
+                pictures=job.pictures,
+                viewer=job.viewer,
+            )
+        written = [job.output / name for name in (*names, "run.json")]
+        run = {
+            "K": [None if camera is None else camera.K.tolist() for camera in cameras],
+            "distortion": [None if camera is None else camera.distortion for camera in cameras],
+            "files": [str(path) for path in written],
+            "device": str(device),
+            "threads": threads,
+            "seconds": dict(timer.seconds),
+        }
+        record = run_record(job.images, result[:2], counts, estimate, settings=settings, run=run)
+        write_json(folder / "run.json", record)
     return PairReport(
         counts=counts,
         estimate=estimate,
