@@ -32,6 +32,7 @@ def detect(
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
     tiles: options.Tiles = None,
+    memory: options.Memory = None,
     mask: Annotated[
         Path | None, typer.Option(help="Detect only where it is not 0.", show_default="none")
     ] = None,
@@ -46,6 +47,7 @@ def detect(
     Example: gluestick detect a.jpg --detector sift --output output/detect
     """
     from gluestick.cli.devices import select_device
+    from gluestick.cli.memory import fit_memory
     from gluestick.cli.outputs import check_output
     from gluestick.cli.pair.inputs import check_mask
     from gluestick.cli.resources import use_threads
@@ -74,6 +76,7 @@ def detect(
     check_output(output, FILES)
     chosen = select_device(device)
     use_threads(threads)
+    config = fit_memory(config, [image], memory=memory, device=chosen)
     timer = StageTimer()
     with Console(stderr=True).status("Detecting"):
         with timer.stage("loading"):

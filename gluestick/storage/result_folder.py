@@ -56,7 +56,7 @@ def _put_in_place(temporary: Path, targets: Mapping[str, Path]) -> None:
     for name, target in targets.items():
         if (temporary / name).exists() and target.exists():
             shutil.copymode(target, temporary / name)
-    for target in reversed(targets.values()):
+    for target in reversed([*targets.values()]):
         target.unlink(missing_ok=True)
     for name, target in targets.items():
         if (temporary / name).exists():
@@ -93,8 +93,8 @@ def _not_interrupted() -> Iterator[None]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for late in arrived:
+            signal.raise_signal(late)
 
 
 @contextmanager

@@ -11,10 +11,8 @@ from gluestick.cli.pair.cameras import find_cameras
 from gluestick.cli.pair.files import FILES, write_pair
 from gluestick.cli.pair.inputs import load_inputs
 from gluestick.cli.pair.summary import Count, count_kinds, run_record, write_json
-from gluestick.cli.resources import use_threads, warn_of_memory
+from gluestick.cli.resources import use_threads
 from gluestick.config import MatchConfig
-from gluestick.images.header import read_header
-from gluestick.images.resize import resized_size
 from gluestick.match_images import pair_matches
 from gluestick.pair_geometry import PairGeometry, estimate_geometry
 from gluestick.storage.result_folder import files_together
@@ -35,6 +33,7 @@ class PairJob:
         pictures: Whether pictures are written.
         viewer: Whether the page is written.
         device: What ``--device`` says.
+        memory: What ``--memory`` says, or None.
         threads: What ``--threads`` says, or None.
     """
 
@@ -47,6 +46,7 @@ class PairJob:
     pictures: bool
     viewer: bool
     device: str
+    memory: str | None
     threads: int | None
 
 
@@ -75,11 +75,10 @@ def run_pair(job: PairJob) -> PairReport:
     Raises:
         ValueError: If an option, a file or a folder does not fit.
     """
-    settings = job.settings
     check_output(job.output, FILES)
     device, threads = select_device(job.device), use_threads(job.threads)
     cameras = find_cameras(job.calibrations, job.images) or (None, None)
-    _warn_of_memory(job)
+    settings = options.within_memory(job.settings, job.images, memory=job.memory, device=device)
     timer = StageTimer()
     with timer.stage("loading"):
         inputs = load_inputs(job.images, job.masks, job.lines)
@@ -125,14 +124,3 @@ def run_pair(job: PairJob) -> PairReport:
         written=written,
         record=record,
     )
-
-
-def _warn_of_memory(job: PairJob) -> None:
-    headers = [read_header(path) for path in job.images]
-    sizes = [header.image_size for header in headers if header is not None]
-    features = job.settings.pipeline.features
-    seen = [resized_size(size, config=features.resize) for size in sizes]
-    if features.tiles.size is not None:
-        most = features.tiles.size + 2 * features.tiles.overlap
-        seen = [(min(width, most), min(height, most)) for width, height in seen]
-    warn_of_memory(sizes, seen)
