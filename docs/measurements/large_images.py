@@ -1,8 +1,7 @@
 """Memory and seconds that features of a large image take, at once and in tiles.
 
     python docs/measurements/large_images.py assets/graffiti_a.jpg --megapixels 27
-    python docs/measurements/large_images.py assets/graffiti_a.jpg --megapixels 12 \\
-        --memory 1.8GB 2.5GB none
+    python docs/measurements/large_images.py assets/graffiti_a.jpg --memory 1.8GB --megapixels 12
     python docs/measurements/large_images.py assets/graffiti_a.jpg --megapixels 2 --per-pixel
 
 Each run is a process of its own, whose largest resident size is read from the system. The image
@@ -13,8 +12,8 @@ pixel that it sees, with random weights where none ship.
 """
 
 import argparse
-import resource
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -29,11 +28,10 @@ from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfi
 from gluestick.features.points.registry import POINT_DETECTORS
 from gluestick.features.tiles import TileConfig
 from gluestick.images import ResizeConfig, load_image
-from gluestick.visualization import save_picture
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL, model_card
 from gluestick.timing import StageTimer
-
+from gluestick.visualization import save_picture
 
 COMMAND = "from gluestick.cli import main; main()"
 

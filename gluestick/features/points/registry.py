@@ -60,7 +60,7 @@ class _Entry:
 POINT_DETECTORS = MappingProxyType(
     {
         "aliked": _Entry(
-            config=AlikedConfig, detector=Aliked, weights="optional", bytes_per_pixel=300
+            config=AlikedConfig, detector=Aliked, weights="optional", bytes_per_pixel=310
         ),
         "disk": _Entry(
             config=DiskConfig,
