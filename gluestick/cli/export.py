@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from gluestick.export.hloc_folder import HlocFolder
@@ -111,15 +109,9 @@ def export(
         output,
         model=settings.model,
         strict=strict,
-        progress=_progress,
+        progress=progress,
     )
     _report(written)
-
-
-def _progress(items: Sequence[Any], title: str) -> Iterable[Any]:
-    console = Console(stderr=True)
-    hidden = not items or not console.is_terminal
-    return track(items, title, console=console, disable=hidden)
 
 
 def _report(written: HlocFolder) -> None:

@@ -75,7 +75,8 @@ def fit_memory(
             process is to stay below. None for ``auto``.
         device: Where detection runs.
         divisible: Whether the matcher can detect in tiles.
-        one_by_one: Whether one image is kept at a time.
+        one_by_one: Whether one image is kept at a time, as of a folder. What a budget leaves to the
+            point detector then does not depend on the images, so that later ones are seen alike.
 
     Raises:
         ValueError: If ``memory`` is none of these, or too little for the images.
@@ -91,12 +92,13 @@ def fit_memory(
     if budget is not None:
         if not divisible:
             raise ValueError(f"--memory {memory} needs a matcher that can detect in tiles")
-        if budget - rest < features.tiles.least_memory(need.per_pixel):
+        left = (budget - _BASE) / 2 if one_by_one else budget - rest
+        if left < features.tiles.least_memory(need.per_pixel) or left + rest > budget:
             raise ValueError(
                 f"--memory {memory} is too little: besides keypoints these images take about "
                 f"{rest / 1e9:.1f} GB; use a smaller --resize"
             )
-        return _divided(features, need, budget - rest, rest, f"--memory is {budget / 1e9:.1f} GB")
+        return _divided(features, need, left, rest, f"--memory is {budget / 1e9:.1f} GB")
     available = torch.cuda.mem_get_info(device)[0] if on_gpu else available_memory()
     at_once = need.at_once(features)
     if available is None or features.tiles.memory is not None:

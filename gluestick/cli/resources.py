@@ -8,6 +8,7 @@ from pathlib import Path
 _READINGS = 4
 _PAUSE = 0.01  # s
 _OMP = "OMP_NUM_THREADS"
+_MOST_THREADS = 1024
 
 
 def use_threads(threads: int | None) -> int:
@@ -19,13 +20,13 @@ def use_threads(threads: int | None) -> int:
             other on busy processors are slower than a single one.
 
     Raises:
-        ValueError: If the number is below 1.
+        ValueError: If the number is below 1, or so large that threads cannot be started.
     """
     import cv2
     import torch
 
-    if threads is not None and threads < 1:
-        raise ValueError(f"--threads needs to be at least 1, found {threads}")
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(f"--threads needs to be from 1 to {_MOST_THREADS}, found {threads}")
     if threads is None:
         threads = torch.get_num_threads() if os.environ.get(_OMP) else idle_processors()
     torch.set_num_threads(threads)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,7 +131,7 @@ def _links(
 
     links = {}
     pairs = pairs_to_match(len(photographs))
-    for first, second in track(pairs, "Matching", console=Console(stderr=True), transient=True):
+    for first, second in progress(pairs, "Matching"):
         result = matcher(photographs[first], photographs[second])
         estimate = estimate_geometry(
             pair_matches(*result),

@@ -109,8 +109,14 @@ def test_what_does_not_fit_is_divided_or_said(
     free(3e9)
     assert fit_memory(WHOLE, [large] * 2, memory=None, device=CPU) is WHOLE
     assert "warning: " in capsys.readouterr().err
-    one_by_one = fit_memory(WHOLE, [large] * 9, memory="3GB", device=CPU, one_by_one=True)
-    assert one_by_one.tiles.memory is not None
+
+
+def test_a_folder_is_divided_alike_whatever_its_images(large: Path, assets: Path) -> None:
+    for images in ([large] * 9, [assets / "leuven_a.jpg"]):
+        found = fit_memory(WHOLE, images, memory="5GB", device=CPU, one_by_one=True)
+        assert found.tiles.memory == (5e9 - 0.7e9) / 2
+    with pytest.raises(ValueError, match="--memory 3GB is too little"):
+        fit_memory(WHOLE, [large], memory="3GB", device=CPU, one_by_one=True)
 
 
 def test_a_budget_reaches_every_command(

@@ -19,8 +19,11 @@ def _threads_stay() -> Iterator[None]:
 def test_threads_are_those_asked_for() -> None:
     assert use_threads(2) == 2
     assert torch.get_num_threads() == 2
-    with pytest.raises(ValueError, match="--threads needs to be at least 1, found 0"):
-        use_threads(0)
+    for number in (0, 100_000):
+        with pytest.raises(
+            ValueError, match=f"--threads needs to be from 1 to 1024, found {number}"
+        ):
+            use_threads(number)
 
 
 def test_the_environment_has_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
