@@ -83,7 +83,7 @@ class ModelCard:
 _SUPERPOINT = PointDetectorConfig(name="superpoint")
 _PUBLISHED_LINES = LineDetectorConfig(saliency="nfa")
 _UNTRAINED_LINE_THRESHOLD = 0.3
-_GUIDED_LINE_THRESHOLD = 0.45
+_TRAINED_LINE_THRESHOLD = 0.45
 _SHIPPED_LICENCE = (
     "commercial use allowed: ALIKED BSD-3-Clause, LightGlue and the line head Apache-2.0"
 )
@@ -91,21 +91,23 @@ _SHIPPED_ORIGIN = "ALIKED and LightGlue as published; the line head was trained 
 _SHIPPED_NETWORK = LightGlueStickConfig(
     input_dim=128,
     line_layers=(),
-    line_head="guided",
-    line_filter_threshold=_GUIDED_LINE_THRESHOLD,
+    line_head="same_line",
+    line_filter_threshold=_TRAINED_LINE_THRESHOLD,
 )
-
-_SAME_LINE_NETWORK = replace(_SHIPPED_NETWORK, line_head="same_line")
+_GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
 
 _CARDS = (
     ModelCard(
         name=DEFAULT_MODEL,
-        summary="ALIKED-n16 + LSD + LightGlueStick with guided lines, the default",
+        summary="ALIKED-n16 + LSD + LightGlueStick, lines matched by what they are, the default",
         licence=_SHIPPED_LICENCE,
         origin=_SHIPPED_ORIGIN,
-        config=PipelineConfig(lightgluestick=_SHIPPED_NETWORK),
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(side_colors=True),
+            lightgluestick=_SHIPPED_NETWORK,
+        ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_head="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-n16rot-lsd",
@@ -114,24 +116,21 @@ _CARDS = (
         origin=_SHIPPED_ORIGIN,
         config=PipelineConfig(
             features=FeatureExtractorConfig(
-                points=PointDetectorConfig(name="aliked", variant="n16rot")
+                points=PointDetectorConfig(name="aliked", variant="n16rot"), side_colors=True
             ),
             lightgluestick=_SHIPPED_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_head="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
-        name="aliked-lsd-same-line",
-        summary="the default with lines matched by what they are: parts of one line or not",
+        name="aliked-lsd-guided",
+        summary="the default's points, and lines matched by where points say that they must be",
         licence=_SHIPPED_LICENCE,
         origin=_SHIPPED_ORIGIN,
-        config=PipelineConfig(
-            features=FeatureExtractorConfig(side_colors=True),
-            lightgluestick=_SAME_LINE_NETWORK,
-        ),
+        config=PipelineConfig(lightgluestick=_GUIDED_NETWORK),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-same-line-head.safetensors",
+        line_head="aliked-lsd-line-head.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
