@@ -15,11 +15,11 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL, model_card
 from gluestick.storage.atomic import atomic_path
 from gluestick.storage.parameters import read_parameters
-from gluestick.training.extraction import Extraction, ExtractionConfig, open_stores
+from gluestick.training.examples.extraction import Extraction, ExtractionConfig, open_stores
+from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.logs import Say
 from gluestick.training.loop import LoopConfig, Task, run_training, training_device
 from gluestick.training.optimization import OptimizationConfig
-from gluestick.training.pairs import DataConfig
 from gluestick.training.tasks.line_layers import LineLayersTask, LineLayersTaskConfig
 from gluestick.training.tasks.same_line import SameLineTask, SameLineTaskConfig
 

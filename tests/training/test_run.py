@@ -9,9 +9,9 @@ from training.photographs import write_photographs
 pytest.importorskip("lightning_fabric")
 
 from gluestick.datasets.homography_pairs import HomographyPairsConfig
-from gluestick.training.extraction import ExtractionConfig
+from gluestick.training.examples.extraction import ExtractionConfig
+from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.loop import LoopConfig
-from gluestick.training.pairs import DataConfig
 from gluestick.training.run import TrainConfig, train
 
 

@@ -12,11 +12,11 @@ from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.guidance import point_matches
 from gluestick.matching.line_heads.same_line import SameLineHead, ScoredPairs
 from gluestick.supervision.same_line_loss import same_line_loss
-from gluestick.training.batches import Batch
 from gluestick.training.calibration import average_precision, calibration_error
-from gluestick.training.extraction import Extraction
+from gluestick.training.examples.batches import Batch
+from gluestick.training.examples.extraction import Extraction
+from gluestick.training.examples.rows import RowStore, pair_truth, thinned
 from gluestick.training.losses import LossConfig
-from gluestick.training.rows import RowStore, pair_truth, thinned
 from gluestick.types import Wireframe
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from gluestick.matching.line_heads.same_line import SameLineHead
 from gluestick.supervision.same_line_loss import same_line_loss
 from gluestick.training.calibration import average_precision, calibration_error
+from gluestick.training.examples.rows import LineRows, sort_rows
 from gluestick.training.losses import LossConfig
-from gluestick.training.rows import LineRows, sort_rows
 
 _AT_ONCE = 262_144
 

@@ -8,7 +8,7 @@ from training.photographs import write_photographs
 from gluestick.datasets.holdout import is_held_out
 from gluestick.datasets.homography_pairs import HomographyPairsConfig
 from gluestick.datasets.worlds import PlanarWorldsConfig
-from gluestick.training.pairs import DataConfig, TrainingPair, TrainingPairs
+from gluestick.training.examples.pairs import DataConfig, TrainingPair, TrainingPairs
 
 
 @pytest.fixture(scope="module")

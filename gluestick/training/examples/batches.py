@@ -15,7 +15,7 @@ from gluestick.supervision.same_lines import (
     same_lines_from_depth,
     same_lines_from_homography,
 )
-from gluestick.training.pairs import TrainingPair
+from gluestick.training.examples.pairs import TrainingPair
 from gluestick.types import Features, Wireframe, pad_and_stack
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
 from gluestick.wireframe.collate import stack_wireframes

@@ -20,7 +20,7 @@ from gluestick.matching.line_heads.same_line_features import (
 )
 from gluestick.storage.atomic import atomic_path
 from gluestick.supervision.same_line_loss import PairTruth
-from gluestick.training.batches import Batch
+from gluestick.training.examples.batches import Batch
 from gluestick.types import Wireframe
 
 _HARD = 1.5

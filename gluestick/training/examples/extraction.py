@@ -14,10 +14,9 @@ from gluestick.features.lines.registry import LineDetectorConfig
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.guidance import point_matches
 from gluestick.pipeline import PointLineMatcher
-from gluestick.training.batches import Batch, make_batch
-from gluestick.training.logs import Say
-from gluestick.training.pairs import DataConfig, TrainingPair, TrainingPairs
-from gluestick.training.rows import (
+from gluestick.training.examples.batches import Batch, make_batch
+from gluestick.training.examples.pairs import DataConfig, TrainingPair, TrainingPairs
+from gluestick.training.examples.rows import (
     LineRows,
     RowStore,
     describe_rows,
@@ -25,6 +24,7 @@ from gluestick.training.rows import (
     mirrored,
     thinned,
 )
+from gluestick.training.logs import Say
 
 _ALL_LINES = LineDetectorConfig(max_num_lines=None, min_length=10.0)
 _ENDLESS = 2**62

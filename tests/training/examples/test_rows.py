@@ -8,8 +8,8 @@ from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, in_units
 from gluestick.matching.line_heads.same_line_features import NUM_SAME_LINE_FEATURES
 from gluestick.supervision.same_lines import SameLines, best_partners
-from gluestick.training.batches import Batch
-from gluestick.training.rows import (
+from gluestick.training.examples.batches import Batch
+from gluestick.training.examples.rows import (
     LineRows,
     RowStore,
     describe_rows,
