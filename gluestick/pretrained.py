@@ -81,7 +81,7 @@ class ModelCard:
 
 
 _SUPERPOINT = PointDetectorConfig(name="superpoint")
-_PUBLISHED_LINES = LineDetectorConfig(saliency="nfa")
+_PUBLISHED_LINES = LineDetectorConfig(saliency="nfa", local_contrast=False)
 _UNTRAINED_LINE_THRESHOLD = 0.3
 _TRAINED_LINE_THRESHOLD = 0.45
 _SHIPPED_LICENCE = (
