@@ -24,6 +24,7 @@ from gluestick.matching.early_exit import (
 )
 from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.inputs import check_pair, normalize_keypoints
+from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
@@ -83,24 +84,6 @@ class LightGlueStickConfig:
                 f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
                 f"{self.line_layers}"
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerOutput:
-    """What training supervises at one layer.
-
-    Attributes:
-        log_assignment: [B, P0+1, P1+1], between the nodes.
-        line_log_assignment: [B, L0+1, L1+1], between the lines.
-        confidence_logits0: [B, P0], of the match of a node being final; None at the last
-            layer.
-        confidence_logits1: [B, P1].
-    """
-
-    log_assignment: Tensor
-    line_log_assignment: Tensor
-    confidence_logits0: Tensor | None
-    confidence_logits1: Tensor | None
 
 
 class LightGlueStick(nn.Module):
@@ -180,16 +163,15 @@ class LightGlueStick(nn.Module):
             nodes = self._assign(layer, tokens0, tokens1, shape)
             outputs.append(
                 LayerOutput(
+                    layer=layer,
                     log_assignment=nodes.log_assignment,
                     line_log_assignment=self.line_head(wireframe0, wireframe1, nodes),
                     confidence_logits0=self._confidence_logits(layer, tokens0, shape[0]),
                     confidence_logits1=self._confidence_logits(layer, tokens1, shape[1]),
                 )
             )
-        last = outputs[-1]
-        matches = self._matches(
-            wireframe0, wireframe1, last.log_assignment, last.line_log_assignment
-        )
+        line_log_assignment = outputs[-1].line_log_assignment
+        matches = self._matches(wireframe0, wireframe1, nodes.log_assignment, line_log_assignment)
         return matches, tuple(outputs)
 
     def _tokenize(self, wireframe0: Wireframe, wireframe1: Wireframe) -> tuple[Tokens, Tokens]:
