@@ -1,9 +1,8 @@
 """The named models: what they are made of, where they come from, and how they are built."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
 from gluestick.features.lines.registry import LineDetectorConfig
@@ -13,43 +12,15 @@ from gluestick.matching.checkpoints import (
     lightgluestick_from_lightglue,
     read_checkpoint,
 )
-from gluestick.matching.gluestick import GlueStick, GlueStickConfig
+from gluestick.matching.gluestick import GlueStick
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.matching.protocols import MatchingNetwork
+from gluestick.pipeline_config import PipelineConfig, TrainedModel
 from gluestick.storage.parameters import load_strict, read_parameters
-from gluestick.viewpoint.pair_view import Rotation
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig
 
 DEFAULT_MODEL = "aliked-lsd"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PipelineConfig:
-    """Everything from images to matches.
-
-    Attributes:
-        features: Image loading size, point detector and line detector.
-        wireframe: How line endpoints and keypoints become a graph.
-        network: Which of the two networks matches.
-        lightgluestick: Its configuration, used if it is chosen.
-        gluestick: Its configuration, used if it is chosen.
-        rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.viewpoint.pair_view.Rotation`.
-        relative_turn: The options of the vote.
-        turn_search: The options of the search for pairs on which the vote does not help.
-    """
-
-    features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
-    wireframe: WireframeConfig = field(default_factory=WireframeConfig)
-    network: Literal["lightgluestick", "gluestick"] = "lightgluestick"
-    lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
-    gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
-    rotation: Rotation = "auto"
-    relative_turn: RelativeTurnConfig = field(default_factory=RelativeTurnConfig)
-    turn_search: TurnSearchConfig = field(default_factory=TurnSearchConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,15 +218,14 @@ def build_model(
         The parts, on the CPU.
     """
     card = model_card(name)
-    config = with_budgets(
-        config or card.config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
-    )
+    trained = None if weights is None else TrainedModel.of_file(weights)
+    config = config or (trained.config if trained else card.config)
+    config = with_budgets(config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines)
     if detector_weights is not None:
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
-    line_head = card.line_head if _head(config) == _head(card.config) else None
-    _load_weights(network, _weights_path(card, weights), base=card.weights, line_head=line_head)
+    _load_weights(network, _weights_path(card, weights), card=card, trained=trained)
     incomplete = lacks_weights(config.features.points)
     return Model(
         config=config,
@@ -281,21 +251,27 @@ def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: boo
 
 
 def _load_weights(
-    network: GlueStick | LightGlueStick, path: Path, *, base: str | None, line_head: str | None
+    network: GlueStick | LightGlueStick,
+    path: Path,
+    *,
+    card: ModelCard,
+    trained: TrainedModel | None,
 ) -> None:
+    """Load a file, and what it lacks from the shipped files of the model that it belongs to."""
     state_dict, _ = read_checkpoint(path)
-    if isinstance(network, LightGlueStick):
+    if trained is not None and trained.base:
+        card = model_card(trained.base)
+    complete = trained is not None and not trained.base
+    if isinstance(network, LightGlueStick) and not complete:
         if is_lightglue(state_dict):
             state_dict = lightgluestick_from_lightglue(state_dict)
-        if base is not None and all(name.startswith("line_head.") for name in state_dict):
-            state_dict = read_parameters(shipped_path(base))[0] | state_dict
-        if line_head is not None:
-            state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
+        is_part = trained is not None or all(name.startswith("line_head.") for name in state_dict)
+        if is_part and card.weights is not None:
+            state_dict = read_parameters(shipped_path(card.weights))[0] | state_dict
+        same_head = network.config.line_head == card.config.lightgluestick.line_head
+        if same_head and card.line_head is not None:
+            state_dict = read_parameters(shipped_path(card.line_head))[0] | state_dict
     load_strict(network, state_dict, source=path)
-
-
-def _head(config: PipelineConfig) -> str:
-    return config.lightgluestick.line_head
 
 
 def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:

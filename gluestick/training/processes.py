@@ -25,7 +25,7 @@ def launch_fabric(*, accelerator: str, devices: int, precision: str) -> Any:
     """
     try:
         from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy
+        from lightning_fabric.strategies.ddp import DDPStrategy
     except ImportError as error:
         raise ImportError(_FABRIC) from error
     here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
