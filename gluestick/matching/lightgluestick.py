@@ -1,6 +1,6 @@
 """LightGlueStick: LightGlue's layers with messages along the lines (arXiv 2510.16438)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -23,6 +23,7 @@ from gluestick.matching.early_exit import (
     restore_order,
 )
 from gluestick.matching.encoders import RotaryEncoding
+from gluestick.matching.frozen_keypoints import layer_with_frozen_keypoints
 from gluestick.matching.inputs import check_pair, normalize_keypoints
 from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.line_heads.endpoints import NodeAssignment
@@ -144,6 +145,41 @@ class LightGlueStick(nn.Module):
         tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
         return self._run_layers(tokens0, tokens1, shape)
+
+    def assign_at_layers(
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        *,
+        layers: Collection[int],
+        frozen_keypoints: bool = False,
+    ) -> tuple[NodeAssignment, ...]:
+        """Match the nodes with the heads of several layers, and of the last one in the end.
+
+        Early exit and pruning are off. Further arguments and errors are those of :meth:`forward`.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1.
+            layers: The layers, besides the last one.
+            frozen_keypoints: Whether gradients reach junctions only, for ``attention="one_way"``.
+
+        Returns:
+            What is known about the nodes, in the order of the layers.
+        """
+        tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
+        shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        outputs = []
+        for layer, transformer in enumerate(self.transformers):
+            if frozen_keypoints:
+                tokens0, tokens1 = layer_with_frozen_keypoints(
+                    cast(TransformerLayer, transformer), tokens0, tokens1
+                )
+            else:
+                tokens0, tokens1 = transformer(tokens0, tokens1)
+            if layer in layers or layer == len(self.transformers) - 1:
+                outputs.append(self._assign(layer, tokens0, tokens1, shape))
+        return tuple(outputs)
 
     def forward_all(
         self, wireframe0: Wireframe, wireframe1: Wireframe

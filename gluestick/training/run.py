@@ -9,13 +9,21 @@ from typing import Literal
 
 import torch
 
+from gluestick.features.extractor import FeatureExtractor
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.same_line import SameLineHead
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL, model_card
 from gluestick.storage.atomic import atomic_path
+from gluestick.storage.fingerprints import weights_fingerprint
 from gluestick.storage.parameters import read_parameters
-from gluestick.training.examples.extraction import Extraction, ExtractionConfig, open_stores
+from gluestick.training.examples.extraction import (
+    Extraction,
+    ExtractionConfig,
+    FeatureStores,
+    open_stores,
+)
+from gluestick.training.examples.feature_store import FeatureStore
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.logs import Say
 from gluestick.training.loop import LoopConfig, Task, run_training, training_device
@@ -34,7 +42,9 @@ class TrainConfig:
             on the fly.
         model: The model to start from.
         init: A file with some or all parameters to start from instead, or "".
-        cache: The folder of examples for the head; it is filled first where it lacks some.
+        cache: The folder of what is extracted once: features of pairs, with
+            ``extraction.features=cached``, and examples for the head. It is filled first where it
+            lacks some.
         output: The folder of the run.
         resume: Whether to go on from the last state in that folder, if there is one.
         data: The pairs.
@@ -88,28 +98,46 @@ def train(config: TrainConfig, *, say: Say = print) -> bool:
 
 
 def _build_task(config: TrainConfig, say: Say) -> Task:
-    own = model_card(config.model).config
-    matcher = PointLineMatcher.from_pretrained(
-        config.model,
-        config=replace(own, features=replace(own.features, side_colors=True)),
-        max_num_keypoints=max(config.data.num_keypoints),
-    )
-    extraction = Extraction(matcher, config.data, config.extraction)
-    stores = None
-    if config.cache:
-        stores = open_stores(Path(config.cache), _origin(config))
+    device = training_device(config.loop)
+    extraction = _extraction(config, device, say)
+    rows = None
+    if config.cache and (config.task == "same_line" or extraction.stores is None):
+        rows = open_stores(Path(config.cache), _origin(config))
     if config.task == "line_layers":
-        task = LineLayersTask(extraction, config.line_layers, cache=stores and stores[0])
+        task = LineLayersTask(extraction, config.line_layers, cache=rows and rows[0])
         _initialize(task.network, config.init)
         return task
-    if stores is None:
+    if rows is None:
         raise ValueError("the task same_line needs a folder for its examples: set cache=FOLDER")
-    device = training_device(config.loop)
-    for store, held_out in zip(stores, (False, True), strict=True):
+    for store, held_out in zip(rows, (False, True), strict=True):
         extraction.fill(store, device=device, held_out=held_out, say=say)
     head = SameLineHead()
     _initialize(head, config.init, prefix="line_head.")
-    return SameLineTask(head, stores[0].load(), stores[1].load(), config.same_line)
+    return SameLineTask(head, rows[0].load(), rows[1].load(), config.same_line)
+
+
+def _extraction(config: TrainConfig, device: torch.device, say: Say) -> Extraction:
+    """Build what makes batches, and fill its cache of features if it has one."""
+    cached = config.extraction.features == "cached"
+    own = model_card(config.model).config
+    budget = config.extraction.max_num_keypoints if cached else max(config.data.num_keypoints)
+    matcher = PointLineMatcher.from_pretrained(
+        config.model,
+        config=replace(own, features=replace(own.features, side_colors=True)),
+        max_num_keypoints=budget,
+    )
+    if not cached:
+        return Extraction(matcher, config.data, config.extraction)
+    if not config.cache:
+        raise ValueError("extraction.features=cached needs a folder: set cache=FOLDER")
+    assert matcher.extractor is not None
+    origin = _feature_origin(config, matcher.extractor)
+    folder = Path(config.cache) / "features"
+    stores = FeatureStores(*(FeatureStore(folder / name, origin) for name in FeatureStores._fields))
+    extraction = Extraction(matcher, config.data, config.extraction, stores=stores)
+    for held_out in (True, False):
+        extraction.fill_features(device=device, held_out=held_out, say=say)
+    return extraction
 
 
 def _initialize(module: LightGlueStick | SameLineHead, path: str, *, prefix: str = "") -> None:
@@ -130,13 +158,30 @@ def _initialize(module: LightGlueStick | SameLineHead, path: str, *, prefix: str
 def _origin(config: TrainConfig) -> dict:
     """Return what the examples in a cache depend on, apart from how many there are."""
     extraction = asdict(config.extraction)
-    for name in ("num_workers", "num_pairs", "first_pair", "num_held_out", "part", "parts"):
+    counts = ("num_pairs", "first_pair") if config.extraction.features == "on_the_fly" else ()
+    for name in ("num_workers", "num_held_out", "part", "parts", *counts):
         del extraction[name]
-    data = asdict(config.data)
-    photographs = Path(config.data.photographs)
+    return {"model": config.model, "data": _data_origin(config.data), "extraction": extraction}
+
+
+def _feature_origin(config: TrainConfig, extractor: FeatureExtractor) -> dict:
+    """Return what the features in a cache depend on, apart from how many pairs there are."""
+    data = _data_origin(config.data)
+    for name in ("num_keypoints", "num_lines", "least_lengths"):  # those of training
+        del data[name]
+    return {
+        "data": data,
+        "extractor": asdict(extractor.config),
+        "weights": weights_fingerprint(extractor),
+        "max_num_lines": config.extraction.max_num_lines,
+    }
+
+
+def _data_origin(data: DataConfig) -> dict:
+    photographs = Path(data.photographs)
     names = sorted(path.name for path in photographs.rglob("*") if path.is_file())
-    data["photographs"] = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-    return {"model": config.model, "data": data, "extraction": extraction}
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+    return asdict(data) | {"photographs": digest}
 
 
 def _record(config: TrainConfig) -> dict:

@@ -21,9 +21,6 @@ from gluestick.supervision.reprojection import DepthPair
 from gluestick.supervision.same_lines import foreground_depth
 from gluestick.types import Lines
 
-_LEAST_LENGTHS = (10.0, 15.0, 15.0, 25.0)
-"""px, of the lines of a pair, one of which is drawn."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
@@ -41,6 +38,7 @@ class DataConfig:
         augmentation: How light, colour and sharpness change.
         num_keypoints: The numbers of keypoints of which each pair gets one.
         num_lines: The numbers of lines of which each pair gets one.
+        least_lengths: px, the lengths below which lines are left out, of which each pair gets one.
         held_out: Take the photographs that are held out instead, to validate.
         seed: Decides all pairs, with their indices.
     """
@@ -54,6 +52,7 @@ class DataConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     num_keypoints: tuple[int, ...] = (512, 1024, 1024, 2048)
     num_lines: tuple[int, ...] = (100, 250, 250, 500)
+    least_lengths: tuple[float, ...] = (10.0, 15.0, 15.0, 25.0)
     held_out: bool = False
     seed: int = 0
 
@@ -63,7 +62,7 @@ class DataConfig:
                 "homographies and worlds need weights of at least 0, and one of them more, found "
                 f"{self.homographies} and {self.worlds}"
             )
-        for name in ("num_keypoints", "num_lines"):
+        for name in ("num_keypoints", "num_lines", "least_lengths"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} needs numbers of at least 1, found {getattr(self, name)}")
 
@@ -129,7 +128,10 @@ class TrainingPairs(Dataset):
         made = self.homographies if rng.random() < share else self.worlds
         pair: HomographyPair | WorldPair = made.make(index)
         image0, image1 = (self.augmentation(image, rng) for image in (pair.image0, pair.image1))
-        num_lines, least = int(rng.choice(config.num_lines)), float(rng.choice(_LEAST_LENGTHS))
+        num_lines, least = (
+            int(rng.choice(config.num_lines)),
+            float(rng.choice(config.least_lengths)),
+        )
         return TrainingPair(
             images=(_to_bytes(image0), _to_bytes(image1)),
             lines=(self._lines(image0, num_lines, least), self._lines(image1, num_lines, least)),
