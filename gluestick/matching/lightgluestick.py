@@ -182,17 +182,23 @@ class LightGlueStick(nn.Module):
         return tuple(outputs)
 
     def forward_all(
-        self, wireframe0: Wireframe, wireframe1: Wireframe
+        self, wireframe0: Wireframe, wireframe1: Wireframe, *, line_head: nn.Module | None = None
     ) -> tuple[Matches, tuple[LayerOutput, ...]]:
         """Match with all layers, and return what training supervises at each.
 
-        Early exit and pruning are off. Arguments and errors are those of :meth:`forward`.
+        Early exit and pruning are off. Further arguments and errors are those of :meth:`forward`.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1.
+            line_head: What matches lines after each layer; None for the network's own.
 
         Returns:
             The matches, and the outputs of all layers.
         """
         tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        match_lines = self.line_head if line_head is None else line_head
         outputs = []
         for layer, transformer in enumerate(self.transformers):
             tokens0, tokens1 = transformer(tokens0, tokens1)
@@ -201,7 +207,7 @@ class LightGlueStick(nn.Module):
                 LayerOutput(
                     layer=layer,
                     log_assignment=nodes.log_assignment,
-                    line_log_assignment=self.line_head(wireframe0, wireframe1, nodes),
+                    line_log_assignment=match_lines(wireframe0, wireframe1, nodes),
                     confidence_logits0=self._confidence_logits(layer, tokens0, shape[0]),
                     confidence_logits1=self._confidence_logits(layer, tokens1, shape[1]),
                 )

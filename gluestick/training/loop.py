@@ -22,7 +22,7 @@ from gluestick.training.optimization import (
     set_rate,
     trained_parameters,
 )
-from gluestick.training.processes import launch_fabric
+from gluestick.training.processes import launch_fabric, set_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,12 +157,6 @@ def launch_loop(loop: LoopConfig) -> Any:
     )
 
 
-def training_device(loop: LoopConfig) -> torch.device:
-    """Return the device on which the first process trains."""
-    fast = loop.accelerator == "auto" and torch.cuda.is_available()
-    return torch.device("cuda" if fast or loop.accelerator in ("cuda", "gpu") else "cpu")
-
-
 class _Run:
     """One run, as far as it is."""
 
@@ -205,7 +199,8 @@ class _Run:
         module = self.task.module
         if self.loop.activation_checkpoints and not checkpoint_activations(module):
             raise ValueError("activation_checkpoints needs a network that is trained, found a head")
-        self.module, self.optimizer = self.fabric.setup(module, self.optimizer)
+        prepared = set_up(self.fabric, module, self.optimizer)
+        self.module, self.fabric_module, self.optimizer = prepared
         first = self.step * self.optimization.accumulate
         self.iterator = self.task.batches(
             first * self.fabric.world_size + self.fabric.global_rank,
@@ -224,11 +219,11 @@ class _Run:
             number = number * fabric.world_size + fabric.global_rank
             torch.manual_seed(hash((self.loop.seed, number)) % 2**63)
             batch = next(self.iterator)
-            with fabric.no_backward_sync(self.module, enabled=part < config.accumulate - 1):
+            with fabric.no_backward_sync(self.fabric_module, enabled=part < config.accumulate - 1):
                 losses = self.task.loss(self.module, batch, number=number)
                 fabric.backward(losses["loss"] / config.accumulate)
         norm = fabric.clip_gradients(
-            self.module,
+            self.fabric_module,
             self.optimizer,
             max_norm=config.clip or math.inf,
             error_if_nonfinite=False,

@@ -1,9 +1,12 @@
 """The processes that train together, by Lightning Fabric."""
 
 import os
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 _FABRIC = "training needs Lightning Fabric: pip install 'gluestick-matching[train]'"
 
@@ -43,3 +46,76 @@ def launch_fabric(*, accelerator: str, devices: int, precision: str) -> Any:
     )
     fabric.launch()
     return fabric
+
+
+class _Hidden:
+    """Something that Lightning Fabric is not to look into: it refuses frozen dataclasses."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Inside(nn.Module):
+    """A module that takes its arguments hidden, and returns the tensors of its result apart."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, arguments: _Hidden) -> tuple[list[Tensor], _Hidden]:
+        positional, named = arguments.value
+        output = self.module(*positional, **named)
+        tensors: list[Tensor] = []
+
+        def keep(tensor: Tensor) -> Tensor:
+            tensors.append(tensor)
+            return tensor
+
+        return tensors, _Hidden(map_tensors(output, keep))
+
+
+class _Outside(nn.Module):
+    """Calls what Lightning Fabric made of :class:`_Inside` like the module within."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *positional: Any, **named: Any) -> Any:
+        tensors, output = self.module(_Hidden((positional, named)))
+        passed = iter(tensors)
+        return map_tensors(output.value, lambda _: next(passed))
+
+
+def set_up(
+    fabric: Any, module: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[nn.Module, nn.Module, Any]:
+    """Hand a module over to Lightning Fabric, whatever it takes and returns.
+
+    Args:
+        fabric: Lightning Fabric, launched.
+        module: The module.
+        optimizer: Its optimizer.
+
+    Returns:
+        The module to be called, Lightning Fabric's own, and its optimizer.
+    """
+    own, optimizer = fabric.setup(_Inside(module), optimizer)
+    return _Outside(own), own, optimizer
+
+
+def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Return the same with all tensors changed within tuples, lists, dicts and dataclasses."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, tuple):
+        parts = [map_tensors(part, change) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if isinstance(value, list):
+        return [map_tensors(part, change) for part in value]
+    if isinstance(value, dict):
+        return {name: map_tensors(part, change) for name, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in fields(value)]
+        return replace(value, **{name: map_tensors(getattr(value, name), change) for name in names})
+    return value
