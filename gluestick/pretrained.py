@@ -16,7 +16,7 @@ from gluestick.matching.checkpoints import (
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.matching.protocols import MatchingNetwork
-from gluestick.storage.parameters import load_strict, read_parameters
+from gluestick.storage.parameters import StateDict, load_strict, read_parameters
 from gluestick.viewpoint.pair_view import Rotation
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
@@ -63,7 +63,8 @@ class ModelCard:
         origin: Where its weights come from.
         config: Its configuration.
         weights: The shipped file of its network, or None where the user names a file.
-        line_head: The shipped file of its line head, for network weights without one; or None.
+        line_part: The shipped file of its line head and of what else was trained for lines, for
+            network weights without them; or None.
     """
 
     name: str
@@ -72,7 +73,7 @@ class ModelCard:
     origin: str
     config: PipelineConfig
     weights: str | None = None
-    line_head: str | None = None
+    line_part: str | None = None
 
     @property
     def shipped(self) -> bool:
@@ -105,7 +106,7 @@ _CARDS = (
         origin=_SHIPPED_ORIGIN,
         config=PipelineConfig(lightgluestick=_SHIPPED_NETWORK),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_part="aliked-lsd-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-n16rot-lsd",
@@ -119,7 +120,7 @@ _CARDS = (
             lightgluestick=_SHIPPED_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_part="aliked-lsd-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-lsd-same-line",
@@ -131,7 +132,7 @@ _CARDS = (
             lightgluestick=_SAME_LINE_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-same-line-head.safetensors",
+        line_part="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
@@ -254,8 +255,8 @@ def build_model(
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
-    line_head = card.line_head if _head(config) == _head(card.config) else None
-    _load_weights(network, _weights_path(card, weights), base=card.weights, line_head=line_head)
+    line_part = card.line_part if _head(config) == _head(card.config) else None
+    _load_weights(network, weights, card=card, line_part=line_part)
     incomplete = lacks_weights(config.features.points)
     return Model(
         config=config,
@@ -281,17 +282,31 @@ def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: boo
 
 
 def _load_weights(
-    network: GlueStick | LightGlueStick, path: Path, *, base: str | None, line_head: str | None
+    network: GlueStick | LightGlueStick,
+    weights: str | Path | None,
+    *,
+    card: ModelCard,
+    line_part: str | None,
 ) -> None:
+    """Load the weights of a file; what it has no part of is taken from what the card ships."""
+    path = _weights_path(card, weights)
     state_dict, _ = read_checkpoint(path)
     if isinstance(network, LightGlueStick):
         if is_lightglue(state_dict):
             state_dict = lightgluestick_from_lightglue(state_dict)
-        if base is not None and all(name.startswith("line_head.") for name in state_dict):
-            state_dict = read_parameters(shipped_path(base))[0] | state_dict
-        if line_head is not None:
-            state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
+        part = {} if line_part is None else read_parameters(shipped_path(line_part))[0]
+        if weights is None:
+            state_dict |= part
+        else:
+            completes = card.weights is not None and _is_part(state_dict)
+            base = read_parameters(shipped_path(str(card.weights)))[0] if completes else {}
+            state_dict = base | part | state_dict
     load_strict(network, state_dict, source=path)
+
+
+def _is_part(state_dict: StateDict) -> bool:
+    """Tell whether these are parameters that a training has changed, of a network."""
+    return not any(name.startswith("transformers.0.self_attn.") for name in state_dict)
 
 
 def _head(config: PipelineConfig) -> str:

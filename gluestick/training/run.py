@@ -84,7 +84,7 @@ def train(config: TrainConfig, *, say: Say = print) -> bool:
     """
     torch.manual_seed(config.loop.seed)
     folder = Path(config.output)
-    task = _build_task(config, say)
+    task = build_task(config, say=say)
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(_record(config), indent=2) + "\n", encoding="utf-8")
     return run_training(
@@ -97,7 +97,11 @@ def train(config: TrainConfig, *, say: Say = print) -> bool:
     )
 
 
-def _build_task(config: TrainConfig, say: Say) -> Task:
+def build_task(config: TrainConfig, *, say: Say = print) -> Task:
+    """Build what is trained, and fill its cache if it has one.
+
+    Arguments and errors are those of :func:`train`.
+    """
     device = training_device(config.loop)
     extraction = _extraction(config, device, say)
     rows = None
