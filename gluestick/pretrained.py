@@ -1,9 +1,8 @@
 """The named models: what they are made of, where they come from, and how they are built."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
 from gluestick.features.lines.registry import LineDetectorConfig
@@ -13,43 +12,15 @@ from gluestick.matching.checkpoints import (
     lightgluestick_from_lightglue,
     read_checkpoint,
 )
-from gluestick.matching.gluestick import GlueStick, GlueStickConfig
+from gluestick.matching.gluestick import GlueStick
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.matching.protocols import MatchingNetwork
+from gluestick.pipeline_config import PipelineConfig, TrainedModel
 from gluestick.storage.parameters import StateDict, load_strict, read_parameters
-from gluestick.viewpoint.pair_view import Rotation
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig
 
 DEFAULT_MODEL = "aliked-lsd"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PipelineConfig:
-    """Everything from images to matches.
-
-    Attributes:
-        features: Image loading size, point detector and line detector.
-        wireframe: How line endpoints and keypoints become a graph.
-        network: Which of the two networks matches.
-        lightgluestick: Its configuration, used if it is chosen.
-        gluestick: Its configuration, used if it is chosen.
-        rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.viewpoint.pair_view.Rotation`.
-        relative_turn: The options of the vote.
-        turn_search: The options of the search for pairs on which the vote does not help.
-    """
-
-    features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
-    wireframe: WireframeConfig = field(default_factory=WireframeConfig)
-    network: Literal["lightgluestick", "gluestick"] = "lightgluestick"
-    lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
-    gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
-    rotation: Rotation = "auto"
-    relative_turn: RelativeTurnConfig = field(default_factory=RelativeTurnConfig)
-    turn_search: TurnSearchConfig = field(default_factory=TurnSearchConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +69,8 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
 
 _SAME_LINE_NETWORK = replace(_SHIPPED_NETWORK, line_head="same_line")
 
+_WIREFRAME_NETWORK = replace(_SAME_LINE_NETWORK, line_layers=(5, 6, 7, 8))
+
 _CARDS = (
     ModelCard(
         name=DEFAULT_MODEL,
@@ -133,6 +106,18 @@ _CARDS = (
         ),
         weights="aliked-lsd.safetensors",
         line_part="aliked-lsd-same-line-head.safetensors",
+    ),
+    ModelCard(
+        name="aliked-lsd-wireframe",
+        summary="aliked-lsd-same-line with trained messages along the lines of both images",
+        licence=_SHIPPED_LICENCE,
+        origin="ALIKED and LightGlue as published; the line part was trained by this project",
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(side_colors=True),
+            lightgluestick=_WIREFRAME_NETWORK,
+        ),
+        weights="aliked-lsd.safetensors",
+        line_part="aliked-lsd-wireframe.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
@@ -248,15 +233,14 @@ def build_model(
         The parts, on the CPU.
     """
     card = model_card(name)
-    config = with_budgets(
-        config or card.config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
-    )
+    trained = None if weights is None else TrainedModel.of_file(weights)
+    config = config or (trained.config if trained else card.config)
+    config = with_budgets(config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines)
     if detector_weights is not None:
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
-    line_part = card.line_part if _head(config) == _head(card.config) else None
-    _load_weights(network, weights, card=card, line_part=line_part)
+    _load_weights(network, weights, card=card, trained=trained)
     incomplete = lacks_weights(config.features.points)
     return Model(
         config=config,
@@ -286,31 +270,32 @@ def _load_weights(
     weights: str | Path | None,
     *,
     card: ModelCard,
-    line_part: str | None,
+    trained: TrainedModel | None,
 ) -> None:
-    """Load the weights of a file; what it has no part of is taken from what the card ships."""
+    """Load a file, and what it lacks from the shipped files of the model that it belongs to."""
     path = _weights_path(card, weights)
     state_dict, _ = read_checkpoint(path)
-    if isinstance(network, LightGlueStick):
+    if trained is not None and trained.base:
+        card = model_card(trained.base)
+    complete = trained is not None and not trained.base
+    if isinstance(network, LightGlueStick) and not complete:
         if is_lightglue(state_dict):
             state_dict = lightgluestick_from_lightglue(state_dict)
-        part = {} if line_part is None else read_parameters(shipped_path(line_part))[0]
+        line_part: StateDict = {}
+        if network.config.line_head == card.config.lightgluestick.line_head and card.line_part:
+            line_part = read_parameters(shipped_path(card.line_part))[0]
         if weights is None:
-            state_dict |= part
+            state_dict |= line_part
         else:
-            completes = card.weights is not None and _is_part(state_dict)
-            base = read_parameters(shipped_path(str(card.weights)))[0] if completes else {}
-            state_dict = base | part | state_dict
+            is_part = trained is not None or _is_part(state_dict)
+            base = read_parameters(shipped_path(card.weights))[0] if is_part and card.weights else {}
+            state_dict = base | line_part | state_dict
     load_strict(network, state_dict, source=path)
 
 
 def _is_part(state_dict: StateDict) -> bool:
-    """Tell whether these are parameters that a training has changed, of a network."""
+    """Tell whether a file lacks the beginning of a network, so that it holds a part of one."""
     return not any(name.startswith("transformers.0.self_attn.") for name in state_dict)
-
-
-def _head(config: PipelineConfig) -> str:
-    return config.lightgluestick.line_head
 
 
 def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:

@@ -25,6 +25,7 @@ from gluestick.matching.early_exit import (
 from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.frozen_keypoints import layer_with_frozen_keypoints
 from gluestick.matching.inputs import check_pair, normalize_keypoints
+from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
@@ -84,24 +85,6 @@ class LightGlueStickConfig:
                 f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
                 f"{self.line_layers}"
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerOutput:
-    """What training supervises at one layer.
-
-    Attributes:
-        log_assignment: [B, P0+1, P1+1], between the nodes.
-        line_log_assignment: [B, L0+1, L1+1], between the lines.
-        confidence_logits0: [B, P0], of the match of a node being final; None at the last
-            layer.
-        confidence_logits1: [B, P1].
-    """
-
-    log_assignment: Tensor
-    line_log_assignment: Tensor
-    confidence_logits0: Tensor | None
-    confidence_logits1: Tensor | None
 
 
 class LightGlueStick(nn.Module):
@@ -199,33 +182,38 @@ class LightGlueStick(nn.Module):
         return tuple(outputs)
 
     def forward_all(
-        self, wireframe0: Wireframe, wireframe1: Wireframe
+        self, wireframe0: Wireframe, wireframe1: Wireframe, *, line_head: nn.Module | None = None
     ) -> tuple[Matches, tuple[LayerOutput, ...]]:
         """Match with all layers, and return what training supervises at each.
 
-        Early exit and pruning are off. Arguments and errors are those of :meth:`forward`.
+        Early exit and pruning are off. Further arguments and errors are those of :meth:`forward`.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1.
+            line_head: What matches lines after each layer; None for the network's own.
 
         Returns:
             The matches, and the outputs of all layers.
         """
         tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        match_lines = self.line_head if line_head is None else line_head
         outputs = []
         for layer, transformer in enumerate(self.transformers):
             tokens0, tokens1 = transformer(tokens0, tokens1)
             nodes = self._assign(layer, tokens0, tokens1, shape)
             outputs.append(
                 LayerOutput(
+                    layer=layer,
                     log_assignment=nodes.log_assignment,
-                    line_log_assignment=self.line_head(wireframe0, wireframe1, nodes),
+                    line_log_assignment=match_lines(wireframe0, wireframe1, nodes),
                     confidence_logits0=self._confidence_logits(layer, tokens0, shape[0]),
                     confidence_logits1=self._confidence_logits(layer, tokens1, shape[1]),
                 )
             )
-        last = outputs[-1]
-        matches = self._matches(
-            wireframe0, wireframe1, last.log_assignment, last.line_log_assignment
-        )
+        line_log_assignment = outputs[-1].line_log_assignment
+        matches = self._matches(wireframe0, wireframe1, nodes.log_assignment, line_log_assignment)
         return matches, tuple(outputs)
 
     def _tokenize(self, wireframe0: Wireframe, wireframe1: Wireframe) -> tuple[Tokens, Tokens]:

@@ -1,7 +1,7 @@
 """Batches from pairs on disk, at many budgets of keypoints and lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -11,6 +11,8 @@ from gluestick.training.examples.feature_store import FeatureStore
 from gluestick.training.examples.pair_features import Budget
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.wireframe.build import WireframeConfig
+
+_FEW = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class CachedBatches(Dataset):
     wireframe: WireframeConfig
     apart: bool = True
     in_order: bool = False
+    _kept: dict[tuple[int, Budget], Batch] = field(default_factory=dict, repr=False, compare=False)
 
     def __getitem__(self, number: int) -> Batch:
         """Read a batch.
@@ -55,12 +58,16 @@ class CachedBatches(Dataset):
         places = range(first, first + self.batch_size)
         if self.in_order:
             places = range(first, min(first + self.batch_size, len(self.pairs)))
-        return join_batches(
-            [
-                self.store.read(self._pair(place)).cut(budget, self.wireframe, apart=self.apart)
-                for place in places
-            ]
-        )
+        return join_batches([self._cut(self._pair(place), budget) for place in places])
+
+    def _cut(self, number: int, budget: Budget) -> Batch:
+        """Return a batch of one pair, which is kept where there are few."""
+        if (number, budget) in self._kept:
+            return self._kept[number, budget]
+        batch = self.store.read(number).cut(budget, self.wireframe, apart=self.apart)
+        if len(self.pairs) <= _FEW:
+            self._kept[number, budget] = batch
+        return batch
 
     def _pair(self, place: int) -> int:
         if self.in_order:

@@ -70,7 +70,7 @@ class ExtractionConfig:
     features: Literal["on_the_fly", "cached"] = "on_the_fly"
     max_num_keypoints: int = 2048
     max_num_lines: int = 1000
-    kind: Literal["all", "homographies", "worlds"] = "all"
+    kind: Literal["all", "homographies", "worlds", "posed"] = "all"
 
     def __post_init__(self) -> None:
         for name in ("thinning", "mirroring"):

@@ -9,7 +9,8 @@ from typing import Any
 from gluestick.storage.h5_reader import H5Reader
 from gluestick.storage.h5_store import H5Store
 from gluestick.storage.journal import LockedError
-from gluestick.training.examples.pair_features import PAIR_KINDS, PairFeatures, PairKind
+from gluestick.training.examples.pair_features import PairFeatures
+from gluestick.training.examples.pairs import PAIR_KINDS, PairKind
 
 _LAYOUT = 1
 """Counts up whenever the same options give other entries."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,13 +11,10 @@ from gluestick.features.extractor import FeatureExtractor
 from gluestick.supervision.reprojection import Reprojection
 from gluestick.supervision.same_lines import SameLines, best_partners
 from gluestick.training.examples.batches import Batch
-from gluestick.training.examples.pairs import TrainingPair
+from gluestick.training.examples.pairs import PairKind, TrainingPair
 from gluestick.training.examples.truth import carry_points, node_truth, same_lines_between
 from gluestick.types import Features, Wireframe
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
-
-PairKind = Literal["homographies", "worlds"]
-PAIR_KINDS: tuple[PairKind, ...] = get_args(PairKind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +210,7 @@ def describe_pair(
     )
     same = lines.same[0].nonzero()
     return PairFeatures(
-        kind="worlds" if pair.H_0to1 is None else "homographies",
+        kind=pair.kind,
         image0=image0,
         image1=image1,
         same=same.cpu(),

@@ -1,6 +1,7 @@
 """The truth about the lines and nodes of pairs of images."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,11 +18,11 @@ from gluestick.supervision.same_lines import (
     same_lines_from_depth,
     same_lines_from_homography,
 )
-from gluestick.training.examples.pairs import TrainingPair
+from gluestick.training.examples.pairs import EXACT_DEPTH_ERROR, TrainingPair
 from gluestick.types import Wireframe, pad_and_stack
 
-TRUTH = GroundTruthConfig(depth_error=0.05)
-"""The rule for the truth: depth is exact, so that what is hidden is told apart by 5%."""
+TRUTH = GroundTruthConfig(depth_error=EXACT_DEPTH_ERROR)
+"""The rule for the truth, where depth is exact."""
 
 
 def same_lines_between(pair: TrainingPair, lines0: Tensor, lines1: Tensor) -> SameLines:
@@ -37,7 +38,8 @@ def same_lines_between(pair: TrainingPair, lines0: Tensor, lines1: Tensor) -> Sa
     """
     if pair.H_0to1 is None:
         assert pair.depth is not None
-        return same_lines_from_depth(lines0, lines1, pair.depth.to(lines0.device), config=TRUTH)
+        depth = pair.depth.to(lines0.device)
+        return same_lines_from_depth(lines0, lines1, depth, config=_rule(pair))
     size0, size1 = (
         torch.tensor([image.shape[:0:-1]], device=lines0.device) for image in pair.images
     )
@@ -67,7 +69,7 @@ def carry_points(pair: TrainingPair, points: Tensor, *, side: int) -> Reprojecti
         return reproject_by_homography(points, H[None].to(points), config=TRUTH)
     assert pair.depth is not None
     depth = pair.depth if side == 0 else pair.depth.reversed()
-    return reproject_by_depth(points, depth, cycle=True, config=TRUTH)
+    return reproject_by_depth(points, depth, cycle=True, config=_rule(pair))
 
 
 def node_truth(
@@ -133,6 +135,10 @@ def stack_true_matches(truths: Sequence[TrueMatches]) -> TrueMatches:
         ]
         stacked.append(torch.cat(padded))
     return TrueMatches(*stacked)
+
+
+def _rule(pair: TrainingPair) -> GroundTruthConfig:
+    return replace(TRUTH, depth_error=pair.depth_error)
 
 
 def _true_partners(partners: Tensor, known: Tensor, *, dim: int) -> Tensor:

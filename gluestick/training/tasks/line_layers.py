@@ -126,9 +126,9 @@ class LineLayersTask:
         self._endpoints = EndpointLineHead()
         self._held_out: list[Batch] = []
 
-    def batches(self, first: int, *, device: torch.device) -> Iterator[Batch]:
+    def batches(self, first: int, *, device: torch.device, step: int = 1) -> Iterator[Batch]:
         """Yield batches on the device, from a number on."""
-        return self.extraction.batches(count(first), device=device, apart=self._apart)
+        return self.extraction.batches(count(first, step), device=device, apart=self._apart)
 
     def loss(self, module: nn.Module, batch: Batch, *, number: int) -> Mapping[str, Tensor]:
         """Return the loss of a batch, and keep its examples."""
