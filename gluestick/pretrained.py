@@ -16,7 +16,7 @@ from gluestick.matching.gluestick import GlueStick
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.pipeline_config import PipelineConfig, TrainedModel
-from gluestick.storage.parameters import load_strict, read_parameters
+from gluestick.storage.parameters import StateDict, load_strict, read_parameters
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig
 
@@ -34,7 +34,8 @@ class ModelCard:
         origin: Where its weights come from.
         config: Its configuration.
         weights: The shipped file of its network, or None where the user names a file.
-        line_head: The shipped file of its line head, for network weights without one; or None.
+        line_part: The shipped file of its line head and of what else was trained for lines, for
+            network weights without them; or None.
     """
 
     name: str
@@ -43,7 +44,7 @@ class ModelCard:
     origin: str
     config: PipelineConfig
     weights: str | None = None
-    line_head: str | None = None
+    line_part: str | None = None
 
     @property
     def shipped(self) -> bool:
@@ -68,6 +69,8 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
 
 _SAME_LINE_NETWORK = replace(_SHIPPED_NETWORK, line_head="same_line")
 
+_WIREFRAME_NETWORK = replace(_SAME_LINE_NETWORK, line_layers=(5, 6, 7, 8))
+
 _CARDS = (
     ModelCard(
         name=DEFAULT_MODEL,
@@ -76,7 +79,7 @@ _CARDS = (
         origin=_SHIPPED_ORIGIN,
         config=PipelineConfig(lightgluestick=_SHIPPED_NETWORK),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_part="aliked-lsd-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-n16rot-lsd",
@@ -90,7 +93,7 @@ _CARDS = (
             lightgluestick=_SHIPPED_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_part="aliked-lsd-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-lsd-same-line",
@@ -102,7 +105,19 @@ _CARDS = (
             lightgluestick=_SAME_LINE_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-same-line-head.safetensors",
+        line_part="aliked-lsd-same-line-head.safetensors",
+    ),
+    ModelCard(
+        name="aliked-lsd-wireframe",
+        summary="aliked-lsd-same-line with trained messages along the lines of both images",
+        licence=_SHIPPED_LICENCE,
+        origin="ALIKED and LightGlue as published; the line part was trained by this project",
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(side_colors=True),
+            lightgluestick=_WIREFRAME_NETWORK,
+        ),
+        weights="aliked-lsd.safetensors",
+        line_part="aliked-lsd-wireframe.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
@@ -225,7 +240,7 @@ def build_model(
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
-    _load_weights(network, _weights_path(card, weights), card=card, trained=trained)
+    _load_weights(network, weights, card=card, trained=trained)
     incomplete = lacks_weights(config.features.points)
     return Model(
         config=config,
@@ -252,12 +267,13 @@ def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: boo
 
 def _load_weights(
     network: GlueStick | LightGlueStick,
-    path: Path,
+    weights: str | Path | None,
     *,
     card: ModelCard,
     trained: TrainedModel | None,
 ) -> None:
     """Load a file, and what it lacks from the shipped files of the model that it belongs to."""
+    path = _weights_path(card, weights)
     state_dict, _ = read_checkpoint(path)
     if trained is not None and trained.base:
         card = model_card(trained.base)
@@ -265,13 +281,21 @@ def _load_weights(
     if isinstance(network, LightGlueStick) and not complete:
         if is_lightglue(state_dict):
             state_dict = lightgluestick_from_lightglue(state_dict)
-        is_part = trained is not None or all(name.startswith("line_head.") for name in state_dict)
-        if is_part and card.weights is not None:
-            state_dict = read_parameters(shipped_path(card.weights))[0] | state_dict
-        same_head = network.config.line_head == card.config.lightgluestick.line_head
-        if same_head and card.line_head is not None:
-            state_dict = read_parameters(shipped_path(card.line_head))[0] | state_dict
+        line_part: StateDict = {}
+        if network.config.line_head == card.config.lightgluestick.line_head and card.line_part:
+            line_part = read_parameters(shipped_path(card.line_part))[0]
+        if weights is None:
+            state_dict |= line_part
+        else:
+            is_part = trained is not None or _is_part(state_dict)
+            base = read_parameters(shipped_path(card.weights))[0] if is_part and card.weights else {}
+            state_dict = base | line_part | state_dict
     load_strict(network, state_dict, source=path)
+
+
+def _is_part(state_dict: StateDict) -> bool:
+    """Tell whether a file lacks the beginning of a network, so that it holds a part of one."""
+    return not any(name.startswith("transformers.0.self_attn.") for name in state_dict)
 
 
 def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:

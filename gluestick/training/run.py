@@ -91,6 +91,14 @@ def train(config: TrainConfig, *, say: Say = print) -> bool:
     )
 
 
+def build_task(config: TrainConfig, *, say: Say = print) -> Task:
+    """Build what is trained, and fill its cache if it has one.
+
+    Arguments and errors are those of :func:`train`.
+    """
+    return _prepare(config, launch_loop(config.loop), say).task
+
+
 def _silent(text: str) -> None:
     """Show nothing."""
 

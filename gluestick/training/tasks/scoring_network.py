@@ -1,7 +1,7 @@
 """A network with its line head, as it is trained: what is said at each layer, and about lines."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,7 @@ TrainableHead = Literal["same_line", "guided"]
 _POINT_LAYERS = (".self_attn.", ".cross_attn.", "input_proj.", "posenc.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScoredLines:
+class ScoredLines(NamedTuple):
     """What a network says about a batch.
 
     Attributes:
