@@ -288,7 +288,9 @@ def _load_weights(
             state_dict |= line_part
         else:
             is_part = trained is not None or _is_part(state_dict)
-            base = read_parameters(shipped_path(card.weights))[0] if is_part and card.weights else {}
+            base = (
+                read_parameters(shipped_path(card.weights))[0] if is_part and card.weights else {}
+            )
             state_dict = base | line_part | state_dict
     load_strict(network, state_dict, source=path)
 

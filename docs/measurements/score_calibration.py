@@ -7,7 +7,6 @@ score and share, over 15 bins of equal width, above a score of 0.02.
 """
 
 import argparse
-
 import json
 from itertools import pairwise
 from pathlib import Path
