@@ -181,6 +181,8 @@ def least_training(path: Path, folder: Path) -> dict[str, object]:
         "loop.accelerator": "cpu",
     }
     values = yaml.safe_load(path.read_text("utf-8"))
+    for name in values.get("data", {}).get("folder_weights", {}):
+        write_photographs(folder / "photographs" / name, number=1)
     if values.get("data", {}).get("posed"):
         settings["data.posed_folder"] = write_posed_scene(folder / "posed", settings)
     if values.get("model") == "disk-lsd":
