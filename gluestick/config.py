@@ -115,7 +115,10 @@ def load_match_config(
     card = find_card(named.model)
     file = weights or named.weights
     trained = TrainedModel.of_file(file) if file and card.name in MODELS else None
-    defaults = MatchConfig(model=card.name, pipeline=trained.config if trained else card.config)
+    name = card.name
+    if trained is not None and name == DEFAULT_MODEL:  # nobody named another one
+        name = trained.model or name
+    defaults = MatchConfig(model=name, pipeline=trained.config if trained else card.config)
     config = load_config(path, overrides, defaults=defaults)
     return replace(config, weights=weights or config.weights)
 

@@ -15,7 +15,7 @@ from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
 from gluestick.wireframe.build import WireframeConfig
 
-_PIPELINE, _BASE = "pipeline", "base"
+_PIPELINE, _MODEL, _BASE = "pipeline", "model", "base"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +50,18 @@ class TrainedModel:
 
     Attributes:
         config: The pipeline that the weights belong to.
+        model: The named model that training started from, or "".
         base: The named model whose shipped weights are taken where the file has none; "" for
             files that have all.
     """
 
     config: PipelineConfig
+    model: str = ""
     base: str = ""
 
     def metadata(self) -> Mapping[str, str]:
         """Return what is stored in the file."""
-        return {_PIPELINE: to_json(self.config), _BASE: self.base}
+        return {_PIPELINE: to_json(self.config), _MODEL: self.model, _BASE: self.base}
 
     @classmethod
     def of_file(cls, path: str | Path) -> "TrainedModel | None":
@@ -83,4 +85,4 @@ class TrainedModel:
             raise CheckpointError(
                 f"the configuration in {path} does not fit this version: {error}"
             ) from error
-        return cls(config=config, base=metadata.get(_BASE, ""))
+        return cls(config=config, model=metadata.get(_MODEL, ""), base=metadata.get(_BASE, ""))

@@ -24,16 +24,20 @@ SMALL = PipelineConfig(
     ),
 )
 
+STARTED_FROM = "disk-lsd"
+
 
 def write_small(path: Path) -> GlueStick:
     network = randomize(GlueStick(SMALL.gluestick))
-    save_checkpoint(path, network, metadata=TrainedModel(config=SMALL).metadata())
+    save_checkpoint(
+        path, network, metadata=TrainedModel(config=SMALL, model=STARTED_FROM).metadata()
+    )
     return network
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_configurations_come_back_as_they_were(name: str, tmp_path: Path) -> None:
-    trained = TrainedModel(config=MODELS[name].config, base=name)
+    trained = TrainedModel(config=MODELS[name].config, model=name, base=name)
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", metadata=dict(trained.metadata()))
     assert TrainedModel.of_file(tmp_path / "x.safetensors") == trained
 
@@ -66,6 +70,11 @@ def test_weights_bring_their_own_pipeline(tmp_path: Path) -> None:
     config = load_match_config(None, ["geometry=none"], weights=str(path))
     assert config.pipeline == SMALL
     assert config.weights == str(path)
+    assert config.model == STARTED_FROM
+    assert (
+        load_match_config(None, ["model=aliked-n16rot-lsd"], weights=str(path)).model
+        != config.model
+    )
     config = load_match_config(None, [f"weights={path}", "pipeline.gluestick.num_layers=2"])
     assert config.pipeline.gluestick == replace(SMALL.gluestick, num_layers=2)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from gluestick.export.hloc_folder import HlocFolder
@@ -37,6 +35,14 @@ def export(
     max_num_lines: options.MaxNumLines = None,
     resize: options.Resize = None,
     tiles: options.Tiles = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Bytes to stay below, such as 4GB, by detecting keypoints in tiles where an image "
+            "would need more.",
+            show_default="no limit",
+        ),
+    ] = None,
     rotation: Annotated[
         str | None,
         typer.Option(
@@ -79,9 +85,18 @@ def export(
         detector_weights=detector_weights,
         rotation=rotation,
     )
+    if memory == "auto":
+        raise ValueError(
+            "export needs --memory in bytes, such as 4GB, so that a run that goes on detects alike"
+        )
     use_threads(threads)
+    chosen = select_device(device)
     names = pairs_of_folder(image_dir, pairs)
-    matcher = options.load_matcher(settings).to(select_device(device))
+    images = [image_dir / name for name in {name for pair in names for name in pair}]
+    settings = options.within_memory(
+        settings, images, memory=memory or "none", device=chosen, one_by_one=True
+    )
+    matcher = options.load_matcher(settings).to(chosen)
     if not isinstance(matcher, PointLineMatcher):
         raise ValueError(
             f"{settings.model} takes both images of a pair at once and has no features of single "
@@ -94,15 +109,9 @@ def export(
         output,
         model=settings.model,
         strict=strict,
-        progress=_progress,
+        progress=progress,
     )
     _report(written)
-
-
-def _progress(items: Sequence[Any], title: str) -> Iterable[Any]:
-    console = Console(stderr=True)
-    hidden = not items or not console.is_terminal
-    return track(items, title, console=console, disable=hidden)
 
 
 def _report(written: HlocFolder) -> None:

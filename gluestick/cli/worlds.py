@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import progress
 
 
 @one_line_errors
@@ -39,7 +38,7 @@ def worlds(
     config = load_config(None, overrides or [], defaults=PlanarWorldsConfig())
     pool = PhotographPool.in_folder(photographs, held_out=held_out)
     check_output(output, ["pairs_with_gt.txt"])
-    numbers = track(range(num_pairs), "Rendering", console=Console(stderr=True), transient=True)
+    numbers = progress(range(num_pairs), "Rendering")
     path = write_worlds(output, PlanarWorlds(pool, config), numbers)
     typer.echo(f"Data: {output}; gluestick benchmark lines3d {output}")
     typer.echo(f"Written: {num_pairs} pairs, listed in {path}")

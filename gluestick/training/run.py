@@ -104,7 +104,8 @@ def _silent(text: str) -> None:
 
 
 def _writer(config: TrainConfig, training: _Training) -> WeightsWriter:
-    trained = TrainedModel(config=training.pipeline, base=config.model if training.base else "")
+    base = config.model if training.base else ""
+    trained = TrainedModel(config=training.pipeline, model=config.model, base=base)
     return WeightsWriter(half=config.loop.half, others=training.others, metadata=trained.metadata())
 
 

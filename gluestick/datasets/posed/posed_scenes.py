@@ -181,7 +181,8 @@ def _load_pair(
 
 def _view(folder: Path, image: SceneImage) -> DepthView:
     corner = np.zeros((1, 2))
-    if abs(image.undistort(corner) - corner).max() > _MOST_DISTORTION:
+    moved = abs(image.undistort(corner) - corner).max()
+    if image.camera.is_distorted or moved > _MOST_DISTORTION:
         raise ValueError(
             f"{image.image} was taken through a lens that distorts: undistort the model with "
             "`colmap image_undistorter`"
