@@ -206,7 +206,7 @@ class LineLayersTask:
             costs = [line_assignment_loss(nodes.log_assignment, truth) for nodes in found.layers]
             losses[name] = torch.stack(costs).mean()
         if config.lines > 0:
-            assignments = [self._endpoints(*sides, nodes) for nodes in found.layers]
+            assignments = [self._endpoints(*sides, nodes).log_assignment for nodes in found.layers]
             costs = [line_assignment_loss(assignment, lines) for assignment in assignments]
             losses["lines"] = torch.stack(costs).mean()
         return losses

@@ -71,7 +71,7 @@ class ScoringNetwork(nn.Module):
             return ScoredLines(
                 layers=layers,
                 scored=None,
-                line_log_assignment=head(wireframe0, wireframe1, nodes),
+                line_log_assignment=head(wireframe0, wireframe1, nodes).log_assignment,
             )
         matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
         if thinning > 0:
