@@ -287,10 +287,9 @@ def _load_weights(
         if weights is None:
             state_dict |= line_part
         else:
-            is_part = trained is not None or _is_part(state_dict)
-            base = (
-                read_parameters(shipped_path(card.weights))[0] if is_part and card.weights else {}
-            )
+            base: StateDict = {}
+            if card.weights is not None and (trained is not None or _is_part(state_dict)):
+                base = read_parameters(shipped_path(card.weights))[0]
             state_dict = base | line_part | state_dict
     load_strict(network, state_dict, source=path)
 

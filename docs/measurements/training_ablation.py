@@ -22,6 +22,7 @@ from gluestick.matching.assignment import block_diagonal
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.storage.atomic import atomic_path
 from gluestick.training.loop import run_training
+from gluestick.training.optimization import trained_parameters
 from gluestick.training.run import TrainConfig, build_task
 from gluestick.training.tasks.line_layers import LineLayersTask
 from gluestick.training.tasks.scoring_network import ScoringNetwork
@@ -29,12 +30,15 @@ from gluestick.types import Wireframe
 
 CONFIG = Path(__file__).parents[2] / "configs" / "train" / "wireframe.yaml"
 NOT_SUPERVISED = ("line_layers.nodes.junctions=0", "line_layers.nodes.lines=0")
+GUIDED = ("model=aliked-lsd", "line_layers.line_head=guided")
 ROWS: dict[str, tuple[str, ...]] = {
+    "not trained": ("line_layers.line_layers=[]",),
+    "not trained, guided head": ("line_layers.line_layers=[]", *GUIDED),
     "line layers and head": (),
     "without line layers": ("line_layers.line_layers=[]",),
     "without supervised layers": NOT_SUPERVISED,
     "full attention": ("line_layers.attention=full",),
-    "guided head": ("model=aliked-lsd", "line_layers.line_head=guided"),
+    "guided head": GUIDED,
     "without worlds": ("extraction.kind=homographies",),
     "without homographies": ("extraction.kind=worlds",),
     "half of the pairs": (),
@@ -70,12 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("cache")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=420, help="of one core, for each row")
-    parser.add_argument("--pairs", type=int, default=800, help="of the cache")
+    parser.add_argument("--pairs", type=int, default=500, help="of the cache")
     parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("overrides", nargs="*", help="further settings, such as loop.seed=1")
     options = parser.parse_intermixed_args(arguments)
     torch.set_num_threads(1)
-    print("| | AP of lines | calibration error | pairs seen |\n|---|---|---|---|")
+    print("| | AP of lines | calibration error | pairs seen |\n|---|---|---|---|", flush=True)
     for name in options.rows:
         pairs = options.pairs // 2 if name == "half of the pairs" else options.pairs
         settings = [
@@ -105,23 +109,38 @@ def run_row(name: str, config: TrainConfig, folder: Path, *, seconds: float) -> 
     assert isinstance(task, LineLayersTask)
     if name == "without junctions in the network":
         task.module = WithoutJunctions(task.network)
-    accumulate, plan = config.optimization.accumulate, folder / "plan.json"
-    if not plan.exists():
-        steps = max(int(seconds / (seconds_of_a_batch(task) * accumulate)), 1)
-        with atomic_path(plan) as temporary:
-            temporary.write_text(json.dumps({"steps": steps}), encoding="utf-8")
-    steps = json.loads(plan.read_text(encoding="utf-8"))["steps"]
-    loop = replace(config.loop, steps=steps, validate_every=steps)
-    lines: list[str] = []
-    run_training(
-        task, folder, loop=loop, optimization=config.optimization, resume=True, say=lines.append
-    )
-    figures = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    found = next(entry for entry in reversed(figures) if entry["kind"] == "validation")
-    found["pairs"] = steps * accumulate * task.pairs_per_step
+    if name.startswith("not trained"):
+        task.module.eval()
+        found = {**task.validate(task.module, device=torch.device("cpu")), "pairs": 0}
+    else:
+        found = _trained(task, config, folder, seconds=seconds)
     with atomic_path(done) as temporary:
         temporary.write_text(json.dumps(found), encoding="utf-8")
     return found
+
+
+def _trained(task: LineLayersTask, config: TrainConfig, folder: Path, *, seconds: float) -> dict:
+    accumulate, plan = config.optimization.accumulate, folder / "plan.json"
+    if not plan.exists():
+        cost = seconds_of_a_batch(task)
+        content = {"steps": max(int(seconds / (cost * accumulate)), 1), "seconds": cost}
+        with atomic_path(plan) as temporary:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+    steps = json.loads(plan.read_text(encoding="utf-8"))["steps"]
+    loop = replace(config.loop, steps=steps, validate_every=steps)
+    names = [name for name, _ in trained_parameters(task.module)]
+    rates = {
+        part: rate
+        for part, rate in config.optimization.rates.items()
+        if any(name.startswith(part) for name in names)
+    }
+    optimization = replace(config.optimization, rates=rates)
+    run_training(
+        task, folder, loop=loop, optimization=optimization, resume=True, say=lambda text: None
+    )
+    figures = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    found = next(entry for entry in reversed(figures) if entry["kind"] == "validation")
+    return {**found, "pairs": steps * accumulate * task.pairs_per_step}
 
 
 def seconds_of_a_batch(task: LineLayersTask) -> float:
