@@ -6,7 +6,8 @@ from gluestick.matching.protocols import Matcher
 from gluestick.peers.registry import PEERS, PeerCard, is_peer, load_peer, peer_card
 from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
 from gluestick.pipeline import PointLineMatcher
-from gluestick.pretrained import MODELS, ModelCard, PipelineConfig
+from gluestick.pipeline_config import PipelineConfig
+from gluestick.pretrained import MODELS, ModelCard
 
 
 def matcher_card(name: str) -> ModelCard | PeerCard:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -10,8 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gluestick.pipeline_config import PipelineConfig, TrainedModel
 from gluestick.presets import config_path
-from gluestick.pretrained import DEFAULT_MODEL, PipelineConfig, model_card
+from gluestick.pretrained import DEFAULT_MODEL, MODELS, model_card
 
 Schema = TypeVar("Schema")
 
@@ -90,13 +91,17 @@ def load_match_config(
     path: str | Path | None,
     overrides: Sequence[str] = (),
     *,
+    weights: str | None = None,
     find_card: Callable[[str], Card] = model_card,
 ) -> MatchConfig:
     """Load a :class:`MatchConfig` whose defaults are those of what it names.
 
+    Weights that ``gluestick train`` wrote bring the configuration that they were trained with.
+
     Args:
         path: A YAML file, or None.
         overrides: Assignments ``key=value``.
+        weights: A file of network weights, in place of the one that is named in the others.
         find_card: Returns the card of a name. If left out, only models have one;
             :func:`gluestick.catalog.matcher_card` knows peers as well.
 
@@ -108,7 +113,14 @@ def load_match_config(
     """
     named = load_config(path, overrides, defaults=_ModelChoice())
     card = find_card(named.model)
-    return load_config(path, overrides, defaults=MatchConfig(model=card.name, pipeline=card.config))
+    file = weights or named.weights
+    trained = TrainedModel.of_file(file) if file and card.name in MODELS else None
+    name = card.name
+    if trained is not None and name == DEFAULT_MODEL:  # nobody named another one
+        name = trained.model or name
+    defaults = MatchConfig(model=name, pipeline=trained.config if trained else card.config)
+    config = load_config(path, overrides, defaults=defaults)
+    return replace(config, weights=weights or config.weights)
 
 
 @dataclass(frozen=True, kw_only=True)

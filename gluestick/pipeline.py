@@ -16,7 +16,8 @@ from gluestick.features.image_batch import (
     as_image_batch,
 )
 from gluestick.matching.protocols import MatchingNetwork
-from gluestick.pretrained import DEFAULT_MODEL, Model, PipelineConfig, build_model
+from gluestick.pipeline_config import PipelineConfig
+from gluestick.pretrained import DEFAULT_MODEL, Model, build_model
 from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.transfers import existing_device
 from gluestick.types import Matches, Wireframe

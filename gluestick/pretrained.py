@@ -1,9 +1,8 @@
 """The named models: what they are made of, where they come from, and how they are built."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
 from gluestick.features.lines.registry import LineDetectorConfig
@@ -13,43 +12,15 @@ from gluestick.matching.checkpoints import (
     lightgluestick_from_lightglue,
     read_checkpoint,
 )
-from gluestick.matching.gluestick import GlueStick, GlueStickConfig
+from gluestick.matching.gluestick import GlueStick
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.matching.protocols import MatchingNetwork
-from gluestick.storage.parameters import load_strict, read_parameters
-from gluestick.viewpoint.pair_view import Rotation
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.pipeline_config import PipelineConfig, TrainedModel
+from gluestick.storage.parameters import StateDict, load_strict, read_parameters
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig
 
 DEFAULT_MODEL = "aliked-lsd"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PipelineConfig:
-    """Everything from images to matches.
-
-    Attributes:
-        features: Image loading size, point detector and line detector.
-        wireframe: How line endpoints and keypoints become a graph.
-        network: Which of the two networks matches.
-        lightgluestick: Its configuration, used if it is chosen.
-        gluestick: Its configuration, used if it is chosen.
-        rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.viewpoint.pair_view.Rotation`.
-        relative_turn: The options of the vote.
-        turn_search: The options of the search for pairs on which the vote does not help.
-    """
-
-    features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
-    wireframe: WireframeConfig = field(default_factory=WireframeConfig)
-    network: Literal["lightgluestick", "gluestick"] = "lightgluestick"
-    lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
-    gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
-    rotation: Rotation = "auto"
-    relative_turn: RelativeTurnConfig = field(default_factory=RelativeTurnConfig)
-    turn_search: TurnSearchConfig = field(default_factory=TurnSearchConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +34,8 @@ class ModelCard:
         origin: Where its weights come from.
         config: Its configuration.
         weights: The shipped file of its network, or None where the user names a file.
-        line_head: The shipped file of its line head, for network weights without one; or None.
+        line_part: The shipped file of its line head and of what else was trained for lines, for
+            network weights without them; or None.
     """
 
     name: str
@@ -72,7 +44,7 @@ class ModelCard:
     origin: str
     config: PipelineConfig
     weights: str | None = None
-    line_head: str | None = None
+    line_part: str | None = None
 
     @property
     def shipped(self) -> bool:
@@ -95,6 +67,7 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
     line_filter_threshold=_TRAINED_LINE_THRESHOLD,
 )
 _GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
+_WIREFRAME_NETWORK = replace(_SHIPPED_NETWORK, line_layers=(5, 6, 7, 8))
 
 _CARDS = (
     ModelCard(
@@ -107,7 +80,7 @@ _CARDS = (
             lightgluestick=_SHIPPED_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-same-line-head.safetensors",
+        line_part="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-n16rot-lsd",
@@ -121,7 +94,7 @@ _CARDS = (
             lightgluestick=_SHIPPED_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-same-line-head.safetensors",
+        line_part="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-lsd-guided",
@@ -130,7 +103,19 @@ _CARDS = (
         origin=_SHIPPED_ORIGIN,
         config=PipelineConfig(lightgluestick=_GUIDED_NETWORK),
         weights="aliked-lsd.safetensors",
-        line_head="aliked-lsd-line-head.safetensors",
+        line_part="aliked-lsd-line-head.safetensors",
+    ),
+    ModelCard(
+        name="aliked-lsd-wireframe",
+        summary="the default with trained messages along the lines of both images",
+        licence=_SHIPPED_LICENCE,
+        origin="ALIKED and LightGlue as published; the line part was trained by this project",
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(side_colors=True),
+            lightgluestick=_WIREFRAME_NETWORK,
+        ),
+        weights="aliked-lsd.safetensors",
+        line_part="aliked-lsd-wireframe.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
@@ -246,15 +231,14 @@ def build_model(
         The parts, on the CPU.
     """
     card = model_card(name)
-    config = with_budgets(
-        config or card.config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
-    )
+    trained = None if weights is None else TrainedModel.of_file(weights)
+    config = config or (trained.config if trained else card.config)
+    config = with_budgets(config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines)
     if detector_weights is not None:
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
-    line_head = card.line_head if _head(config) == _head(card.config) else None
-    _load_weights(network, _weights_path(card, weights), base=card.weights, line_head=line_head)
+    _load_weights(network, weights, card=card, trained=trained)
     incomplete = lacks_weights(config.features.points)
     return Model(
         config=config,
@@ -280,21 +264,37 @@ def _check_detector(card: ModelCard, config: PipelineConfig, *, own_weights: boo
 
 
 def _load_weights(
-    network: GlueStick | LightGlueStick, path: Path, *, base: str | None, line_head: str | None
+    network: GlueStick | LightGlueStick,
+    weights: str | Path | None,
+    *,
+    card: ModelCard,
+    trained: TrainedModel | None,
 ) -> None:
+    """Load a file, and what it lacks from the shipped files of the model that it belongs to."""
+    path = _weights_path(card, weights)
     state_dict, _ = read_checkpoint(path)
-    if isinstance(network, LightGlueStick):
+    if trained is not None and trained.base:
+        card = model_card(trained.base)
+    complete = trained is not None and not trained.base
+    if isinstance(network, LightGlueStick) and not complete:
         if is_lightglue(state_dict):
             state_dict = lightgluestick_from_lightglue(state_dict)
-        if base is not None and all(name.startswith("line_head.") for name in state_dict):
-            state_dict = read_parameters(shipped_path(base))[0] | state_dict
-        if line_head is not None:
-            state_dict = read_parameters(shipped_path(line_head))[0] | state_dict
+        line_part: StateDict = {}
+        if network.config.line_head == card.config.lightgluestick.line_head and card.line_part:
+            line_part = read_parameters(shipped_path(card.line_part))[0]
+        if weights is None:
+            state_dict |= line_part
+        else:
+            base: StateDict = {}
+            if card.weights is not None and (trained is not None or _is_part(state_dict)):
+                base = read_parameters(shipped_path(card.weights))[0]
+            state_dict = base | line_part | state_dict
     load_strict(network, state_dict, source=path)
 
 
-def _head(config: PipelineConfig) -> str:
-    return config.lightgluestick.line_head
+def _is_part(state_dict: StateDict) -> bool:
+    """Tell whether a file lacks the beginning of a network, so that it holds a part of one."""
+    return not any(name.startswith("transformers.0.self_attn.") for name in state_dict)
 
 
 def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:

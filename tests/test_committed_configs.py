@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -20,9 +21,17 @@ from gluestick.benchmarks.run.summary import figure
 from gluestick.benchmarks.tasks.registry import benchmark_card
 from gluestick.cli import app
 from gluestick.config import load_config, load_match_config
+from gluestick.datasets.holdout import is_held_out
+from gluestick.datasets.photograph_pool import PhotographPool
+from gluestick.datasets.worlds import PlanarWorlds, PlanarWorldsConfig
+from gluestick.datasets.worlds.scene_folder import write_worlds
 from gluestick.export import read_matches_npz
+from gluestick.features.points.disk import Disk
 from gluestick.features.points.superpoint import SuperPoint
 from gluestick.matching.gluestick import GlueStick
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.pipeline import PointLineMatcher
+from gluestick.pipeline_config import TrainedModel
 from gluestick.pretrained import MODELS
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -155,27 +164,59 @@ def test_benchmarks_are_run(path: Path, assets: Path, tmp_path: Path) -> None:
     assert figure(summary, name) > least
 
 
-@pytest.mark.parametrize("path", TRAIN, ids=lambda path: path.stem)
-def test_a_little_is_trained(path: Path, tmp_path: Path) -> None:
-    pytest.importorskip("lightning_fabric")
-    settings = {
-        "data.photographs": write_photographs(tmp_path / "photographs"),
-        **{
-            f"data.{kind}.{axis}": size
-            for kind in ("homography", "world")
-            for axis, size in (("width", 128), ("height", 96))
-        },
+def least_training(path: Path, folder: Path) -> dict[str, object]:
+    """Return the settings with which a preset trains on as little as it can."""
+    kinds = ("homography", "world")
+    sizes = (("width", 128), ("height", 96))
+    settings: dict[str, object] = {
+        "data.photographs": write_photographs(folder / "photographs"),
+        **{f"data.{kind}.{axis}": size for kind in kinds for axis, size in sizes},
         "data.num_keypoints": "[32,48]",
         "data.num_lines": "[10]",
         **{f"extraction.{name}": 2 for name in ("batch_size", "num_pairs", "num_held_out")},
         "extraction.num_workers": 0,
-        "cache": tmp_path / "cache",
-        "output": tmp_path / "output",
+        "cache": folder / "cache",
+        "output": folder / "output",
         "loop.steps": 2,
         "loop.accelerator": "cpu",
     }
+    values = yaml.safe_load(path.read_text("utf-8"))
+    for name in values.get("data", {}).get("folder_weights", {}):
+        write_photographs(folder / "photographs" / name, number=1)
+    if values.get("data", {}).get("posed"):
+        settings["data.posed_folder"] = write_posed_scene(folder / "posed", settings)
+    if values.get("model") == "disk-lsd":
+        torch.save(Disk().network.state_dict(), folder / "disk.pth")
+        network = LightGlueStick(MODELS["disk-lsd"].config.lightgluestick)
+        save_file(network.state_dict(), folder / "network.safetensors")
+        settings["detector_weights"] = folder / "disk.pth"
+        settings["weights"] = folder / "network.safetensors"
+    return settings
+
+
+def write_posed_scene(folder: Path, settings: dict[str, object]) -> Path:
+    """Write four pairs of planar worlds, of which one is held out."""
+    pool = PhotographPool.in_folder(Path(str(settings["data.photographs"])))
+    config = PlanarWorldsConfig(width=128, height=96, supersampling=1)
+    held_out = next(number for number in count() if is_held_out(f"{number:06d}_0.png"))
+    write_worlds(folder, PlanarWorlds(pool, config), [0, 1, held_out])
+    return folder
+
+
+@pytest.mark.parametrize("path", TRAIN, ids=lambda path: path.stem)
+def test_a_little_is_trained(path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    settings = least_training(path, tmp_path)
     run("train", path, *(f"{name}={value}" for name, value in settings.items()))
-    weights = load_file(tmp_path / "output" / "best.safetensors")
-    assert any(name.startswith("line_head.") for name in weights)
-    assert all(value.isfinite().all() for value in weights.values())
-    assert json.loads((tmp_path / "output" / "run.json").read_text())["config"]["task"]
+    weights = tmp_path / "output" / "best.safetensors"
+    assert all(value.isfinite().all() for value in load_file(weights).values())
+    record = json.loads((tmp_path / "output" / "run.json").read_text())
+    assert record["config"]["task"] == yaml.safe_load(path.read_text("utf-8"))["task"]
+    assert record["environment"]["torch"]
+    trained = TrainedModel.of_file(weights)
+    assert trained is not None
+    matcher = PointLineMatcher.from_pretrained(weights=weights)
+    assert type(matcher.network).__name__.lower() == trained.config.network
+    state = matcher.network.state_dict()
+    for name, value in load_file(weights).items():
+        assert torch.equal(state[name], value.to(state[name].dtype)), name

@@ -69,6 +69,32 @@ def test_a_file_may_hold_the_line_head_alone(tmp_path: Path) -> None:
         assert torch.equal(value, head.get(key, expected[key])), key
 
 
+def test_a_file_may_hold_what_was_trained_alone(tmp_path: Path) -> None:
+    name = "aliked-lsd-wireframe"
+    expected = build_model(name).network.state_dict()
+    part = {key: value + 1 for key, value in expected.items() if ".line_layer.Wqkv" in key}
+    assert len(part) == 8
+    save_file(part, tmp_path / "best.safetensors")
+    found = build_model(name, weights=tmp_path / "best.safetensors").network.state_dict()
+    assert found.keys() == expected.keys()
+    for key, value in found.items():
+        assert torch.equal(value, part.get(key, expected[key])), key
+
+
+def test_the_points_of_the_wireframe_model_are_the_default_s() -> None:
+    default = build_model().network.state_dict()
+    found = build_model("aliked-lsd-wireframe").network.state_dict()
+    changed = {
+        key
+        for key in default.keys() & found.keys()
+        if not key.startswith("line_head.") and not torch.equal(default[key], found[key])
+    }
+    assert changed
+    assert all(".final_proj_line." in key or ".endp_matchability." in key for key in changed)
+    for layer in (5, 6, 7, 8):  # trained, and no longer the identity
+        assert found[f"transformers.{layer}.line_layer.ffn.3.weight"].abs().max() > 1e-3
+
+
 def test_the_head_of_another_model_is_refused() -> None:
     other = model_card(DEFAULT_MODEL).config
     with pytest.raises(ValueError, match="line_head"):

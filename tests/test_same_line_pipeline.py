@@ -1,4 +1,4 @@
-"""The model that matches lines by what they are, from images to matches and files."""
+"""The models that match lines by what they are, from images to matches and files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,12 @@ from gluestick.export import (
 from gluestick.export.arrays import wireframe_from_arrays
 from gluestick.pipeline import PointLineMatcher
 
-MODEL = "aliked-lsd"
+MODELS = ("aliked-lsd", "aliked-lsd-wireframe")
 
 
-@pytest.fixture(scope="module")
-def matcher() -> PointLineMatcher:
-    return PointLineMatcher.from_pretrained(MODEL, max_num_keypoints=256, max_num_lines=60)
+@pytest.fixture(scope="module", params=MODELS)
+def matcher(request: pytest.FixtureRequest) -> PointLineMatcher:
+    return PointLineMatcher.from_pretrained(request.param, max_num_keypoints=256, max_num_lines=60)
 
 
 @pytest.fixture(scope="module")

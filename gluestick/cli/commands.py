@@ -14,6 +14,7 @@ from gluestick.cli.models import models
 from gluestick.cli.settings import settings
 from gluestick.cli.stitch import stitch
 from gluestick.cli.train import train
+from gluestick.cli.worlds import worlds
 
 app = typer.Typer(
     name="gluestick",
@@ -30,6 +31,7 @@ app.command()(export)
 app.command()(models)
 app.command()(settings)
 app.command()(data)
+app.command()(worlds)
 app.command()(train)
 app.add_typer(benchmark_app)
 

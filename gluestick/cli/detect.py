@@ -24,6 +24,13 @@ def detect(
         typer.Option(help="aliked, disk, xfeat, sift or superpoint.", show_default="aliked"),
     ] = None,
     detector_weights: options.DetectorWeights = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights that gluestick train wrote, to detect as they were trained.",
+            show_default="none",
+        ),
+    ] = None,
     line_detector: options.LineDetector = None,
     max_num_keypoints: options.MaxNumKeypoints = None,
     max_num_lines: options.MaxNumLines = None,
@@ -55,6 +62,7 @@ def detect(
     from gluestick.export.features_npz import write_features_npz
     from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
     from gluestick.images.load import load_image, load_mask
+    from gluestick.pipeline_config import TrainedModel
     from gluestick.storage.result_folder import files_together
     from gluestick.timing import StageTimer
     from gluestick.visualization import draw_features, save_picture
@@ -70,7 +78,13 @@ def detect(
         resize=resize,
         tiles=tiles,
     )
-    config = load_config(None, [*named, *(overrides or ())], defaults=FeatureExtractorConfig())
+    defaults = FeatureExtractorConfig()
+    if weights is not None:
+        trained = TrainedModel.of_file(weights)
+        if trained is None:
+            raise ValueError(f"--weights needs a file that gluestick train wrote, found {weights}")
+        defaults = trained.config.features
+    config = load_config(None, [*named, *(overrides or ())], defaults=defaults)
     if detector_weights is not None:
         config = replace(config, points=replace(config.points, weights=detector_weights))
     check_output(output, FILES)

@@ -156,12 +156,10 @@ def match_config(
     fields = {"model": model, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]
-    config = load_match_config(path, [*named, *(overrides or ())], find_card=matcher_card)
-    return replace(
-        config,
-        weights=weights or config.weights,
-        detector_weights=detector_weights or config.detector_weights,
+    config = load_match_config(
+        path, [*named, *(overrides or ())], weights=weights, find_card=matcher_card
     )
+    return replace(config, detector_weights=detector_weights or config.detector_weights)
 
 
 def within_memory(

@@ -15,14 +15,14 @@ def train(
         list[str] | None, typer.Argument(help="Further settings, such as resume=true.")
     ] = None,
 ) -> None:
-    """Train line layers, or the head that tells which lines are the same.
+    """Train a network, or a part of one.
 
     Writes weights, states to go on from, figures and what it was told to the folder `output`.
 
     Example: gluestick train configs/train/cpu.yaml data.photographs=PHOTOS cache=output/cache
     """
     from gluestick.config import load_config
-    from gluestick.training.run import TrainConfig
+    from gluestick.training.config import TrainConfig
     from gluestick.training.run import train as run
 
     settings = load_config(config, overrides or [], defaults=TrainConfig())

@@ -4,13 +4,25 @@ A mask says which keys are real, None means all of them. Without a mask, the fas
 kernels apply on every device.
 """
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.matching.encoders import Pointwise, PointwiseMLP
+
+
+class KeysAndValues(NamedTuple):
+    """What nodes offer to those that attend to them.
+
+    Attributes:
+        keys: [B, S, H, D].
+        values: [B, S, H, D].
+    """
+
+    keys: Tensor
+    values: Tensor
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -269,8 +281,7 @@ class CrossBlock(nn.Module):
         Returns:
             The new [B, S0, C] and [B, S1, C].
         """
-        key0, key1 = self._heads(self.to_qk(x0)), self._heads(self.to_qk(x1))
-        value0, value1 = self._heads(self.to_v(x0)), self._heads(self.to_v(x1))
+        (key0, value0), (key1, value1) = self.keys_and_values(x0), self.keys_and_values(x1)
         junctions0, junctions1 = num_junctions0, num_junctions1
         context0 = attend_one_way(
             key0, key1, value1, mask1, num_query_junctions=junctions0, num_key_junctions=junctions1
@@ -278,11 +289,14 @@ class CrossBlock(nn.Module):
         context1 = attend_one_way(
             key1, key0, value0, mask0, num_query_junctions=junctions1, num_key_junctions=junctions0
         )
-        return self._update(x0, context0), self._update(x1, context1)
+        return self.update(context0, x0), self.update(context1, x1)
 
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1))
+    def keys_and_values(self, x: Tensor) -> KeysAndValues:
+        """Return the keys, which are the queries as well, and the values."""
+        heads = self.num_heads, -1
+        return KeysAndValues(self.to_qk(x).unflatten(-1, heads), self.to_v(x).unflatten(-1, heads))
 
-    def _update(self, x: Tensor, context: Tensor) -> Tensor:
+    def update(self, context: Tensor, x: Tensor) -> Tensor:
+        """Add to ``x`` [..., C] what follows from its attention context [..., H, D]."""
         message = self.to_out(context.flatten(-2))
         return x + self.ffn(torch.cat([x, message], dim=-1))

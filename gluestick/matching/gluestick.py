@@ -10,6 +10,7 @@ from gluestick.matching.assignment import log_double_softmax, to_matches
 from gluestick.matching.attention import AttentionalPropagation
 from gluestick.matching.encoders import EndpointEncoder, KeypointEncoder, Pointwise
 from gluestick.matching.inputs import NodeCounts, check_pair, normalize_keypoints
+from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.line_heads.endpoints import endpoint_line_scores
 from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches, Wireframe
@@ -172,14 +173,14 @@ class GlueStick(nn.Module):
 
     def forward_all(
         self, wireframe0: Wireframe, wireframe1: Wireframe
-    ) -> tuple[Matches, tuple[Tensor, ...]]:
+    ) -> tuple[Matches, tuple[LayerOutput, ...]]:
         """Match, and also return what training supervises on the way.
 
         Arguments and errors are those of :meth:`forward`.
 
         Returns:
-            The matches, and for each layer in ``inter_supervision`` the assignment
-            [B, L0+1, L1+1] between the lines after it.
+            The matches, and the outputs of the layers in ``inter_supervision``, between lines
+            only, and of the last one.
         """
         config = self.config
         counts0, counts1 = check_pair(wireframe0, wireframe1, descriptor_dim=config.input_dim)
@@ -200,9 +201,18 @@ class GlueStick(nn.Module):
             return self._match_lines(projection, junctions0, junctions1, wireframe0, wireframe1)
 
         line_log_assignment = match_lines(self.final_line_proj, x0, x1)
-        intermediate = tuple(
-            match_lines(self.inter_line_proj[index], *after_layer[layer])
+        outputs = [
+            LayerOutput(
+                layer=layer,
+                log_assignment=None,
+                line_log_assignment=match_lines(self.inter_line_proj[index], *after_layer[layer]),
+            )
             for index, layer in enumerate(config.inter_supervision)
+        ]
+        last = LayerOutput(
+            layer=config.num_layers - 1,
+            log_assignment=log_assignment,
+            line_log_assignment=line_log_assignment,
         )
         matches = to_matches(
             log_assignment,
@@ -210,7 +220,7 @@ class GlueStick(nn.Module):
             threshold=config.filter_threshold,
             line_threshold=config.line_filter_threshold,
         )
-        return matches, intermediate
+        return matches, (*outputs, last)
 
     def _prepare(self, wireframe: Wireframe, both_have_lines: Tensor, counts: NodeCounts) -> _Nodes:
         mask = wireframe.keypoint_mask

@@ -1,6 +1,6 @@
 """LightGlueStick: LightGlue's layers with messages along the lines (arXiv 2510.16438)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -23,7 +23,9 @@ from gluestick.matching.early_exit import (
     restore_order,
 )
 from gluestick.matching.encoders import RotaryEncoding
+from gluestick.matching.frozen_keypoints import layer_with_frozen_keypoints
 from gluestick.matching.inputs import check_pair, normalize_keypoints
+from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
@@ -85,24 +87,6 @@ class LightGlueStickConfig:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerOutput:
-    """What training supervises at one layer.
-
-    Attributes:
-        log_assignment: [B, P0+1, P1+1], between the nodes.
-        line_log_assignment: [B, L0+1, L1+1], between the lines.
-        confidence_logits0: [B, P0], of the match of a node being final; None at the last
-            layer.
-        confidence_logits1: [B, P1].
-    """
-
-    log_assignment: Tensor
-    line_log_assignment: Tensor
-    confidence_logits0: Tensor | None
-    confidence_logits1: Tensor | None
-
-
 class LightGlueStick(nn.Module):
     """Matches keypoints, junctions and lines of two wireframes.
 
@@ -162,25 +146,67 @@ class LightGlueStick(nn.Module):
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
         return self._run_layers(tokens0, tokens1, shape)
 
+    def assign_at_layers(
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        *,
+        layers: Collection[int],
+        frozen_keypoints: bool = False,
+    ) -> tuple[NodeAssignment, ...]:
+        """Match the nodes with the heads of several layers, and of the last one in the end.
+
+        Early exit and pruning are off. Further arguments and errors are those of :meth:`forward`.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1.
+            layers: The layers, besides the last one.
+            frozen_keypoints: Whether gradients reach junctions only, for ``attention="one_way"``.
+
+        Returns:
+            What is known about the nodes, in the order of the layers.
+        """
+        tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
+        shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        outputs = []
+        for layer, transformer in enumerate(self.transformers):
+            if frozen_keypoints:
+                tokens0, tokens1 = layer_with_frozen_keypoints(
+                    cast(TransformerLayer, transformer), tokens0, tokens1
+                )
+            else:
+                tokens0, tokens1 = transformer(tokens0, tokens1)
+            if layer in layers or layer == len(self.transformers) - 1:
+                outputs.append(self._assign(layer, tokens0, tokens1, shape))
+        return tuple(outputs)
+
     def forward_all(
-        self, wireframe0: Wireframe, wireframe1: Wireframe
+        self, wireframe0: Wireframe, wireframe1: Wireframe, *, line_head: nn.Module | None = None
     ) -> tuple[Matches, tuple[LayerOutput, ...]]:
         """Match with all layers, and return what training supervises at each.
 
-        Early exit and pruning are off. Arguments and errors are those of :meth:`forward`.
+        Early exit and pruning are off. Further arguments and errors are those of :meth:`forward`.
+
+        Args:
+            wireframe0: The wireframes of the images 0.
+            wireframe1: The wireframes of the images 1.
+            line_head: What matches lines after each layer; None for the network's own.
 
         Returns:
             The matches, and the outputs of all layers.
         """
         tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
+        match_lines = self.line_head if line_head is None else line_head
         outputs = []
         for layer, transformer in enumerate(self.transformers):
             tokens0, tokens1 = transformer(tokens0, tokens1)
             nodes = self._assign(layer, tokens0, tokens1, shape)
-            lines = self.line_head(wireframe0, wireframe1, nodes)
+            lines = match_lines(wireframe0, wireframe1, nodes)
             outputs.append(
                 LayerOutput(
+                    layer=layer,
                     log_assignment=nodes.log_assignment,
                     line_log_assignment=lines.log_assignment,
                     confidence_logits0=self._confidence_logits(layer, tokens0, shape[0]),

@@ -18,13 +18,8 @@ from gluestick.peers.nearest_neighbours import NearestNeighbours, NearestNeighbo
 from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
 from gluestick.peers.vismatch import VismatchMatcher, load_vismatch
 from gluestick.pipeline import PointLineMatcher
-from gluestick.pretrained import (
-    MODELS,
-    Model,
-    PipelineConfig,
-    with_budgets,
-    with_detector_weights,
-)
+from gluestick.pipeline_config import PipelineConfig
+from gluestick.pretrained import MODELS, Model, with_budgets, with_detector_weights
 from gluestick.wireframe.build import WireframeConfig
 
 WEIGHTS_FOLDER = ".peers"

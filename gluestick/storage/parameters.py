@@ -64,6 +64,25 @@ def read_parameters(path: str | Path) -> tuple[StateDict, dict[str, str]]:
     return state_dict, metadata
 
 
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Return the text that a safetensors file stores beside its tensors.
+
+    Args:
+        path: The file; its tensors are not read.
+
+    Returns:
+        The text by name; empty where there is none, or no safetensors file.
+    """
+    path = Path(path)
+    if not path.is_file() or not _is_safetensors(path):
+        return {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except Exception:  # reading the tensors says what is wrong
+        return {}
+
+
 def load_strict(
     network: nn.Module, state_dict: Mapping[str, Tensor], *, source: str | Path
 ) -> None:
@@ -134,11 +153,16 @@ def _wrapped(content: Mapping[str, Any]) -> Any:
     return next((content[name] for name in _WRAPPERS if name in content), None)
 
 
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
 def _read(path: Path) -> tuple[Any, dict[str, str]]:
     with path.open("rb") as file:
         start = file.read(16)
     try:
-        if start[8:9] == b"{":
+        if _is_safetensors(path):
             with safe_open(path, framework="pt") as file:
                 content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
                 return content, file.metadata() or {}

@@ -48,8 +48,9 @@ def point_truth_from_homography(
     check_shapes("ground truth", arrays, SHAPES | {"H_0to1": "B 3 3"})
     from0 = reproject_by_homography(keypoints0, H_0to1, config=config)
     from1 = reproject_by_homography(keypoints1, torch.linalg.inv(H_0to1), config=config)
-    mask0, mask1 = _all_if_none(mask0, keypoints0), _all_if_none(mask1, keypoints1)
-    return _match(keypoints0, keypoints1, from0, from1, mask0, mask1, config)
+    return match_reprojections(
+        keypoints0, keypoints1, from0, from1, mask0=mask0, mask1=mask1, config=config
+    )
 
 
 @torch.no_grad()
@@ -87,7 +88,9 @@ def point_truth_from_depth(
     mask0, mask1 = _all_if_none(mask0, keypoints0), _all_if_none(mask1, keypoints1)
     from0 = reproject_by_depth(keypoints0, pair, cycle=True, config=config)
     from1 = reproject_by_depth(keypoints1, pair.reversed(), cycle=True, config=config)
-    matches = _match(keypoints0, keypoints1, from0, from1, mask0, mask1, config)
+    matches = match_reprojections(
+        keypoints0, keypoints1, from0, from1, mask0=mask0, mask1=mask1, config=config
+    )
     if config.epipolar_distance is None:
         return matches
     F_0to1 = _fundamental_matrix(pair).to(keypoints0)
@@ -100,26 +103,32 @@ def point_truth_from_depth(
     )
 
 
-def _all_if_none(mask: Tensor | None, keypoints: Tensor) -> Tensor:
-    return torch.ones_like(keypoints[..., 0], dtype=torch.bool) if mask is None else mask
-
-
-def _fundamental_matrix(pair: DepthPair) -> Tensor:
-    """[B, 3, 3], K1^-T [t]x R K0^-1."""
-    columns = torch.linalg.cross(pair.t_0to1[:, None].expand_as(pair.R_0to1), pair.R_0to1.mT)
-    return torch.linalg.inv(pair.K1).mT @ columns.mT @ torch.linalg.inv(pair.K0)
-
-
-def _match(
+@torch.no_grad()
+def match_reprojections(
     keypoints0: Tensor,
     keypoints1: Tensor,
     from0: Reprojection,
     from1: Reprojection,
-    mask0: Tensor,
-    mask1: Tensor,
+    *,
+    mask0: Tensor | None = None,
+    mask1: Tensor | None = None,
     config: GroundTruthConfig,
 ) -> TrueMatches:
-    """Match points that are mutual nearest neighbours by the larger of both distances."""
+    """Match points that are mutual nearest neighbours by the larger of both distances.
+
+    Args:
+        keypoints0: [B, N0, 2] px.
+        keypoints1: [B, N1, 2] px.
+        from0: Those of image 0, carried into image 1.
+        from1: Those of image 1, carried into image 0.
+        mask0: [B, N0] bool, the points to match; the others are ignored. None for all.
+        mask1: [B, N1] bool.
+        config: The thresholds.
+
+    Returns:
+        The true matches.
+    """
+    mask0, mask1 = _all_if_none(mask0, keypoints0), _all_if_none(mask1, keypoints1)
     error0 = _squared_distances(from0.positions, keypoints1)  # [B, N0, N1] px in image 1
     error1 = _squared_distances(keypoints0, from1.positions)  # [B, N0, N1] px in image 0
     possible = (mask0 & from0.visible)[:, :, None] & (mask1 & from1.visible)[:, None]
@@ -138,6 +147,16 @@ def _match(
     matches0 = torch.where(true0, best0.indices, IGNORED)[:, :-1].masked_fill(lonely0, UNMATCHED)
     matches1 = torch.where(true1, best1.indices, IGNORED)[:, :-1].masked_fill(lonely1, UNMATCHED)
     return TrueMatches(matches0.masked_fill(~mask0, IGNORED), matches1.masked_fill(~mask1, IGNORED))
+
+
+def _all_if_none(mask: Tensor | None, keypoints: Tensor) -> Tensor:
+    return torch.ones_like(keypoints[..., 0], dtype=torch.bool) if mask is None else mask
+
+
+def _fundamental_matrix(pair: DepthPair) -> Tensor:
+    """[B, 3, 3], K1^-T [t]x R K0^-1."""
+    columns = torch.linalg.cross(pair.t_0to1[:, None].expand_as(pair.R_0to1), pair.R_0to1.mT)
+    return torch.linalg.inv(pair.K1).mT @ columns.mT @ torch.linalg.inv(pair.K0)
 
 
 def _squared_distances(points0: Tensor, points1: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,31 @@ def load_last_state(folder: Path) -> dict[str, Any] | None:
         raise ValueError(f"{states[-1]} is damaged, remove it: {error}") from error
 
 
-def save_weights(path: Path, weights: Mapping[str, Tensor], *, half: bool) -> None:
-    """Write parameters as safetensors, in half precision if asked for."""
-    save_checkpoint(
-        path, {name: value.half() if half else value for name, value in weights.items()}
-    )
+@dataclass(frozen=True, kw_only=True)
+class WeightsWriter:
+    """Writes the weights of a run to be used.
+
+    Attributes:
+        half: Whether in half precision.
+        others: Parameters that are not trained but belong to them.
+        metadata: Text to store beside them.
+    """
+
+    half: bool = True
+    others: Mapping[str, Tensor] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, path: Path, weights: Mapping[str, Tensor]) -> None:
+        """Write a safetensors file in one step.
+
+        Raises:
+            CheckpointError: If it cannot be written.
+        """
+        values = {
+            name: value.half() if self.half and value.is_floating_point() else value
+            for name, value in {**self.others, **weights}.items()
+        }
+        save_checkpoint(path, values, metadata=self.metadata)
 
 
 def _states(folder: Path) -> list[Path]:

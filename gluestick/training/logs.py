@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 Say = Callable[[str], None]
 
 
@@ -16,12 +18,13 @@ class RunLog:
         folder: The folder of the run.
         say: Shows a line.
         num_steps: How many steps there will be.
+        enabled: Whether anything is written and shown; of several processes only one does.
     """
 
-    def __init__(self, folder: Path, *, say: Say, num_steps: int) -> None:
-        self.folder, self.say, self.num_steps = folder, say, num_steps
+    def __init__(self, folder: Path, *, say: Say, num_steps: int, enabled: bool = True) -> None:
+        self.folder, self.say, self.num_steps, self.enabled = folder, say, num_steps, enabled
         self._started: tuple[float, int] | None = None
-        self._board = _summary_writer(folder)
+        self._board = _summary_writer(folder) if enabled else None
 
     def train(self, step: int, figures: Mapping[str, float], *, pairs_per_step: int) -> None:
         """Note the figures of training after a number of steps."""
@@ -31,6 +34,8 @@ class RunLog:
         seconds, steps = now - self._started[0], step - self._started[1]
         speed = steps / seconds if seconds > 0 else 0.0
         left = (self.num_steps - step) / speed if speed else float("nan")
+        if not self.enabled:
+            return
         self._write("train", step, {**figures, "pairs_per_second": speed * pairs_per_step})
         text = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self.say(
@@ -43,6 +48,12 @@ class RunLog:
         self._write("validation", step, figures)
         text = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self.say(f"step {step} validation: {text}")
+
+    def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Note pictures [H, W, 3] uint8, by name, where TensorBoard is installed."""
+        if self._board is not None:
+            for name, picture in pictures.items():
+                self._board.add_image(name, picture, step, dataformats="HWC")
 
     def close(self) -> None:
         """Write what is left."""

@@ -58,13 +58,17 @@ def test_batch_gives_what_pairs_give(line_attention, num_line_iterations):
     pairs.append((make_wireframe(7, 5, 4, seed=8), make_wireframe(11, 0, 0, seed=9)))
     pairs.append((make_wireframe(3, 5, 4, seed=8), make_wireframe(0, 0, 0, seed=9)))
     batch = [stack_wireframes(side) for side in zip(*pairs, strict=True)]
-    matches, intermediate = network.forward_all(*batch)
+    matches, (inner, last) = network.forward_all(*batch)
+    assert (inner.layer, last.layer) == (0, 1)
+    assert inner.log_assignment is None
+    assert torch.equal(last.log_assignment, matches.log_assignment)
     for row, pair in enumerate(pairs):
-        alone, (line_assignment,) = network.forward_all(*pair)
+        alone, outputs = network.forward_all(*pair)
+        line_assignment = outputs[0].line_log_assignment
         assert_same(crop(matches, pair, row), alone)
         size0, size1 = line_assignment.shape[1:]
         torch.testing.assert_close(
-            intermediate[0][row, : size0 - 1, : size1 - 1],
+            inner.line_log_assignment[row, : size0 - 1, : size1 - 1],
             line_assignment[0, :-1, :-1],
             atol=1e-4,
             rtol=1e-4,
@@ -152,8 +156,8 @@ def test_gradients_reach_every_parameter(line_attention):
     ]
     pairs[1] = (pairs[1][0], make_wireframe(7, 4, 3, descriptor_dim=24, seed=9))
     batch = [stack_wireframes(side) for side in zip(*pairs, strict=True)]
-    matches, intermediate = network.forward_all(*batch)
-    assignments = (matches.log_assignment, matches.line_log_assignment, *intermediate)
+    matches, outputs = network.forward_all(*batch)
+    assignments = (matches.log_assignment, *(output.line_log_assignment for output in outputs))
     sum(values[values.isfinite()].mean() for values in assignments).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name

@@ -9,7 +9,7 @@ import torch
 from parity.goldens import Case, keyed_state_dict, tolerance
 from torch import Tensor, nn
 
-from gluestick.types import Matches, Wireframe
+from gluestick.types import GroundTruth, Matches, Wireframe
 from gluestick.wireframe.junctions import line_edges
 
 PUBLISHED_NAMES = {
@@ -121,3 +121,38 @@ def recorded(network: nn.Module, *names: str) -> Iterator[dict[str, list[tuple[t
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def true_matches(case: Case) -> GroundTruth:
+    """Return the labels of a case; without lines, those are empty."""
+    empty = torch.zeros(len(case.inputs["gt_matches0"]), 0, dtype=torch.int64)
+    names = [f"gt_{kind}matches{side}" for kind in ("", "line_") for side in (0, 1)]
+    return GroundTruth(**{name: case.inputs.get(name, empty) for name in names})
+
+
+def assert_gradients(
+    case: Case, network: nn.Module, mode: str, names: dict[str, str] | None = None
+) -> None:
+    """Compare the norms of the gradients that the case holds, of parts and of all.
+
+    Args:
+        case: The case.
+        network: The network, after a backward pass.
+        mode: The prefix of its outputs.
+        names: The names of parameters by published ones, where they differ.
+    """
+    prefix = f"{mode}_gradnorm_"
+    published = [name.removeprefix(prefix) for name in case.outputs if name.startswith(prefix)]
+    assert published
+    for name in published:
+        gradient = network.get_parameter((names or {}).get(name, name)).grad
+        expected = case.outputs[prefix + name]
+        if not expected.isnan():
+            assert gradient is not None, name
+            noise = tolerance(case.meta, prefix + name)
+            torch.testing.assert_close(gradient.norm(), expected, rtol=1e-4, atol=noise)
+    if f"{mode}_grad_total_norm" in case.outputs:
+        gradients = [parameter.grad for parameter in network.parameters()]
+        total = torch.stack([value.norm() for value in gradients if value is not None]).norm()
+        expected = case.outputs[f"{mode}_grad_total_norm"]
+        torch.testing.assert_close(total, expected, rtol=1e-4, atol=0)

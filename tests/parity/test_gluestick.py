@@ -4,16 +4,19 @@ import pytest
 import torch
 from parity.goldens import Case, case_folders, load_case
 from parity.networks import (
+    assert_gradients,
     assert_matches,
     assert_output,
     published_weights,
     recorded,
+    true_matches,
     wireframe_of,
 )
 
 from gluestick.matching.checkpoints import rename_published
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.storage.parameters import load_strict
+from gluestick.supervision.network_losses import gluestick_loss
 
 OPTIONS = (
     "input_dim",
@@ -48,10 +51,10 @@ def test_forward(folder: Path):
     case = load_case(folder)
     network = published_network(case)
     wireframes = [wireframe_of(case, side, channels_last=False) for side in (0, 1)]
-    matches, intermediate = network.forward_all(*wireframes)
+    matches, outputs = network.forward_all(*wireframes)
     assert_matches(case, matches)
-    for layer, assignment in zip(network.config.inter_supervision, intermediate, strict=True):
-        assert_output(case, f"line_{layer}_log_assignment", assignment)
+    for output in outputs[:-1]:
+        assert_output(case, f"line_{output.layer}_log_assignment", output.line_log_assignment)
 
 
 @torch.no_grad()
@@ -99,12 +102,35 @@ def test_batch_of_the_training_code(folder: Path, mode: str):
     network = published_network(case, keys_file=case.meta["weights"][keys_file])
     network.train(mode == "train")
     wireframes = [wireframe_of(case, side, channels_last=True) for side in (0, 1)]
-    matches, intermediate = network.forward_all(*wireframes)
+    matches, outputs = network.forward_all(*wireframes)
     assert_matches(case, matches, prefix=f"{mode}_")
-    assert len(intermediate) == 2 * (mode == "inter")
-    for layer, assignment in zip((2, 5), intermediate, strict=False):
-        assert_output(case, f"inter_line_{layer}_log_assignment", assignment)
+    assert [output.layer for output in outputs[:-1]] == [2, 5] * (mode == "inter")
+    for output in outputs[:-1]:
+        name = f"inter_line_{output.layer}_log_assignment"
+        assert_output(case, name, output.line_log_assignment)
     if mode == "train":
         norm = network.gnn.layers[0].update.mlp[1]
         assert_output(case, "train_bn_running_mean_after", norm.running_mean)
         assert_output(case, "train_bn_running_var_after", norm.running_var)
+
+
+@pytest.mark.parametrize("folder", case_folders("G7"), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("mode", ["eval", "train", "inter"])
+def test_loss(folder: Path, mode: str):
+    case = loss_case(folder)
+    keys_file = "keys_file_inter" if mode == "inter" else "keys_file"
+    if mode == "inter":
+        case.meta["config"]["inter_supervision"] = [2, 5]
+    network = published_network(case, keys_file=case.meta["weights"][keys_file])
+    network.train(mode == "train")
+    wireframes = [wireframe_of(case, side, channels_last=True) for side in (0, 1)]
+    outputs = network.forward_all(*wireframes)[1]
+    losses = gluestick_loss(outputs, true_matches(case), layer_weights={2: 0.3, 5: 0.6})
+    assert_output(case, f"{mode}_loss_total", losses["loss"])
+    assert_output(case, f"{mode}_loss_assignment_nll", losses["points"])
+    assert_output(case, f"{mode}_loss_line_assignment_nll", losses["lines"])
+    for output in outputs[:-1]:
+        part = losses[f"lines_{output.layer}"]
+        assert_output(case, f"inter_loss_line_{output.layer}_assignment_nll", part)
+    losses["loss"].mean().backward()
+    assert_gradients(case, network, mode)

@@ -4,16 +4,19 @@ import pytest
 import torch
 from parity.goldens import Case, case_folders, load_case
 from parity.networks import (
+    assert_gradients,
     assert_matches,
     assert_output,
     published_weights,
     recorded,
+    true_matches,
     wireframe_of,
 )
 
 from gluestick.matching.checkpoints import lightgluestick_from_lightglue, rename_published
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.storage.parameters import load_strict
+from gluestick.supervision.network_losses import assignment_nll, lightglue_loss
 
 OPTIONS = {
     "input_dim": "input_dim",
@@ -105,3 +108,31 @@ def test_lightglue(folder: Path, attention: str):
         network(*wireframes)
     assert_output(case, "train_ref_descriptors0_last", calls[last][0][1][0].x)
     assert len(layers) == network.config.num_layers
+
+
+@pytest.mark.parametrize("folder", case_folders("G7"), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("attention", ["full", "one_way"])
+def test_loss(folder: Path, attention: str):
+    case = load_case(folder)
+    if "lightglue" not in case.meta["reference"]:
+        pytest.skip(f"{case.name} is not about LightGlue")
+    network = LightGlueStick(config_of(case, attention=attention, line_layers=())).train()
+    published = published_weights(case)
+    weights = lightgluestick_from_lightglue(rename_published(published))
+    load_strict(network, weights, source=case.name)
+    wireframes = [wireframe_of(case, side, channels_last=True) for side in (0, 1)]
+    outputs = network.forward_all(*wireframes)[1]
+    truth = true_matches(case)
+    masks = wireframes[0].keypoint_mask, wireframes[1].keypoint_mask
+    losses = lightglue_loss(outputs, truth, masks=masks, line_weight=0.0)
+    assert_output(case, "train_loss_total", losses["loss"])
+    assert_output(case, "train_loss_last", losses["points"])
+    assert_output(case, "train_loss_confidence", losses["confidence"])
+    likelihoods = assignment_nll(outputs[-1].log_assignment, truth.gt_matches0, truth.gt_matches1)
+    assert_output(case, "train_loss_nll_pos", likelihoods.matched)
+    assert_output(case, "train_loss_nll_neg", likelihoods.unmatched)
+    losses["loss"].mean().backward()
+    renamed = {
+        name: next(iter(rename_published({name: value})), name) for name, value in published.items()
+    }
+    assert_gradients(case, network, "train", renamed)

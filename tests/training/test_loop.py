@@ -1,12 +1,20 @@
-from collections.abc import Iterator, Mapping
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
+from matching.wireframes import matching_pair, randomize
 from torch import Tensor, nn
 
 pytest.importorskip("lightning_fabric")
 
+from gluestick.matching.gluestick import GlueStick, GlueStickConfig
+from gluestick.training.activation_checkpoints import checkpoint_activations
 from gluestick.training.checkpoints import load_last_state
 from gluestick.training.loop import LoopConfig, run_training
 from gluestick.training.optimization import (
@@ -18,28 +26,28 @@ from gluestick.training.optimization import (
 )
 
 
-class Killed(BaseException):
-    """Stands for a process that ends at once."""
-
-
 class LineTask:
     """Fits a line to noisy points."""
 
-    def __init__(self, *, kill_at: int | None = None) -> None:
+    def __init__(
+        self, *, kill_at: int | None = None, size: int = 4, noise: float = 0.1, norm: bool = True
+    ) -> None:
         torch.manual_seed(0)
-        self.module: nn.Module = nn.Sequential(nn.Linear(3, 8), nn.GELU(), nn.Linear(8, 1))
-        self.pairs_per_step, self.kill_at = 4, kill_at
+        layers = [nn.Linear(3, 8), nn.BatchNorm1d(8) if norm else nn.Identity(), nn.GELU()]
+        self.module: nn.Module = nn.Sequential(*layers, nn.Linear(8, 1))
+        self.pairs_per_step, self.kill_at, self.noise = size, kill_at, noise
 
-    def batches(self, first: int, *, device: torch.device) -> Iterator[Tensor]:
-        number = first
-        while True:
-            yield torch.randn(4, 3, generator=torch.Generator().manual_seed(number)).to(device)
-            number += 1
+    def batches(self, first: int, *, device: torch.device, step: int = 1) -> Iterator[Tensor]:
+        size = self.pairs_per_step
+        for number in count(first, step):
+            rows = range(number * size, (number + 1) * size)
+            points = [torch.randn(3, generator=torch.Generator().manual_seed(row)) for row in rows]
+            yield torch.stack(points).to(device)
 
     def loss(self, module: nn.Module, batch: Tensor, *, number: int) -> Mapping[str, Tensor]:
         if number == self.kill_at:
-            raise Killed
-        noise = 0.1 * torch.randn(4, 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+        noise = self.noise * torch.randn(len(batch), 1)
         return {"loss": ((module(batch) - batch.sum(1, keepdim=True) - noise) ** 2).mean()}
 
     def validate(self, module: nn.Module, *, device: torch.device) -> Mapping[str, float]:
@@ -63,17 +71,77 @@ def run(task: LineTask, folder: Path, *, resume: bool = False) -> bool:
 
 
 def test_a_killed_run_ends_in_the_same_weights(tmp_path: Path) -> None:
-    whole, killed = LineTask(), LineTask(kill_at=53)
+    whole, resumed = LineTask(), LineTask()
     assert run(whole, tmp_path / "whole")
-    with pytest.raises(Killed):
-        run(killed, tmp_path / "killed")
-    resumed = LineTask()
+    ended = ended_children([lambda: run(LineTask(kill_at=53), tmp_path / "killed")])
+    assert ended == [-signal.SIGKILL]
+    assert (load_last_state(tmp_path / "killed" / "states") or {})["step"] == 24
     assert run(resumed, tmp_path / "killed", resume=True)
     for name, value in whole.module.state_dict().items():
         assert torch.equal(value, resumed.module.state_dict()[name])
     for file in ("best.safetensors", "last.safetensors"):
         contents = [(tmp_path / name / file).read_bytes() for name in ("whole", "killed")]
         assert contents[0] == contents[1]
+
+
+def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    together = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
+    together |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test"}
+
+    def join(rank: int) -> None:
+        os.environ.update(together, RANK=str(rank), LOCAL_RANK=str(rank))
+        run(LineTask(noise=0, norm=False), tmp_path / "two")
+
+    assert ended_children([partial(join, 0), partial(join, 1)]) == [0, 0]
+    run(LineTask(size=8, noise=0, norm=False), tmp_path / "one")
+    two, one = (load_last_state(tmp_path / name / "states") for name in ("two", "one"))
+    assert two is not None
+    assert one is not None
+    assert two["step"] == 40
+    for name, value in one["weights"].items():
+        torch.testing.assert_close(two["weights"][name], value, rtol=1e-5, atol=1e-6)
+    lines = (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == len((tmp_path / "one" / "metrics.jsonl").read_text().splitlines())
+
+
+def ended_children(runs: Sequence[Callable[[], object]]) -> list[int]:
+    """Run each in a forked process, and return how the processes ended."""
+    children = []
+    for each in runs:
+        child = os.fork()
+        if child == 0:
+            torch.set_num_threads(1)
+            status = 1
+            try:
+                each()
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def test_layers_that_are_computed_again_change_nothing() -> None:
+    config = GlueStickConfig(
+        input_dim=32, descriptor_dim=32, keypoint_encoder=(8, 16), num_layers=2
+    )
+    torch.manual_seed(0)
+    plain = randomize(GlueStick(config)).train()
+    saving = GlueStick(config).train()
+    saving.load_state_dict(plain.state_dict())
+    assert checkpoint_activations(saving) == 4
+    assert checkpoint_activations(nn.Linear(2, 2)) == 0
+    for network in (plain, saving):
+        matches = network(*matching_pair(8, 6, 5))
+        matches.line_log_assignment.square().mean().backward()
+    for first, second in zip(plain.parameters(), saving.parameters(), strict=True):
+        assert (first.grad is None) == (second.grad is None)
+        assert first.grad is None or torch.equal(first.grad, second.grad)
+    for first, second in zip(plain.buffers(), saving.buffers(), strict=True):
+        assert torch.equal(first, second)
 
 
 def test_it_learns_and_keeps_the_last_states(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from training.photographs import write_photographs
 pytest.importorskip("lightning_fabric")
 
 from gluestick.datasets.homography_pairs import HomographyPairsConfig
+from gluestick.training.config import TrainConfig
 from gluestick.training.examples.extraction import ExtractionConfig
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.loop import LoopConfig
-from gluestick.training.run import TrainConfig, train
+from gluestick.training.run import train
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from gluestick.datasets.posed.depth_arrays import SUFFIXES, read_depth_array
 from gluestick.datasets.posed.lenses import read_lenses
 from gluestick.datasets.posed.posed_pairs import find_image, find_pairs_file, read_posed_pairs
 from gluestick.datasets.posed.stored_images import load_stored_image, upright_turn
@@ -84,8 +85,8 @@ class DepthViewPair:
 def list_depth_pairs(folder: Path) -> list[DepthViewPair]:
     """Return the pairs of a folder with ``images/``, ``depths/`` and a list of pairs.
 
-    The list is one of :mod:`gluestick.datasets.posed.posed_pairs`; ``depths/`` holds a PNG of
-    millimetres for each image.
+    The list is one of :mod:`gluestick.datasets.posed.posed_pairs`; ``depths/`` holds a depth map
+    for each image, see :func:`find_depth`.
 
     Args:
         folder: The folder.
@@ -114,7 +115,7 @@ def list_depth_pairs(folder: Path) -> list[DepthViewPair]:
         view0, view1 = (
             DepthView(
                 image=find_image(folder, name),
-                read_depth=partial(read_depth_png, find_depth(folder, name), unit=MILLIMETRE),
+                read_depth=depth_reader(find_depth(folder, name)),
                 camera=camera,
                 quarters=quarters,
             )
@@ -133,15 +134,38 @@ def list_depth_pairs(folder: Path) -> list[DepthViewPair]:
 
 
 def find_depth(folder: Path, name: str) -> Path:
-    """Return the depth map of an image: ``depths/NAME.png``, with NAME's own suffix left out.
+    """Return the depth map of an image.
+
+    It is ``depths/NAME`` with NAME's own suffix replaced by ``.png`` (16-bit, thousandths of the
+    unit of the poses), ``.npy`` or ``.h5`` (see :mod:`.depth_arrays`); or COLMAP's
+    ``stereo/depth_maps/NAME.geometric.bin`` or ``NAME.photometric.bin``.
 
     Raises:
         ValueError: If there is none.
     """
-    path = folder / "depths" / Path(name).with_suffix(".png")
-    if not path.is_file():
-        raise ValueError(f"there is no depth map {path}")
-    return path
+    stem = folder / "depths" / name
+    dense = folder / "stereo" / "depth_maps" / name
+    places = [
+        *(stem.with_suffix(suffix) for suffix in (".png", ".npy", ".h5")),
+        *(dense.with_name(f"{dense.name}.{kind}.bin") for kind in ("geometric", "photometric")),
+    ]
+    for path in places:
+        if path.is_file():
+            return path
+    raise ValueError(f"there is no depth map {places[0]}")
+
+
+def depth_reader(path: Path) -> DepthReader:
+    """Return what reads a depth map, by the suffix of its file; see :func:`find_depth`."""
+    if path.suffix in SUFFIXES:
+        return partial(read_depth_array, path)
+    return partial(read_depth_png, path, unit=MILLIMETRE)
+
+
+def relative_pose(cam0_from_world: Pose, cam1_from_world: Pose) -> Pose:
+    """Return X1 = R X0 + t between two cameras."""
+    R = cam1_from_world.R @ cam0_from_world.R.T
+    return Pose(R=R, t=cam1_from_world.t - R @ cam0_from_world.t)
 
 
 def read_depth_png(path: Path, *, unit: float) -> np.ndarray:

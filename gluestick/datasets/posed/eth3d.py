@@ -29,8 +29,9 @@ from gluestick.datasets.posed.depth_views import (
     DepthView,
     DepthViewPair,
     read_depth_png,
+    relative_pose,
 )
-from gluestick.types import Camera, Pose
+from gluestick.types import Camera
 
 _UNDISTORTED = "dslr_calibration_undistorted"
 _DISTORTED = "dslr_calibration_jpg"
@@ -73,7 +74,7 @@ def list_eth3d_pairs(
                     scene=scene.name,
                     view0=image0[1],
                     view1=image1[1],
-                    pose_0to1=_relative(image0[0].cam_from_world, image1[0].cam_from_world),
+                    pose_0to1=relative_pose(image0[0].cam_from_world, image1[0].cam_from_world),
                 )
             )
     if not pairs:
@@ -206,8 +207,3 @@ def _image_file(scene: Path, name: str) -> Path:
     if not path.is_file():
         raise ValueError(f"there is no image {path}")
     return path
-
-
-def _relative(cam0_from_world: Pose, cam1_from_world: Pose) -> Pose:
-    R = cam1_from_world.R @ cam0_from_world.R.T
-    return Pose(R=R, t=cam1_from_world.t - R @ cam0_from_world.t)

@@ -26,12 +26,7 @@ import numpy as np
 
 from gluestick.datasets.pair_lists import read_lines, read_pairs
 from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
-from gluestick.datasets.posed.depth_views import (
-    MILLIMETRE,
-    DepthReader,
-    find_depth,
-    read_depth_png,
-)
+from gluestick.datasets.posed.depth_views import DepthReader, depth_reader, find_depth
 from gluestick.datasets.posed.lenses import CAMERAS_FILE, read_cameras_json, read_distortion
 from gluestick.datasets.posed.posed_pairs import (
     find_image,
@@ -197,7 +192,7 @@ def _read_depth_scene(folder: Path) -> Scene:
                 image=find_image(folder, name),
                 camera=Camera(K=K, distortion=read_distortion(values)),
                 cam_from_world=Pose(R=nearest_rotation(R), t=t),
-                read_depth=partial(read_depth_png, find_depth(folder, name), unit=MILLIMETRE),
+                read_depth=depth_reader(find_depth(folder, name)),
             )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(

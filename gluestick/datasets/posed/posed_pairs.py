@@ -5,12 +5,14 @@ T_0to1(16)``; those that glue-factory distributes leave out ``rot0 rot1``. Both 
 with a pose of 12 numbers, R and then t, in place of the 16 of a matrix.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gluestick.datasets.pair_lists import read_lines
+from gluestick.storage.atomic import atomic_path
 from gluestick.types import Camera, Pose
 
 PAIRS_FILES = ("pairs_with_gt.txt", "pairs_calibrated.txt")
@@ -85,6 +87,28 @@ def read_posed_pairs(path: Path) -> list[PosedPair]:
     if not pairs:
         raise ValueError(f"{path} needs at least one pair, found none")
     return pairs
+
+
+def write_posed_pairs(path: Path, pairs: Iterable[PosedPair]) -> None:
+    """Write a list of pairs that :func:`read_posed_pairs` reads.
+
+    Args:
+        path: The file.
+        pairs: The pairs, whose names have no spaces.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    lines = []
+    for pair in pairs:
+        T = np.eye(4)
+        T[:3, :3], T[:3, 3] = pair.pose_0to1.R, pair.pose_0to1.t
+        values = np.concatenate([pair.camera0.K.ravel(), pair.camera1.K.ravel(), T.ravel()])
+        turns = f"{pair.quarters0} {pair.quarters1}"
+        numbers = " ".join(repr(float(value)) for value in values)
+        lines.append(f"{pair.name0} {pair.name1} {turns} {numbers}\n")
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def find_image(folder: Path, name: str) -> Path:

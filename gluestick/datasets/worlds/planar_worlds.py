@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gluestick.datasets.photograph_pool import PhotographPool
+from gluestick.datasets.posed.posed_images import PosedImages
 from gluestick.datasets.worlds.cameras import as_tensor, draw_views
 from gluestick.datasets.worlds.render import render
 from gluestick.datasets.worlds.rooms import Room, draw_room
@@ -50,30 +50,12 @@ class PlanarWorldsConfig:
             raise ValueError(f"seed needs to be at least 0, found {self.seed}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorldPair:
-    """Two posed pictures with exact depth.
+class WorldPair(PosedImages):
+    """Two pictures of a room, of one size, with exact depth in metres.
 
-    Attributes:
-        image0: [3, H, W] in [0, 1].
-        image1: [3, H, W].
-        depth0: [H, W] m, the z coordinate at the pixel centres; 0 around the outlines of curved
-            surfaces, where it is unknown on purpose: lines found there are not on the surface.
-        depth1: [H, W] m.
-        K0: [3, 3] px.
-        K1: [3, 3] px.
-        R_0to1: [3, 3], X1 = R X0 + t.
-        t_0to1: [3] m.
+    Around the outlines of curved surfaces it is 0, that is unknown, on purpose: lines found there
+    are not on the surface.
     """
-
-    image0: Tensor
-    image1: Tensor
-    depth0: Tensor
-    depth1: Tensor
-    K0: Tensor
-    K1: Tensor
-    R_0to1: Tensor
-    t_0to1: Tensor
 
 
 class PlanarWorlds:

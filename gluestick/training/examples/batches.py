@@ -1,27 +1,25 @@
 """From pairs of images to what a network sees."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.supervision.reprojection import DepthPair
-from gluestick.supervision.rules import GroundTruthConfig
-from gluestick.supervision.same_lines import (
-    SameLines,
-    best_partners,
-    same_lines_from_depth,
-    same_lines_from_homography,
-)
+from gluestick.supervision.rules import TrueMatches
+from gluestick.supervision.same_lines import SameLines, best_partners
 from gluestick.training.examples.pairs import TrainingPair
-from gluestick.types import Features, Wireframe, pad_and_stack
+from gluestick.training.examples.truth import (
+    carry_points,
+    node_truth,
+    same_lines_between,
+    stack_same_lines,
+    stack_true_matches,
+)
+from gluestick.types import Features, Wireframe
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
 from gluestick.wireframe.collate import stack_wireframes
-
-TRUTH = GroundTruthConfig(depth_error=0.05)
-"""The rule for the truth: depth is exact, so that what is hidden is told apart by 5%."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +31,14 @@ class Batch:
         wireframe1: The wireframes of the images 1.
         lines: Which of their lines are the same.
         partners: [B, L0, L1] bool, the best partners among them, at most one for each line.
+        nodes: The true matches of their nodes, where they are known.
     """
 
     wireframe0: Wireframe
     wireframe1: Wireframe
     lines: SameLines
     partners: Tensor
+    nodes: TrueMatches | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return a copy on another device."""
@@ -47,6 +47,7 @@ class Batch:
             wireframe1=self.wireframe1.to(device),
             lines=SameLines(*(value.to(device) for value in self.lines)),
             partners=self.partners.to(device),
+            nodes=self.nodes and TrueMatches(*(value.to(device) for value in self.nodes)),
         )
 
 
@@ -57,6 +58,7 @@ def make_batch(
     wireframe: WireframeConfig,
     *,
     device: torch.device | str,
+    apart: bool = True,
 ) -> Batch:
     """Find the keypoints of pairs of images, connect them with their lines, and find the truth.
 
@@ -65,65 +67,52 @@ def make_batch(
         extractor: Detects and describes keypoints, with the largest budget of any pair.
         wireframe: How keypoints and lines are connected.
         device: Where the extractor is.
+        apart: Whether junctions match junctions only, and keypoints keypoints.
 
     Returns:
         The batch on that device.
     """
-    sides = [
-        [
-            build_wireframe(_features(pair, side, extractor, device), config=wireframe)
-            for pair in pairs
-        ]
-        for side in (0, 1)
-    ]
-    truths = [
-        same_lines_between(pair, first, second, device=device)
-        for pair, first, second in zip(pairs, *sides, strict=True)
-    ]
-    wireframe0, wireframe1 = (stack_wireframes(side) for side in sides)
-    lines = stack_same_lines(truths)
-    return Batch(
-        wireframe0=wireframe0,
-        wireframe1=wireframe1,
-        lines=lines,
-        partners=best_partners(lines),
+    return join_batches(
+        [_single(pair, extractor, wireframe, device=device, apart=apart) for pair in pairs]
     )
 
 
-def same_lines_between(
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """Put batches of one pair each into one."""
+    if len(batches) == 1:
+        return batches[0]
+    lines = stack_same_lines([batch.lines for batch in batches])
+    nodes = [batch.nodes for batch in batches if batch.nodes is not None]
+    return Batch(
+        wireframe0=stack_wireframes([batch.wireframe0 for batch in batches]),
+        wireframe1=stack_wireframes([batch.wireframe1 for batch in batches]),
+        lines=lines,
+        partners=best_partners(lines),
+        nodes=stack_true_matches(nodes) if len(nodes) == len(batches) else None,
+    )
+
+
+def _single(
     pair: TrainingPair,
-    wireframe0: Wireframe,
-    wireframe1: Wireframe,
+    extractor: FeatureExtractor,
+    wireframe: WireframeConfig,
     *,
     device: torch.device | str,
-) -> SameLines:
-    """Return which lines of one pair are the same."""
-    lines0, lines1 = wireframe0.detected_lines, wireframe1.detected_lines
-    if pair.H_0to1 is not None:
-        return same_lines_from_homography(
-            lines0,
-            lines1,
-            pair.H_0to1[None].to(device, torch.float64).to(lines0.dtype),
-            image_size0=wireframe0.image_size,
-            image_size1=wireframe1.image_size,
-            config=TRUTH,
-        )
-    assert pair.depth is not None
-    values = {field.name: getattr(pair.depth, field.name) for field in fields(DepthPair)}
-    depth = DepthPair(**{name: value.to(device) for name, value in values.items()})
-    return same_lines_from_depth(lines0, lines1, depth, config=TRUTH)
-
-
-def stack_same_lines(truths: Sequence[SameLines]) -> SameLines:
-    """Put the truths of single pairs into one batch; padding is not known."""
-    columns = max(truth.same.shape[2] for truth in truths)
-    stacked = []
-    for values in zip(*truths, strict=True):
-        wide = [
-            torch.nn.functional.pad(value[0], (0, columns - value.shape[2])) for value in values
-        ]
-        stacked.append(pad_and_stack(wide))
-    return SameLines(*stacked)
+    apart: bool,
+) -> Batch:
+    found = [
+        build_wireframe(_features(pair, side, extractor, device), config=wireframe)
+        for side in (0, 1)
+    ]
+    carried = [carry_points(pair, own.keypoints, side=side) for side, own in enumerate(found)]
+    lines = same_lines_between(pair, *(own.detected_lines for own in found))
+    return Batch(
+        wireframe0=found[0],
+        wireframe1=found[1],
+        lines=lines,
+        partners=best_partners(lines),
+        nodes=node_truth(found, carried, apart=apart),
+    )
 
 
 def _features(

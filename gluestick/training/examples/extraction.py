@@ -4,17 +4,20 @@ import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gluestick.features.lines.registry import LineDetectorConfig
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.guidance import point_matches
 from gluestick.pipeline import PointLineMatcher
 from gluestick.training.examples.batches import Batch, make_batch
+from gluestick.training.examples.cached_batches import CachedBatches
+from gluestick.training.examples.feature_store import FeatureStore, entry_name
+from gluestick.training.examples.pair_features import describe_pair
 from gluestick.training.examples.pairs import DataConfig, TrainingPair, TrainingPairs
 from gluestick.training.examples.rows import (
     LineRows,
@@ -26,7 +29,8 @@ from gluestick.training.examples.rows import (
 )
 from gluestick.training.logs import Say
 
-_ALL_LINES = LineDetectorConfig(max_num_lines=None, min_length=10.0)
+_LEAST_LENGTH = 10.0
+_ALL_LINES = LineDetectorConfig(max_num_lines=None, min_length=_LEAST_LENGTH)
 _ENDLESS = 2**62
 
 
@@ -46,6 +50,11 @@ class ExtractionConfig:
         keep_negatives: The share of the easy negative examples that is kept.
         part: Which share of the batches this process makes, so that several can fill a cache.
         parts: How many processes do.
+        features: Where batches come from: ``on_the_fly``, each new and seen once; or ``cached``,
+            pairs whose features are kept on disk, each seen at many budgets.
+        max_num_keypoints: How many keypoints of an image are kept on disk.
+        max_num_lines: How many lines, of 10 px and more.
+        kind: Which of the pairs on disk are trained on.
     """
 
     batch_size: int = 8
@@ -58,6 +67,10 @@ class ExtractionConfig:
     keep_negatives: float = 0.5
     part: int = 0
     parts: int = 1
+    features: Literal["on_the_fly", "cached"] = "on_the_fly"
+    max_num_keypoints: int = 2048
+    max_num_lines: int = 1000
+    kind: Literal["all", "homographies", "worlds", "posed"] = "all"
 
     def __post_init__(self) -> None:
         for name in ("thinning", "mirroring"):
@@ -69,9 +82,27 @@ class ExtractionConfig:
             raise ValueError(
                 f"part needs to be at least 0 and below parts, found {self.part} of {self.parts}"
             )
-        for name in ("batch_size", "num_pairs", "num_held_out"):
+        for name in (
+            "batch_size",
+            "num_pairs",
+            "num_held_out",
+            "max_num_keypoints",
+            "max_num_lines",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs to be at least 1, found {getattr(self, name)}")
+
+
+class FeatureStores(NamedTuple):
+    """Pairs with their features on disk.
+
+    Attributes:
+        training: Those to train on.
+        held_out: Those to validate on.
+    """
+
+    training: FeatureStore
+    held_out: FeatureStore
 
 
 class Extraction:
@@ -81,19 +112,35 @@ class Extraction:
         matcher: Finds the features, and matches the points.
         data: The pairs.
         config: The options.
+        stores: Where features are kept, if they are.
+
+    Raises:
+        ValueError: If a budget is larger than what is kept.
     """
 
     def __init__(
-        self, matcher: PointLineMatcher, data: DataConfig, config: ExtractionConfig
+        self,
+        matcher: PointLineMatcher,
+        data: DataConfig,
+        config: ExtractionConfig,
+        *,
+        stores: FeatureStores | None = None,
     ) -> None:
         assert isinstance(matcher.network, LightGlueStick)
         assert matcher.extractor is not None
         self.network = matcher.network.requires_grad_(False).eval()
         self.extractor, self.wireframe = matcher.extractor.eval(), matcher.wireframe
-        self.data, self.config = data, config
+        self.data, self.config, self.stores = data, config, stores
+        if stores is not None:
+            _check_budgets(data, config)
 
     def batches(
-        self, numbers: Iterable[int], *, device: torch.device, held_out: bool = False
+        self,
+        numbers: Iterable[int],
+        *,
+        device: torch.device,
+        held_out: bool = False,
+        apart: bool = True,
     ) -> Iterator[Batch]:
         """Yield batches on the device.
 
@@ -101,22 +148,98 @@ class Extraction:
             numbers: Which ones.
             device: Where they are made.
             held_out: Whether photographs that are never trained on are taken.
+            apart: Whether the truth matches junctions and keypoints apart.
         """
-        data, size = self.data, self.config.batch_size
-        if held_out:
-            data = replace(data, held_out=True, folder_weights={}, seed=data.seed + 1)
-        self.extractor.to(device)
-        loader = DataLoader(
-            TrainingPairs(data, size=_ENDLESS, lines=_ALL_LINES),
-            batch_size=size,
-            sampler=_PairsOf(numbers, size),
-            num_workers=self.config.num_workers,
-            collate_fn=_packed,
-            worker_init_fn=_one_thread,
-            prefetch_factor=2 if self.config.num_workers else None,
+        if self.stores is not None:
+            yield from self._cached(numbers, device=device, held_out=held_out, apart=apart)
+            return
+        size = self.config.batch_size
+        for pairs in self._pairs(self._data(held_out), numbers, size=size):
+            yield make_batch(
+                pairs, self.extractor.to(device), self.wireframe, device=device, apart=apart
+            )
+
+    def fill_features(self, *, device: torch.device, held_out: bool, say: Say) -> None:
+        """Add the pairs that a store lacks, those of this process's share."""
+        assert self.stores is not None
+        config = self.config
+        store = self.stores.held_out if held_out else self.stores.training
+        first = 0 if held_out else config.first_pair
+        number = config.num_held_out if held_out else config.num_pairs
+        known = set(store.numbers())
+        missing = [
+            index
+            for index in range(first + config.part, first + number, config.parts)
+            if index not in known
+        ]
+        if not missing:
+            return
+        data = replace(
+            self._data(held_out),
+            num_keypoints=(config.max_num_keypoints,),
+            num_lines=(config.max_num_lines,),
+            least_lengths=(_LEAST_LENGTH,),
         )
-        for packed in loader:
-            yield make_batch(pickle.loads(packed), self.extractor, self.wireframe, device=device)
+        extractor = self.extractor.to(device)
+        kind = "held-out" if held_out else "training"
+        with store.writing() as file:
+            found = zip(missing, self._pairs(data, missing, size=1), strict=True)
+            for done, (index, (pair,)) in enumerate(found, start=1):
+                features = describe_pair(pair, extractor, device=device)
+                file.append(entry_name(features.kind, index), features.arrays())
+                if done % 20 == 0 or done == len(missing):
+                    say(f"features of {kind} pairs: {done} of {len(missing)}")
+
+    def _cached(
+        self, numbers: Iterable[int], *, device: torch.device, held_out: bool, apart: bool
+    ) -> Iterator[Batch]:
+        assert self.stores is not None
+        config = self.config
+        store = self.stores.held_out if held_out else self.stores.training
+        kind = None if config.kind == "all" or held_out else config.kind
+        first = 0 if held_out else config.first_pair
+        last = first + (config.num_held_out if held_out else config.num_pairs)
+        chosen = [number for number in store.numbers(kind) if first <= number < last]
+        if not chosen:
+            raise ValueError(f"the cache {store.folder} has none of the pairs: extract them first")
+        batches = CachedBatches(
+            store=store,
+            pairs=chosen,
+            data=self._data(held_out),
+            batch_size=config.batch_size,
+            wireframe=self.wireframe,
+            apart=apart,
+            in_order=held_out,
+        )
+        for packed in self._loader(batches, numbers, batch_size=None):
+            yield pickle.loads(packed).to(device)
+
+    def _data(self, held_out: bool) -> DataConfig:
+        if not held_out:
+            return self.data
+        return replace(self.data, held_out=True, folder_weights={}, seed=self.data.seed + 1)
+
+    def _pairs(
+        self, data: DataConfig, numbers: Iterable[int], *, size: int
+    ) -> Iterator[list[TrainingPair]]:
+        """Yield the pairs of some batches."""
+        pairs = TrainingPairs(data, size=_ENDLESS, lines=_ALL_LINES)
+        for packed in self._loader(pairs, _pair_numbers(numbers, size), batch_size=size):
+            yield pickle.loads(packed)
+
+    def _loader(
+        self, data: Dataset, numbers: Iterable[int], *, batch_size: int | None
+    ) -> DataLoader:
+        workers = self.config.num_workers
+        return DataLoader(
+            data,
+            batch_size=batch_size,
+            sampler=_Numbers(numbers),
+            num_workers=workers,
+            collate_fn=pickle.dumps,  # tensors would take a file descriptor each on their way
+            worker_init_fn=_one_thread,
+            prefetch_factor=2 if workers else None,
+        )
 
     @torch.no_grad()
     def rows(self, batch: Batch, *, number: int, held_out: bool = False) -> LineRows:
@@ -174,20 +297,33 @@ def open_stores(folder: Path, origin: dict[str, Any]) -> tuple[RowStore, RowStor
     )
 
 
-class _PairsOf(Sampler[int]):
-    """The indices of the pairs of some batches."""
+def _check_budgets(data: DataConfig, config: ExtractionConfig) -> None:
+    for name, found, limit in (
+        ("num_keypoints", max(data.num_keypoints), config.max_num_keypoints),
+        ("num_lines", max(data.num_lines), config.max_num_lines),
+        ("least_lengths", -min(data.least_lengths), -_LEAST_LENGTH),
+    ):
+        if found > limit:
+            raise ValueError(
+                f"data.{name} asks for {abs(found):g}, and the cache of features keeps "
+                f"{abs(limit):g}: change either"
+            )
 
-    def __init__(self, numbers: Iterable[int], size: int) -> None:
-        self.numbers, self.size = numbers, size
+
+class _Numbers(Sampler[int]):
+    """Numbers, one after the other, possibly without end."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self.numbers = numbers
 
     def __iter__(self) -> Iterator[int]:
-        for number in self.numbers:
-            yield from range(number * self.size, (number + 1) * self.size)
+        return iter(self.numbers)
 
 
-def _packed(pairs: list[TrainingPair]) -> bytes:
-    """Pack pairs into bytes: tensors would take a file descriptor each on their way."""
-    return pickle.dumps(pairs)
+def _pair_numbers(batches: Iterable[int], size: int) -> Iterator[int]:
+    """Yield the numbers of the pairs of some batches."""
+    for number in batches:
+        yield from range(number * size, (number + 1) * size)
 
 
 def _one_thread(worker: int) -> None:

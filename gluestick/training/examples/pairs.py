@@ -1,7 +1,8 @@
 """What is trained on: pairs of images from several sources, mixed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,14 +16,21 @@ from gluestick.datasets.homography_pairs import (
     HomographyPairsConfig,
 )
 from gluestick.datasets.photograph_pool import PhotographPool
+from gluestick.datasets.posed.posed_images import PosedImages
+from gluestick.datasets.posed.training_pairs import PosedPairs, PosedPairsConfig
 from gluestick.datasets.worlds import PlanarWorlds, PlanarWorldsConfig, WorldPair
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.supervision.reprojection import DepthPair
 from gluestick.supervision.same_lines import foreground_depth
 from gluestick.types import Lines
 
-_LEAST_LENGTHS = (10.0, 15.0, 15.0, 25.0)
-"""px, of the lines of a pair, one of which is drawn."""
+EXACT_DEPTH_ERROR = 0.05
+"""The share of exact depth by which what is hidden is told apart."""
+
+PairKind = Literal["homographies", "worlds", "posed"]
+PAIR_KINDS: tuple[PairKind, ...] = get_args(PairKind)
+
+Source = HomographyPairs | PlanarWorlds | PosedPairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +44,16 @@ class DataConfig:
             those that are not named.
         homographies: The weight of pairs of views of one photograph.
         worlds: The weight of pairs of pictures of rooms made of photographs.
-        homography: The options of the former.
-        world: The options of the latter.
+        posed: The weight of posed pairs with depth.
+        posed_folder: Where these are; see :mod:`gluestick.datasets.posed.posed_scenes`.
+        homography: The options of the first kind.
+        world: The options of the second.
+        posed_pairs: The options of the third.
         augmentation: How light, colour and sharpness change.
+        line_detector: What finds lines, "lsd" or "edlines".
         num_keypoints: The numbers of keypoints of which each pair gets one.
         num_lines: The numbers of lines of which each pair gets one.
+        least_lengths: px, the lengths below which lines are left out, of which each pair gets one.
         held_out: Take the photographs that are held out instead, to validate.
         seed: Decides all pairs, with their indices.
     """
@@ -49,23 +62,32 @@ class DataConfig:
     folder_weights: dict[str, float] = field(default_factory=dict)
     homographies: float = 1.0
     worlds: float = 1.0
+    posed: float = 0.0
+    posed_folder: str = ""
     homography: HomographyPairsConfig = field(default_factory=HomographyPairsConfig)
     world: PlanarWorldsConfig = field(default_factory=PlanarWorldsConfig)
+    posed_pairs: PosedPairsConfig = field(default_factory=PosedPairsConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    line_detector: Literal["lsd", "edlines"] = "lsd"
     num_keypoints: tuple[int, ...] = (512, 1024, 1024, 2048)
     num_lines: tuple[int, ...] = (100, 250, 250, 500)
+    least_lengths: tuple[float, ...] = (10.0, 15.0, 15.0, 25.0)
     held_out: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.homographies, self.worlds) < 0 or self.homographies + self.worlds <= 0:
+        if min(self.weights()) < 0 or sum(self.weights()) <= 0:
             raise ValueError(
-                "homographies and worlds need weights of at least 0, and one of them more, found "
-                f"{self.homographies} and {self.worlds}"
+                "homographies, worlds and posed need weights of at least 0, and one of them more, "
+                f"found {self.homographies}, {self.worlds} and {self.posed}"
             )
-        for name in ("num_keypoints", "num_lines"):
+        for name in ("num_keypoints", "num_lines", "least_lengths"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} needs numbers of at least 1, found {getattr(self, name)}")
+
+    def weights(self) -> tuple[float, float, float]:
+        """Return the weights of homographies, worlds and posed pairs."""
+        return self.homographies, self.worlds, self.posed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +100,8 @@ class TrainingPair:
         num_keypoints: How many keypoints are used.
         H_0to1: [3, 3] float64 px, or None.
         depth: The poses and the depth, a batch of one, where ``H_0to1`` is None.
+        depth_error: What lies behind the depth by more than this share of it is hidden.
+        kind: How the pair was made.
     """
 
     images: tuple[Tensor, Tensor]
@@ -85,6 +109,8 @@ class TrainingPair:
     num_keypoints: int
     H_0to1: Tensor | None = None
     depth: DepthPair | None = None
+    depth_error: float = EXACT_DEPTH_ERROR
+    kind: PairKind = "homographies"
 
 
 class TrainingPairs(Dataset):
@@ -106,13 +132,19 @@ class TrainingPairs(Dataset):
         self, config: DataConfig, *, size: int, lines: LineDetectorConfig | None = None
     ) -> None:
         self.config, self.size = config, size
-        photographs = PhotographPool.in_folder(
-            Path(config.photographs), held_out=config.held_out, weights=config.folder_weights
-        )
-        self.homographies = HomographyPairs(photographs, config.homography)
-        self.worlds = PlanarWorlds(photographs, config.world)
+        self.sources: list[Source | None] = [None, None, None]
+        if config.homographies + config.worlds > 0:
+            photographs = PhotographPool.in_folder(
+                Path(config.photographs), held_out=config.held_out, weights=config.folder_weights
+            )
+            self.sources[0] = HomographyPairs(photographs, config.homography)
+            self.sources[1] = PlanarWorlds(photographs, config.world)
+        if config.posed > 0:
+            folder = Path(config.posed_folder)
+            self.sources[2] = PosedPairs(folder, config.posed_pairs, held_out=config.held_out)
         self.augmentation = Augmentation(config.augmentation)
-        self.line_detector = build_line_detector(lines or LineDetectorConfig())
+        detector = replace(lines or LineDetectorConfig(), name=config.line_detector)
+        self.line_detector = build_line_detector(detector)
 
     def __len__(self) -> int:
         return self.size
@@ -121,21 +153,33 @@ class TrainingPairs(Dataset):
         """Make a pair.
 
         Raises:
-            ValueError: If no photograph can be read.
+            ValueError: If no photograph, or no posed pair, can be read.
         """
         config = self.config
         rng = np.random.default_rng([config.seed, index])
-        share = config.homographies / (config.homographies + config.worlds)
-        made = self.homographies if rng.random() < share else self.worlds
-        pair: HomographyPair | WorldPair = made.make(index)
+        shares = np.cumsum(config.weights()) / sum(config.weights())
+        source = self.sources[int(np.searchsorted(shares, rng.random(), side="right"))]
+        assert source is not None
+        pair = source.make(index)
         image0, image1 = (self.augmentation(image, rng) for image in (pair.image0, pair.image1))
-        num_lines, least = int(rng.choice(config.num_lines)), float(rng.choice(_LEAST_LENGTHS))
-        return TrainingPair(
+        num_lines, least = (
+            int(rng.choice(config.num_lines)),
+            float(rng.choice(config.least_lengths)),
+        )
+        made = TrainingPair(
             images=(_to_bytes(image0), _to_bytes(image1)),
             lines=(self._lines(image0, num_lines, least), self._lines(image1, num_lines, least)),
             num_keypoints=int(rng.choice(config.num_keypoints)),
-            H_0to1=pair.H_0to1 if isinstance(pair, HomographyPair) else None,
-            depth=None if isinstance(pair, HomographyPair) else _depth_pair(pair),
+        )
+        if isinstance(pair, HomographyPair):
+            return replace(made, H_0to1=pair.H_0to1)
+        if isinstance(pair, WorldPair):
+            return replace(made, depth=_depth_pair(pair, exact=True), kind="worlds")
+        return replace(
+            made,
+            depth=_depth_pair(pair, exact=False),
+            depth_error=config.posed_pairs.depth_error,
+            kind="posed",
         )
 
     def _lines(self, image: Tensor, number: int, least_length: float) -> Lines:
@@ -149,16 +193,20 @@ def _to_bytes(image: Tensor) -> Tensor:
     return (image * 255).round().byte()
 
 
-def _depth_pair(world: WorldPair) -> DepthPair:
-    height, width = world.depth0.shape
-    size = torch.tensor([[width, height]])
+def _depth_pair(pair: PosedImages, *, exact: bool) -> DepthPair:
+    """Return the geometry; where depth is exact, lines at edges belong to what is in front."""
+    depth0, depth1 = (
+        foreground_depth(depth[None]) if exact else depth[None]
+        for depth in (pair.depth0, pair.depth1)
+    )
+    size0, size1 = (torch.tensor([depth.shape[:0:-1]]) for depth in (depth0, depth1))
     return DepthPair(
-        depth0=foreground_depth(world.depth0[None]),
-        depth1=foreground_depth(world.depth1[None]),
-        image_size0=size,
-        image_size1=size,
-        K0=world.K0[None],
-        K1=world.K1[None],
-        R_0to1=world.R_0to1[None],
-        t_0to1=world.t_0to1[None],
+        depth0=depth0,
+        depth1=depth1,
+        image_size0=size0,
+        image_size1=size1,
+        K0=pair.K0[None],
+        K1=pair.K1[None],
+        R_0to1=pair.R_0to1[None],
+        t_0to1=pair.t_0to1[None],
     )

@@ -1,23 +1,59 @@
-"""Training of line layers and the same-line head of LightGlueStick, with points as they are."""
+"""Training of line layers and the line head of LightGlueStick, with points as they are or not."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from itertools import count
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from gluestick.matching.lightgluestick import LightGlueStick
-from gluestick.matching.line_heads.guidance import point_matches
-from gluestick.matching.line_heads.same_line import SameLineHead, ScoredPairs
+from gluestick.matching.assignment import mutual_matches
+from gluestick.matching.line_heads.endpoints import EndpointLineHead
+from gluestick.supervision.assignment_loss import line_assignment_loss
+from gluestick.supervision.match_metrics import MatchOutcomes, match_outcomes, precision_recall
+from gluestick.supervision.rules import IGNORED, TrueMatches
 from gluestick.supervision.same_line_loss import same_line_loss
-from gluestick.training.calibration import average_precision, calibration_error
+from gluestick.training.calibration import calibration_error
 from gluestick.training.examples.batches import Batch
 from gluestick.training.examples.extraction import Extraction
-from gluestick.training.examples.rows import RowStore, pair_truth, thinned
+from gluestick.training.examples.rows import RowStore, pair_truth
+from gluestick.training.examples.truth import line_truth
 from gluestick.training.losses import LossConfig
-from gluestick.types import Wireframe
+from gluestick.training.tasks.scoring_network import (
+    ScoredLines,
+    ScoringNetwork,
+    TrainableHead,
+    open_matchability,
+    with_line_part,
+)
+
+_POINTS = (".self_attn.", ".cross_attn.", "input_proj.", "posenc.", ".final_proj.", ".matchab")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeLossConfig:
+    """The weights of what is supervised at single layers, against the loss of the line head.
+
+    Attributes:
+        junctions: Of the matches of junctions.
+        lines: Of the matches of lines by their endpoints.
+        points: Of the matches of keypoints, where their part is trained.
+        layers: The supervised layers, besides the last one; None for all.
+    """
+
+    junctions: float = 0.05
+    lines: float = 0.05
+    points: float = 0.1
+    layers: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.junctions, self.lines, self.points) < 0:
+            raise ValueError(
+                "the weights of a loss need to be at least 0, found "
+                f"{self.junctions}, {self.lines} and {self.points}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,50 +62,38 @@ class LineLayersTaskConfig:
 
     Attributes:
         line_layers: The layers that pass messages along the lines; None for all.
-        trained: Patterns of the names of the parameters that are trained; all others stay.
-        loss: The weights of the parts of the loss.
+        line_head: The line head.
+        attention: Whether junctions may change keypoints.
+        trained: Patterns of the names of the parameters that are trained; all others stay. As
+            long as none belongs to keypoints, their matches stay to the bit.
+        loss: The weights of the parts of the loss of the head ``same_line``.
+        nodes: The weights of what is supervised at the layers.
     """
 
     line_layers: tuple[int, ...] | None = None
+    line_head: TrainableHead = "same_line"
+    attention: Literal["one_way", "full"] = "one_way"
     trained: tuple[str, ...] = (
         "line_head.*",
         "transformers.*.line_layer.*",
-        "log_assignment.8.final_proj_line.*",
+        "log_assignment.*.final_proj_line.*",
+        "log_assignment.*.endp_matchability.*",
     )
     loss: LossConfig = field(default_factory=LossConfig)
-
-
-class ScoringNetwork(nn.Module):
-    """A network and its same-line head, as it is trained.
-
-    Args:
-        network: The network.
-    """
-
-    def __init__(self, network: LightGlueStick) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, *, thinning: float = 0.0
-    ) -> ScoredPairs:
-        """Score the pairs of lines of a batch."""
-        nodes = self.network.assign_nodes(wireframe0, wireframe1)
-        matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
-        if thinning > 0:
-            matches = thinned(matches, probability=thinning)
-        head: SameLineHead = self.network.line_head  # type: ignore[assignment]
-        return head.score_pairs(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
+    nodes: NodeLossConfig = field(default_factory=NodeLossConfig)
 
 
 class LineLayersTask:
-    """Trains parts of a network while features are found on the fly.
+    """Trains parts of a network on pairs of images.
 
     Args:
         extraction: Makes the batches, and has the network to start from.
         config: The options.
         cache: Where examples for the same-line head of the network as it was at the start are
             kept, or None.
+
+    Raises:
+        ValueError: If a layer is supervised that there is not.
     """
 
     def __init__(
@@ -80,49 +104,78 @@ class LineLayersTask:
         cache: RowStore | None = None,
     ) -> None:
         self.extraction, self.config, self.cache = extraction, config, cache
-        network = with_same_line_head(extraction.network, line_layers=config.line_layers)
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(any(fnmatch(name, pattern) for pattern in config.trained))
+        network = with_line_part(
+            extraction.network,
+            line_layers=config.line_layers,
+            line_head=config.line_head,
+            attention=config.attention,
+        )
+        open_matchability(network)
+        layers = _supervised(config, network.config.num_layers)
+        for name in _trained_names(config, network, layers):
+            network.get_parameter(name).requires_grad_()
         self.network = network
-        self.module: nn.Module = ScoringNetwork(network)
+        self.trains_points = any(
+            part in name
+            for name, value in network.named_parameters()
+            if value.requires_grad
+            for part in _POINTS
+        )
+        self.module: nn.Module = ScoringNetwork(network, layers=layers)
         self.pairs_per_step = extraction.config.batch_size
+        self._endpoints = EndpointLineHead()
         self._held_out: list[Batch] = []
 
-    def batches(self, first: int, *, device: torch.device) -> Iterator[Batch]:
+    def batches(self, first: int, *, device: torch.device, step: int = 1) -> Iterator[Batch]:
         """Yield batches on the device, from a number on."""
-        return self.extraction.batches(count(first), device=device)
+        return self.extraction.batches(count(first, step), device=device, apart=self._apart)
 
     def loss(self, module: nn.Module, batch: Batch, *, number: int) -> Mapping[str, Tensor]:
         """Return the loss of a batch, and keep its examples."""
         if self.cache is not None and number not in self.cache:
             self.cache.add(number, self.extraction.rows(batch, number=number))
         thinning = self.extraction.config.thinning
-        scored: ScoredPairs = module(batch.wireframe0, batch.wireframe1, thinning=thinning)
-        truth = pair_truth(batch, scored.pairs)
-        return same_line_loss(scored.outputs, truth, **asdict(self.config.loss))
+        found: ScoredLines = module(batch.wireframe0, batch.wireframe1, thinning=thinning)
+        lines = line_truth(batch.lines, batch.partners)
+        losses: dict[str, Tensor] = {}
+        if found.scored is None:
+            losses["loss"] = line_assignment_loss(found.line_log_assignment, lines)
+        else:
+            truth = pair_truth(batch, found.scored.pairs)
+            losses |= same_line_loss(found.scored.outputs, truth, **asdict(self.config.loss))
+        weights = asdict(self.config.nodes)
+        for name, value in self._node_losses(found, batch, lines).items():
+            losses[name] = value
+            losses["loss"] = losses["loss"] + weights[name] * value
+        return losses
 
     @torch.no_grad()
     def validate(self, module: nn.Module, *, device: torch.device) -> Mapping[str, float]:
-        """Return how well the lines of held-out pairs are told apart."""
+        """Return how well the lines of held-out pairs are matched: average precision first."""
         if not self._held_out:
             config = self.extraction.config
             number = -(-config.num_held_out // config.batch_size)
             self._held_out = list(
-                self.extraction.batches(range(number), device=device, held_out=True)
+                self.extraction.batches(
+                    range(number), device=device, held_out=True, apart=self._apart
+                )
             )
+        outcomes: list[MatchOutcomes] = []
         values: list[list[Tensor]] = [[], [], []]
         for batch in self._held_out:
-            scored: ScoredPairs = module(batch.wireframe0, batch.wireframe1)
-            same, _, known = (scored.pairs.take(value) for value in batch.lines)
-            for kept, value in zip(
-                values, (scored.outputs[:, 0].sigmoid(), same, known), strict=True
-            ):
-                kept.append(value.float().cpu())
-        probabilities, same, weight = (torch.cat(parts) for parts in values)
-        return {
-            "score": average_precision(probabilities, same, weight),
-            "calibration_error": calibration_error(probabilities, same, weight),
-        }
+            found: ScoredLines = module(batch.wireframe0, batch.wireframe1)
+            outcomes += _outcomes(
+                found.line_log_assignment, line_truth(batch.lines, batch.partners)
+            )
+            if found.scored is not None:
+                same, _, known = (found.scored.pairs.take(value) for value in batch.lines)
+                probabilities = found.scored.outputs[:, 0].sigmoid()
+                for kept, value in zip(values, (probabilities, same, known), strict=True):
+                    kept.append(value.float().cpu())
+        figures = {"score": precision_recall(outcomes).average_precision}
+        if values[0]:
+            figures["calibration_error"] = calibration_error(*(torch.cat(part) for part in values))
+        return figures
 
     def weights(self, module: nn.Module) -> Mapping[str, Tensor]:
         """Return the parameters that are trained."""
@@ -132,24 +185,70 @@ class LineLayersTask:
             if parameter.requires_grad
         }
 
+    @property
+    def _apart(self) -> bool:
+        return self.config.attention == "one_way"
 
-def with_same_line_head(
-    network: LightGlueStick, *, line_layers: tuple[int, ...] | None
-) -> LightGlueStick:
-    """Return a network with more line layers and a same-line head, and the same node matches.
+    def _node_losses(
+        self, found: ScoredLines, batch: Batch, lines: TrueMatches
+    ) -> dict[str, Tensor]:
+        """Return the losses of what is supervised at the layers, averaged over them."""
+        config, sides = self.config.nodes, (batch.wireframe0, batch.wireframe1)
+        losses: dict[str, Tensor] = {}
+        truths = {}
+        if batch.nodes is not None:
+            junctions = [wireframe.junction_mask for wireframe in sides]
+            if config.junctions > 0:
+                truths["junctions"] = _only(batch.nodes, *junctions)
+            if config.points > 0 and self.trains_points:
+                truths["points"] = _only(batch.nodes, *(~mask for mask in junctions))
+        for name, truth in truths.items():
+            costs = [line_assignment_loss(nodes.log_assignment, truth) for nodes in found.layers]
+            losses[name] = torch.stack(costs).mean()
+        if config.lines > 0:
+            assignments = [self._endpoints(*sides, nodes).log_assignment for nodes in found.layers]
+            costs = [line_assignment_loss(assignment, lines) for assignment in assignments]
+            losses["lines"] = torch.stack(costs).mean()
+        return losses
 
-    Args:
-        network: The network; it is not changed.
-        line_layers: The layers that pass messages along the lines, which start as the identity
-            where there was none; None for all.
-    """
-    config = replace(network.config, line_layers=line_layers, line_head="same_line")
-    extended = LightGlueStick(config)
-    keeps_head = network.config.line_head == config.line_head
-    known = {
-        name: value
-        for name, value in network.state_dict().items()
-        if keeps_head or not name.startswith("line_head.")
-    }
-    extended.load_state_dict(extended.state_dict() | known)
-    return extended.requires_grad_(False).eval()
+
+def _supervised(config: LineLayersTaskConfig, num_layers: int) -> tuple[int, ...]:
+    layers = config.nodes.layers
+    if layers is None:
+        return tuple(range(num_layers))
+    if any(not 0 <= layer < num_layers for layer in layers):
+        raise ValueError(f"nodes.layers needs layers from 0 to {num_layers - 1}, found {layers}")
+    return layers
+
+
+def _trained_names(
+    config: LineLayersTaskConfig, network: nn.Module, layers: tuple[int, ...]
+) -> Iterator[str]:
+    """Yield the names of the parameters that are trained, without heads that get no gradient."""
+    last = max(int(name.split(".")[1]) for name, _ in network.named_parameters() if "log_" in name)
+    for name, _ in network.named_parameters():
+        if not any(fnmatch(name, pattern) for pattern in config.trained):
+            continue
+        if name.startswith("log_assignment."):
+            layer = int(name.split(".")[1])
+            if layer not in layers and (layer != last or ".endp_matchability." in name):
+                continue
+            if config.nodes.lines == 0 and (layer != last or ".endp_matchability." in name):
+                continue
+        yield name
+
+
+def _only(truth: TrueMatches, mask0: Tensor, mask1: Tensor) -> TrueMatches:
+    """Ignore all nodes but those of the masks."""
+    return TrueMatches(
+        torch.where(mask0, truth.matches0, IGNORED), torch.where(mask1, truth.matches1, IGNORED)
+    )
+
+
+def _outcomes(log_assignment: Tensor, truth: TrueMatches) -> list[MatchOutcomes]:
+    found = mutual_matches(log_assignment, threshold=0.0)
+    arrays = (found.matches0, truth.matches0, found.scores0)
+    return [
+        match_outcomes(*values)
+        for values in zip(*(value.cpu().numpy() for value in arrays), strict=True)
+    ]

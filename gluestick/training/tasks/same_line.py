@@ -57,7 +57,7 @@ class SameLineTask:
         self.examples, self.held_out = sort_rows(examples), held_out
         self.pairs_per_step = config.pairs
 
-    def batches(self, first: int, *, device: torch.device) -> Iterator[LineRows]:
+    def batches(self, first: int, *, device: torch.device, step: int = 1) -> Iterator[LineRows]:
         """Yield the examples of random pairs of images."""
         examples = LineRows(*(value.to(device) for value in self.examples))
         counts = torch.unique_consecutive(self.examples.image, return_counts=True)[1]
@@ -72,7 +72,7 @@ class SameLineTask:
             rows = LineRows(*(value[index] for value in examples))
             image = torch.arange(len(chosen)).repeat_interleave(counts[chosen]).to(device)
             yield rows._replace(image=image)
-            number += 1
+            number += step
 
     def loss(self, module: nn.Module, batch: LineRows, *, number: int) -> Mapping[str, Tensor]:
         """Return the loss of a batch of examples."""

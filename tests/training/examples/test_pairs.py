@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 from training.photographs import write_photographs
 
 from gluestick.datasets.holdout import is_held_out
-from gluestick.datasets.homography_pairs import HomographyPairsConfig
+from gluestick.datasets.homography_pairs import HomographyPairs, HomographyPairsConfig
 from gluestick.datasets.worlds import PlanarWorldsConfig
 from gluestick.training.examples.pairs import DataConfig, TrainingPair, TrainingPairs
 
@@ -51,7 +51,9 @@ def test_budgets(data: DataConfig) -> None:
 
 
 def test_held_out_photographs_are_apart(data: DataConfig) -> None:
-    trained = TrainingPairs(data, size=1).homographies.photographs.names
+    source = TrainingPairs(data, size=1).sources[0]
+    assert isinstance(source, HomographyPairs)
+    trained = source.photographs.names
     assert trained
     assert not any(is_held_out(name) for name in trained)
     assert {is_held_out(path.name) for path in Path(data.photographs).iterdir()} == {True, False}

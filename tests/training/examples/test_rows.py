@@ -2,12 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from matching.wireframes import matching_pair, with_colors
+from training.batches import make_batch
 
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, in_units
 from gluestick.matching.line_heads.same_line_features import NUM_SAME_LINE_FEATURES
-from gluestick.supervision.same_lines import SameLines, best_partners
 from gluestick.training.examples.batches import Batch
 from gluestick.training.examples.rows import (
     LineRows,
@@ -20,23 +19,16 @@ from gluestick.training.examples.rows import (
 )
 
 
-def make_batch(seed: int = 0) -> tuple[Batch, NodeAssignment, PointMatches]:
-    wireframe0, wireframe1 = matching_pair(60, 24, 12, seed=seed)
-    wireframe0, wireframe1 = with_colors(wireframe0, seed=1), with_colors(wireframe1, seed=2)
-    apart = 0.98 * wireframe0.lines[0][:, None] + 3 - wireframe1.lines[0][None]
-    same = (apart.abs().sum((2, 3)) < 1e-2)[None]
-    lines = SameLines(same, same.float(), torch.ones_like(same))
-    batch = Batch(
-        wireframe0=wireframe0, wireframe1=wireframe1, lines=lines, partners=best_partners(lines)
-    )
-    positions = in_units(wireframe0.keypoints, wireframe0)
+def make_sample() -> tuple[Batch, NodeAssignment, PointMatches]:
+    batch = make_batch()
+    positions = in_units(batch.wireframe0.keypoints, batch.wireframe0)
     nodes = NodeAssignment(torch.zeros(1), torch.randn(1, 24, 24), torch.zeros(1), torch.zeros(1))
     weights = torch.ones(positions.shape[:2])
     return batch, nodes, PointMatches(positions, 0.98 * positions + 3, weights)
 
 
 def test_rows_of_a_batch() -> None:
-    batch, nodes, matches = make_batch()
+    batch, nodes, matches = make_sample()
     rows = describe_rows(batch, nodes, matches=matches, keep_negatives=1.0)
     assert rows.features.shape[1] == NUM_SAME_LINE_FEATURES
     assert rows.same.sum() == 12
@@ -47,7 +39,7 @@ def test_rows_of_a_batch() -> None:
 
 
 def test_easy_negatives_stand_for_those_that_are_left_out() -> None:
-    batch, nodes, matches = make_batch()
+    batch, nodes, matches = make_sample()
     torch.manual_seed(0)
     every = describe_rows(batch, nodes, matches=matches, keep_negatives=1.0)
     total = 0.0
@@ -59,7 +51,7 @@ def test_easy_negatives_stand_for_those_that_are_left_out() -> None:
 
 
 def test_in_a_mirror_no_line_is_the_same() -> None:
-    batch, nodes, matches = make_batch()
+    batch, nodes, matches = make_sample()
     flipped, moved = mirrored(batch, matches)
     rows = describe_rows(flipped, nodes, matches=moved, keep_negatives=1.0)
     assert not rows.same.any()
@@ -78,7 +70,7 @@ def test_in_a_mirror_no_line_is_the_same() -> None:
 
 
 def test_thinning() -> None:
-    _, _, matches = make_batch()
+    _, _, matches = make_sample()
     assert torch.equal(thinned(matches, probability=0.0).weights, matches.weights)
     torch.manual_seed(0)
     left = [float(thinned(matches, probability=1.0).weights.mean()) for _ in range(50)]
@@ -87,7 +79,7 @@ def test_thinning() -> None:
 
 
 def test_a_store_keeps_what_it_is_given(tmp_path: Path) -> None:
-    batch, nodes, matches = make_batch()
+    batch, nodes, matches = make_sample()
     rows = describe_rows(batch, nodes, matches=matches)
     store = RowStore(tmp_path, {"seed": 0})
     store.add(3, rows)
