@@ -3,7 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import Result
+
+from gluestick.features.extractor import FeatureExtractorConfig
+from gluestick.features.lines.registry import LineDetectorConfig
+from gluestick.features.points.registry import PointDetectorConfig
+from gluestick.pipeline_config import PipelineConfig, TrainedModel
+from gluestick.storage.parameters import save_checkpoint
 
 
 @pytest.mark.parametrize("detector", ["aliked", "sift"])
@@ -23,6 +30,26 @@ def test_writes_features_and_a_picture(
         np.testing.assert_allclose(np.linalg.norm(arrays["descriptors"], axis=1), 1, atol=1e-4)
         assert len(arrays["lines"]) == len(arrays["line_scores"]) > 20
         assert arrays["image_size"].tolist() == [375, 281]
+
+
+def test_trained_weights_tell_how_to_detect(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    features = FeatureExtractorConfig(
+        points=PointDetectorConfig(name="sift", max_num_keypoints=50),
+        lines=LineDetectorConfig(name="none"),
+    )
+    trained = TrainedModel(config=PipelineConfig(features=features))
+    weights = tmp_path / "best.safetensors"
+    save_checkpoint(weights, {"x": torch.zeros(1)}, metadata=trained.metadata())
+    arguments = ("detect", photographs / "a.jpg", "--no-pictures", "--output", tmp_path)
+    result = invoke(*arguments, "--weights", weights)
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "features.npz") as arrays:
+        assert arrays["keypoints"].shape == (50, 2)
+        assert len(arrays["lines"]) == 0
+    save_checkpoint(weights, {"x": torch.zeros(1)})
+    assert invoke(*arguments, "--weights", weights).exit_code == 2
 
 
 def test_tiles_keep_the_size_of_the_image(
