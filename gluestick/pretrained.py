@@ -53,9 +53,9 @@ class ModelCard:
 
 
 _SUPERPOINT = PointDetectorConfig(name="superpoint")
-_PUBLISHED_LINES = LineDetectorConfig(saliency="nfa")
+_PUBLISHED_LINES = LineDetectorConfig(saliency="nfa", local_contrast=False)
 _UNTRAINED_LINE_THRESHOLD = 0.3
-_GUIDED_LINE_THRESHOLD = 0.45
+_TRAINED_LINE_THRESHOLD = 0.45
 _SHIPPED_LICENCE = (
     "commercial use allowed: ALIKED BSD-3-Clause, LightGlue and the line head Apache-2.0"
 )
@@ -63,23 +63,25 @@ _SHIPPED_ORIGIN = "ALIKED and LightGlue as published; the line head was trained 
 _SHIPPED_NETWORK = LightGlueStickConfig(
     input_dim=128,
     line_layers=(),
-    line_head="guided",
-    line_filter_threshold=_GUIDED_LINE_THRESHOLD,
+    line_head="same_line",
+    line_filter_threshold=_TRAINED_LINE_THRESHOLD,
 )
+_GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
+_WIREFRAME_NETWORK = replace(_SHIPPED_NETWORK, line_layers=(5, 6, 7, 8))
 
-_SAME_LINE_NETWORK = replace(_SHIPPED_NETWORK, line_head="same_line")
-
-_WIREFRAME_NETWORK = replace(_SAME_LINE_NETWORK, line_layers=(5, 6, 7, 8))
 
 _CARDS = (
     ModelCard(
         name=DEFAULT_MODEL,
-        summary="ALIKED-n16 + LSD + LightGlueStick with guided lines, the default",
+        summary="ALIKED-n16 + LSD + LightGlueStick, lines matched by what they are, the default",
         licence=_SHIPPED_LICENCE,
         origin=_SHIPPED_ORIGIN,
-        config=PipelineConfig(lightgluestick=_SHIPPED_NETWORK),
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(side_colors=True),
+            lightgluestick=_SHIPPED_NETWORK,
+        ),
         weights="aliked-lsd.safetensors",
-        line_part="aliked-lsd-line-head.safetensors",
+        line_part="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="aliked-n16rot-lsd",
@@ -88,28 +90,25 @@ _CARDS = (
         origin=_SHIPPED_ORIGIN,
         config=PipelineConfig(
             features=FeatureExtractorConfig(
-                points=PointDetectorConfig(name="aliked", variant="n16rot")
+                points=PointDetectorConfig(name="aliked", variant="n16rot"), side_colors=True
             ),
             lightgluestick=_SHIPPED_NETWORK,
-        ),
-        weights="aliked-lsd.safetensors",
-        line_part="aliked-lsd-line-head.safetensors",
-    ),
-    ModelCard(
-        name="aliked-lsd-same-line",
-        summary="the default with lines matched by what they are: parts of one line or not",
-        licence=_SHIPPED_LICENCE,
-        origin=_SHIPPED_ORIGIN,
-        config=PipelineConfig(
-            features=FeatureExtractorConfig(side_colors=True),
-            lightgluestick=_SAME_LINE_NETWORK,
         ),
         weights="aliked-lsd.safetensors",
         line_part="aliked-lsd-same-line-head.safetensors",
     ),
     ModelCard(
+        name="aliked-lsd-guided",
+        summary="the default's points, and lines matched by where points say that they must be",
+        licence=_SHIPPED_LICENCE,
+        origin=_SHIPPED_ORIGIN,
+        config=PipelineConfig(lightgluestick=_GUIDED_NETWORK),
+        weights="aliked-lsd.safetensors",
+        line_part="aliked-lsd-line-head.safetensors",
+    ),
+    ModelCard(
         name="aliked-lsd-wireframe",
-        summary="aliked-lsd-same-line with trained messages along the lines of both images",
+        summary="the default with trained messages along the lines of both images",
         licence=_SHIPPED_LICENCE,
         origin="ALIKED and LightGlue as published; the line part was trained by this project",
         config=PipelineConfig(

@@ -71,9 +71,7 @@ def test_the_default_pair_waits_rarely(accelerator: Accelerator, images: Images)
 
 
 def test_lines_judged_pair_by_pair(accelerator: Accelerator, images: Images) -> None:
-    matcher = PointLineMatcher.from_pretrained(
-        "aliked-lsd-same-line", max_num_keypoints=96, max_num_lines=30, view="none"
-    )
+    matcher = PointLineMatcher.from_pretrained(max_num_keypoints=96, max_num_lines=30, view="none")
     compare(matcher, accelerator, lambda matcher: matcher(*images))
     sides = [matcher.extract(image).to(accelerator.device) for image in images]
     matcher = matcher.to(accelerator.device)

@@ -59,7 +59,7 @@ def test_the_parts_of_a_model_come_with_the_configuration_they_were_built_from()
 
 
 def test_a_file_may_hold_the_line_head_alone(tmp_path: Path) -> None:
-    name = "aliked-lsd-same-line"
+    name = "aliked-lsd-guided"
     expected = build_model(name).network.state_dict()
     head = {key: value + 1 for key, value in expected.items() if key.startswith("line_head.")}
     save_file(head, tmp_path / "best.safetensors")
@@ -98,4 +98,4 @@ def test_the_points_of_the_wireframe_model_are_the_default_s() -> None:
 def test_the_head_of_another_model_is_refused() -> None:
     other = model_card(DEFAULT_MODEL).config
     with pytest.raises(ValueError, match="line_head"):
-        build_model("aliked-lsd-same-line", config=other)
+        build_model("aliked-lsd-guided", config=other)

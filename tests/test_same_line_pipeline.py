@@ -19,7 +19,7 @@ from gluestick.export import (
 from gluestick.export.arrays import wireframe_from_arrays
 from gluestick.pipeline import PointLineMatcher
 
-MODELS = ("aliked-lsd-same-line", "aliked-lsd-wireframe")
+MODELS = ("aliked-lsd", "aliked-lsd-wireframe")
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -32,11 +32,13 @@ def halves(leuven: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return leuven[0][:, ::2, ::2], leuven[1][:, ::2, ::2]
 
 
-def test_points_are_those_of_the_default(
+def test_points_do_not_depend_on_the_line_head(
     matcher: PointLineMatcher, halves: tuple[Tensor, Tensor]
 ) -> None:
-    default = PointLineMatcher.from_pretrained(max_num_keypoints=256, max_num_lines=60)
-    _, _, expected = default(*halves)
+    guided = PointLineMatcher.from_pretrained(
+        "aliked-lsd-guided", max_num_keypoints=256, max_num_lines=60
+    )
+    _, _, expected = guided(*halves)
     _, _, found = matcher(*halves)
     assert torch.equal(found.matches0, expected.matches0)
     assert torch.equal(found.matching_scores0, expected.matching_scores0)

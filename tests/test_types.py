@@ -111,7 +111,7 @@ def test_options_of_line_pairs_are_checked(options: dict, message: str) -> None:
 
 
 def test_matches_without_line_pairs_say_so() -> None:
-    with pytest.raises(ValueError, match="aliked-lsd-same-line"):
+    with pytest.raises(ValueError, match="such as aliked-lsd"):
         make_matches().line_pairs()
 
 

@@ -8,6 +8,7 @@ its features, and enlarged from there (bicubic). Errors are in px of the images 
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ import torch
 
 from gluestick.estimation import estimate_homography
 from gluestick.geometry.homography import homography_corner_error
-from gluestick.images import load_image
+from gluestick.images import ResizeConfig, load_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.wireframe.thresholds import original_max_error
 
@@ -35,9 +36,12 @@ def enlarge(image: np.ndarray, factor: float) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).clip(0, 1)
 
 
-def measure(paths: list[Path], H_0to1: np.ndarray, *, factors: list[int]) -> None:
+def measure(
+    paths: list[Path], H_0to1: np.ndarray, *, factors: list[float], resize: ResizeConfig
+) -> None:
     """Print the table."""
     matcher = PointLineMatcher.from_pretrained()
+    matcher.extractor.config = replace(matcher.extractor.config, resize=resize)
     images = [load_image(path).permute(1, 2, 0).numpy() for path in paths]
     first = [_LONG_SIDE / max(image.shape) for image in images]
     images = [enlarge(image, factor) for image, factor in zip(images, first, strict=True)]
@@ -52,7 +56,7 @@ def measure(paths: list[Path], H_0to1: np.ndarray, *, factors: list[int]) -> Non
         lines = matches.matched_lines(wireframe0, wireframe1)
         max_error = original_max_error(wireframe0, wireframe1, 3.0)
         estimate = estimate_homography(*points, *lines, max_error=max_error)
-        row = f"| {factor} | {int(wireframe0.num_junctions)}, {int(wireframe1.num_junctions)} "
+        row = f"| {factor:g} | {int(wireframe0.num_junctions)}, {int(wireframe1.num_junctions)} "
         row += f"| {len(points[0])} + {len(lines[0])} "
         if estimate is not None:
             found = np.linalg.inv(scaling(factor)) @ estimate.H_0to1 @ scaling(factor)
@@ -66,8 +70,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=Path, nargs=2)
     parser.add_argument("--homography", type=Path, required=True)
-    parser.add_argument("--factors", type=int, nargs="+", default=[1, 2, 4, 10])
+    parser.add_argument("--factors", type=float, nargs="+", default=[1, 2, 4, 10])
+    parser.add_argument("--filter", choices=["triangle", "bicubic"], default="triangle")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    measure(options.images, np.loadtxt(options.homography), factors=options.factors)
+    measure(
+        options.images,
+        np.loadtxt(options.homography),
+        factors=options.factors,
+        resize=ResizeConfig(filter=options.filter),
+    )

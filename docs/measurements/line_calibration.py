@@ -62,7 +62,7 @@ def main(photographs: Path, model: str, pairs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photographs", type=Path)
-    parser.add_argument("--model", default="aliked-lsd-same-line")
+    parser.add_argument("--model", default="aliked-lsd")
     parser.add_argument("--pairs", type=int, default=40)
     arguments = parser.parse_args()
     main(arguments.photographs, arguments.model, arguments.pairs)

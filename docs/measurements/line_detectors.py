@@ -29,6 +29,7 @@ SETTINGS = {
     "lsd (default)": {},
     "lsd, refine std": {"refine": "std"},
     "lsd, saliency nfa": {"saliency": "nfa"},
+    "lsd, no local contrast": {"local_contrast": False},
     "lsd, no subpixel": {"subpixel": False},
     "edlines": {"name": "edlines"},
     "edlines, no subpixel": {"name": "edlines", "subpixel": False},

@@ -23,7 +23,7 @@ from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.pretrained import build_model
 from gluestick.types import Wireframe
 
-HEADS = {"guided": "aliked-lsd", "same_line": "aliked-lsd-same-line"}
+HEADS = {"guided": "aliked-lsd-guided", "same_line": "aliked-lsd"}
 SIZE = torch.tensor([640.0, 480.0])
 NUM_KEYPOINTS = 1024
 AFFINE = torch.tensor([[0.96, 0.08], [-0.05, 1.02]])

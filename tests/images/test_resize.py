@@ -60,10 +60,27 @@ def test_content_moves_as_the_half_pixel_rule_says(size):
     torch.testing.assert_close(from_resized(found, scale=scale), centre, atol=0.2, rtol=0)
 
 
-def test_shrinking_filters_fine_patterns():
+@pytest.mark.parametrize("name", ["triangle", "bicubic"])
+def test_shrinking_filters_fine_patterns(name):
     stripes = (torch.arange(200) % 2).float().expand(3, 100, -1)
-    resized, _ = resize_image(stripes, config=ResizeConfig(size=50))
+    resized, _ = resize_image(stripes, config=ResizeConfig(size=50, filter=name))
     assert (resized[:, :, 2:-2] - 0.5).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("factor", [1.01, 1.5, 3.7])
+def test_bicubic_gives_an_enlarged_image_back_within_its_range(factor):
+    image = torch.rand(1, 3, 30, 40, generator=torch.Generator().manual_seed(0))
+    size = tuple(round(length * factor) for length in (180, 240))
+    smooth, enlarged = (
+        torch.nn.functional.interpolate(image, size=shape, mode="bicubic")[0].clamp(0, 1)
+        for shape in ((180, 240), size)
+    )
+    errors = {}
+    for name in ("triangle", "bicubic"):
+        resized, _ = resize_image(enlarged, config=ResizeConfig(size=240, filter=name))
+        errors[name] = (resized - smooth).abs().mean()
+    assert 0 <= resized.min() <= resized.max() <= 1
+    assert errors["bicubic"] < 0.5 * errors["triangle"]
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 5000), (3, 5000, 2)])
@@ -100,6 +117,8 @@ def test_what_the_resized_mask_allows_the_mask_allows(size):
 def test_bad_rules_and_shapes_are_errors():
     with pytest.raises(ValueError, match="size needs to be at least 1 px"):
         ResizeConfig(size=0)
+    with pytest.raises(ValueError, match="filter needs to be"):
+        ResizeConfig(filter="area")
     with pytest.raises(ValueError, match="side"):
         ResizeConfig(side="width")
     with pytest.raises(ShapeError, match="3 H W"):

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from gluestick.features.lines.edge_profiles import gray_values
+from gluestick.features.lines.local_contrast import even_contrast
 from gluestick.features.lines.scores import LineSelectionConfig, select_lines
 from gluestick.types import Lines
 
@@ -27,10 +28,13 @@ class LSDConfig(LineSelectionConfig):
             "contrast", the square root of the mean contrast across it, or "nfa", the negative
             decimal logarithm of the number of false alarms, as the published GlueStick does
             (with "adv" only).
+        local_contrast: Whether segments are looked for in an image that is stretched where its
+            contrast is low, such as in shadows and fog; scores do not change by that.
     """
 
     refine: Literal["adv", "std"] = "adv"
     saliency: Literal["contrast", "nfa"] = "contrast"
+    local_contrast: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +73,8 @@ class LSD:
             ShapeError: If the image or the mask has another shape.
         """
         gray = gray_values(image)
-        lines, significance = self._segments(gray)
+        stretched = even_contrast(gray) if self.config.local_contrast else gray
+        lines, significance = self._segments(stretched)
         return select_lines(
             lines,
             self.config,
