@@ -80,7 +80,7 @@ def test_weights_bring_their_own_pipeline(tmp_path: Path) -> None:
 
 
 def test_parts_are_completed_by_the_model_they_were_trained_on(tmp_path: Path) -> None:
-    base = MODELS["aliked-lsd-same-line"]
+    base = MODELS["aliked-lsd"]
     whole = PointLineMatcher.from_pretrained(base.name).network
     assert isinstance(whole, LightGlueStick)
     part = {

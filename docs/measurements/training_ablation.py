@@ -30,7 +30,7 @@ from gluestick.types import Wireframe
 
 CONFIG = Path(__file__).parents[2] / "configs" / "train" / "wireframe.yaml"
 NOT_SUPERVISED = ("line_layers.nodes.junctions=0", "line_layers.nodes.lines=0")
-GUIDED = ("model=aliked-lsd", "line_layers.line_head=guided")
+GUIDED = ("model=aliked-lsd-guided", "line_layers.line_head=guided")
 ROWS: dict[str, tuple[str, ...]] = {
     "not trained": ("line_layers.line_layers=[]",),
     "not trained, guided head": ("line_layers.line_layers=[]", *GUIDED),

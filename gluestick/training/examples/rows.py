@@ -125,26 +125,35 @@ def thinned(matches: PointMatches, *, probability: float) -> PointMatches:
 
 def mirrored(batch: Batch, matches: PointMatches) -> tuple[Batch, PointMatches]:
     """Return the same with images 1 seen in a mirror, in which no line is the same."""
-    width = batch.wireframe1.image_size[:, 0].to(matches.positions1.dtype)
-    unit = batch.wireframe1.image_size.amax(1).to(width) / 640
+    wireframe1, matches = mirrored_image(batch.wireframe1, matches)
+    return replace(without_same_lines(batch), wireframe1=wireframe1), matches
+
+
+def without_same_lines(batch: Batch) -> Batch:
+    """Return the batch as if no line were the same."""
+    none = torch.zeros_like(batch.lines.same)
+    return replace(batch, lines=batch.lines._replace(same=none), partners=none)
+
+
+def mirrored_image(wireframe1: Wireframe, matches: PointMatches) -> tuple[Wireframe, PointMatches]:
+    """Return what is in images 1, and the matches, with these images seen in a mirror."""
+    width = wireframe1.image_size[:, 0].to(matches.positions1.dtype)
+    unit = wireframe1.image_size.amax(1).to(width) / 640
 
     def flip(positions: Tensor, size: Tensor) -> Tensor:
         shape = (-1,) + (1,) * (positions.ndim - 2)
         return torch.stack([size.view(shape) - positions[..., 0], positions[..., 1]], dim=-1)
 
-    wireframe: Wireframe = batch.wireframe1
+    colors = wireframe1.side_colors
     flipped = replace(
-        wireframe,
-        keypoints=flip(wireframe.keypoints, width - 1),
-        lines=flip(wireframe.lines, width - 1),
-        detected_lines=flip(wireframe.detected_lines, width - 1),
-        side_colors=None if wireframe.side_colors is None else wireframe.side_colors.flip(2),
+        wireframe1,
+        keypoints=flip(wireframe1.keypoints, width - 1),
+        lines=flip(wireframe1.lines, width - 1),
+        detected_lines=flip(wireframe1.detected_lines, width - 1),
+        side_colors=None if colors is None else colors.flip(2),
     )
-    none = torch.zeros_like(batch.lines.same)
-    lines = batch.lines._replace(same=none)
     positions = flip(matches.positions1, (width - 1) / unit)
-    changed = replace(batch, wireframe1=flipped, lines=lines, partners=none)
-    return changed, matches._replace(positions1=positions)
+    return flipped, matches._replace(positions1=positions)
 
 
 class RowStore:

@@ -18,7 +18,7 @@ from gluestick.supervision.same_line_loss import same_line_loss
 from gluestick.training.calibration import calibration_error
 from gluestick.training.examples.batches import Batch
 from gluestick.training.examples.extraction import Extraction
-from gluestick.training.examples.rows import RowStore, pair_truth
+from gluestick.training.examples.rows import RowStore, pair_truth, without_same_lines
 from gluestick.training.examples.truth import line_truth
 from gluestick.training.losses import LossConfig
 from gluestick.training.tasks.scoring_network import (
@@ -134,14 +134,18 @@ class LineLayersTask:
         """Return the loss of a batch, and keep its examples."""
         if self.cache is not None and number not in self.cache:
             self.cache.add(number, self.extraction.rows(batch, number=number))
-        thinning = self.extraction.config.thinning
-        found: ScoredLines = module(batch.wireframe0, batch.wireframe1, thinning=thinning)
+        options = self.extraction.config
+        in_mirror = bool(torch.rand(()) < options.mirroring)
+        found: ScoredLines = module(
+            batch.wireframe0, batch.wireframe1, thinning=options.thinning, in_mirror=in_mirror
+        )
         lines = line_truth(batch.lines, batch.partners)
         losses: dict[str, Tensor] = {}
         if found.scored is None:
             losses["loss"] = line_assignment_loss(found.line_log_assignment, lines)
         else:
-            truth = pair_truth(batch, found.scored.pairs)
+            seen = without_same_lines(batch) if in_mirror else batch
+            truth = pair_truth(seen, found.scored.pairs)
             losses |= same_line_loss(found.scored.outputs, truth, **asdict(self.config.loss))
         weights = asdict(self.config.nodes)
         for name, value in self._node_losses(found, batch, lines).items():

@@ -14,7 +14,7 @@ from gluestick.matching.line_heads.same_line import (
     ScoredPairs,
     one_to_one_assignment,
 )
-from gluestick.training.examples.rows import thinned
+from gluestick.training.examples.rows import mirrored_image, thinned
 from gluestick.types import Wireframe
 
 TrainableHead = Literal["same_line", "guided"]
@@ -56,7 +56,12 @@ class ScoringNetwork(nn.Module):
         )
 
     def forward(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, *, thinning: float = 0.0
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        *,
+        thinning: float = 0.0,
+        in_mirror: bool = False,
     ) -> ScoredLines:
         """Match a batch.
 
@@ -64,6 +69,7 @@ class ScoringNetwork(nn.Module):
             wireframe0: The wireframes of the images 0.
             wireframe1: The wireframes of the images 1.
             thinning: How likely it is that only a share of a pair's point matches guides lines.
+            in_mirror: Whether the head ``same_line`` sees images 1 in a mirror.
         """
         layers = self.assign(wireframe0, wireframe1)
         head, nodes = self.network.line_head, layers[-1]
@@ -76,6 +82,8 @@ class ScoringNetwork(nn.Module):
         matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
         if thinning > 0:
             matches = thinned(matches, probability=thinning)
+        if in_mirror:
+            wireframe1, matches = mirrored_image(wireframe1, matches)
         scored = head.score_pairs(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
         return ScoredLines(
             layers=layers,

@@ -30,10 +30,12 @@ PAIRS = [make_batch(seed=seed) for seed in range(4)]
 class FourPairs:
     """Gives the same four pairs again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, mirroring: float = 0.0) -> None:
         torch.manual_seed(0)
         self.network = LightGlueStick(NETWORK)
-        self.config = ExtractionConfig(batch_size=1, num_held_out=4, thinning=0.0)
+        self.config = ExtractionConfig(
+            batch_size=1, num_held_out=4, thinning=0.0, mirroring=mirroring
+        )
 
     def batches(self, numbers: Iterable[int], **_: Any) -> Iterator[Batch]:
         for number in numbers:
@@ -107,6 +109,19 @@ def test_points_are_trained_where_asked_for() -> None:
     assert float(losses["points"].detach()) > 0
     assert task.network.transformers[2].self_attn.Wqkv.weight.grad.any()
     assert task.network.transformers[1].self_attn.Wqkv.weight.grad is None
+
+
+def test_in_a_mirror_no_line_is_the_same() -> None:
+    config = LineLayersTaskConfig(trained=("line_head.*",))
+    seen = []
+    for mirroring in (0.0, 1.0):
+        torch.manual_seed(1)
+        task = LineLayersTask(FourPairs(mirroring=mirroring), config)  # type: ignore[arg-type]
+        losses = loss_of(task, PAIRS[0])
+        assert losses["loss"].isfinite()
+        seen.append(float(losses["overlap"].detach()))
+    assert seen[0] > 0
+    assert seen[1] == 0
 
 
 def test_supervised_layers() -> None:
