@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from gluestick.export.hloc_folder import HlocFolder
@@ -26,6 +24,12 @@ def export(
     pairs: Annotated[
         Path | None,
         typer.Option(help="A file with lines of two image names.", show_default="all pairs"),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of masks NAME.png, black where to find nothing.", show_default="none"
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where an image is missing or damaged.")
@@ -93,16 +97,11 @@ def export(
         names,
         output,
         model=settings.model,
+        mask_dir=masks,
         strict=strict,
-        progress=_progress,
+        progress=show_progress,
     )
     _report(written)
-
-
-def _progress(items: Sequence[Any], title: str) -> Iterable[Any]:
-    console = Console(stderr=True)
-    hidden = not items or not console.is_terminal
-    return track(items, title, console=console, disable=hidden)
 
 
 def _report(written: HlocFolder) -> None:
