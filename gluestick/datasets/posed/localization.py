@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from gluestick.datasets.pair_lists import read_lines, read_pairs
+from gluestick.datasets.posed.colmap_models import find_model, read_model
 from gluestick.datasets.posed.depth_views import (
     MILLIMETRE,
     DepthReader,
@@ -38,8 +39,6 @@ from gluestick.datasets.posed.posed_pairs import (
     read_posed_pairs,
 )
 from gluestick.types import Camera, Pose
-
-_MODEL_FOLDERS = (".", "sparse/0", "sparse", "model")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +114,9 @@ def read_scene(folder: Path) -> Scene:
     """
     if (folder / "cameras.json").is_file():
         return _read_depth_scene(folder)
-    for name in _MODEL_FOLDERS:
-        if any((folder / name / f"images.{suffix}").is_file() for suffix in ("bin", "txt")):
-            return _read_colmap_scene(folder, folder / name)
+    model = find_model(folder)
+    if model is not None:
+        return _read_colmap_scene(folder, model)
     raise ValueError(
         f"{folder} needs cameras.json and depths/, or a COLMAP model in itself, sparse/0/, "
         "sparse/ or model/; found neither"
@@ -208,16 +207,7 @@ def _read_depth_scene(folder: Path) -> Scene:
 
 
 def _read_colmap_scene(folder: Path, model: Path) -> Scene:
-    try:
-        import pycolmap
-    except ImportError as error:
-        raise ImportError(
-            "reading a COLMAP model needs pycolmap: pip install 'gluestick-matching[sfm]'"
-        ) from error
-    try:
-        reconstruction = pycolmap.Reconstruction(str(model))
-    except Exception as error:
-        raise ValueError(f"the COLMAP model in {model} cannot be read: {error}") from error
+    reconstruction = read_model(model)
     lines = _read_lines3d(folder / "lines3d.npz")
     images, point_ids = {}, {}
     for image in reconstruction.images.values():
