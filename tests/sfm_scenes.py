@@ -4,6 +4,7 @@ import json
 from itertools import combinations
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -112,3 +113,30 @@ def pose_errors(model: object) -> tuple[float, float]:
         for image, pose in zip(images, true, strict=True)
     ]
     return float(distances.max()), float(np.degrees(max(angles) / np.sqrt(2)))
+
+
+def write_textured_photographs(folder: Path, assets: Path) -> Path:
+    """Write what the cameras see of two photographs on walls, one before the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    walls = (("graffiti_a.jpg", 0.9, 6.4, 0.0), ("leuven_a.jpg", -0.7, 2.4, 1.0))
+    for name, pose in POSES.items():
+        seen = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+        for texture, depth, width, right in walls:
+            with Image.open(assets / texture) as opened:
+                pixels = np.asarray(opened.convert("RGB"))
+            height, length = pixels.shape[:2]
+            unit = width / length
+            to_wall = np.array(
+                [
+                    [unit, 0, right - unit * (length - 1) / 2],
+                    [0, unit, -unit * (height - 1) / 2],
+                    [0, 0, 1],
+                ]
+            )
+            origin = pose.R @ np.array([0, 0, depth]) + pose.t
+            H = CAMERA.K @ np.column_stack([pose.R[:, :2], origin]) @ to_wall
+            drawn = cv2.warpPerspective(pixels, H, SIZE, flags=cv2.INTER_AREA)
+            covered = cv2.warpPerspective(np.ones((height, length), np.uint8), H, SIZE)
+            seen = np.where(covered[..., None] > 0, drawn, seen)
+        Image.fromarray(seen).save(folder / name)
+    return folder

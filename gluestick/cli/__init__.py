@@ -13,6 +13,7 @@ from gluestick.cli.errors import close_output
 from gluestick.cli.export import export
 from gluestick.cli.match import match
 from gluestick.cli.models import models
+from gluestick.cli.reconstruct import reconstruct
 from gluestick.cli.settings import settings
 from gluestick.cli.stitch import stitch
 from gluestick.cli.train import train
@@ -31,6 +32,7 @@ app.command()(match)
 app.command()(detect)
 app.command()(stitch)
 app.command()(export)
+app.command()(reconstruct)
 app.command()(models)
 app.command()(settings)
 app.command()(data)

@@ -32,7 +32,7 @@ def test_a_single_camera_is_that_of_all(tmp_path: Path) -> None:
     camera = KnownCamera("SIMPLE_RADIAL", (300.0, 160.0, 120.0, 0.01), (320, 240))
     assert read_known_cameras(path, NAMES) == dict.fromkeys(NAMES, camera)
     path.write_text("1 PINHOLE 8 6 1 1 4 3\n2 PINHOLE 8 6 1 1 4 3\n")
-    with pytest.raises(ValueError, match="a single camera .* found 2"):
+    with pytest.raises(ValueError, match=r"a single camera .* found 2"):
         read_known_cameras(path, NAMES)
 
 

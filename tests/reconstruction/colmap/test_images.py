@@ -97,8 +97,8 @@ def test_cameras_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> No
         with pytest.raises(ValueError, match="no camera model ROUND"):
             add_images(database, folder, sizes("a.jpg"), options=CameraOptions(model="ROUND"))
         known = {"a.jpg": KnownCamera("PINHOLE", (70.0, 71.0, 32.5, 24.5), (99, 48))}
-        with pytest.raises(ValueError, match="camera of a.jpg is for 99 x 48 px"):
+        with pytest.raises(ValueError, match=r"camera of a\.jpg is for 99 x 48 px"):
             add_images(database, folder, sizes("a.jpg"), known=known)
         add_images(database, folder, sizes("a.jpg"))
-        with pytest.raises(ValueError, match="64 x 48 px for a.jpg, which has 32 x 24 px"):
+        with pytest.raises(ValueError, match=r"64 x 48 px for a\.jpg, which has 32 x 24 px"):
             add_images(database, folder, {"a.jpg": (32, 24)})

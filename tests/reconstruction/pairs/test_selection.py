@@ -96,9 +96,9 @@ def test_options_that_do_not_fit_are_refused(options: dict, words: str) -> None:
 
 
 def test_folders_without_pairs_are_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match="no list of pairs nowhere.txt"):
+    with pytest.raises(ValueError, match=r"no list of pairs nowhere\.txt"):
         choose(folder, Path("nowhere.txt"))
     for name in NAMES[1:]:
         (folder / name).unlink()
-    with pytest.raises(ValueError, match="at least two photographs, and .* has 1"):
+    with pytest.raises(ValueError, match=r"at least two photographs, and .* has 1"):
         choose(folder)
