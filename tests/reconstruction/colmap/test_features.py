@@ -1,11 +1,21 @@
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sfm_scenes import NUM_JUNCTIONS, NUM_POINTS, POSES, keypoints
+from sfm_scenes import NUM_JUNCTIONS, NUM_POINTS, POSES, SIZE, keypoints
 
 from gluestick.export import FeaturesReader, MatchesReader
+from gluestick.reconstruction.colmap import features
+from gluestick.reconstruction.colmap.database import open_database
 from gluestick.reconstruction.colmap.features import add_keypoints, add_matches, index_pairs
+from gluestick.reconstruction.colmap.images import add_images
 
 Database = tuple[Any, dict[str, int]]
 Readers = tuple[FeaturesReader, MatchesReader]
@@ -50,3 +60,40 @@ def test_a_second_time_changes_nothing_and_others_are_refused(
     swapped = dict(zip(POSES, reversed(ids.values()), strict=True))
     with pytest.raises(ValueError, match=r"other keypoints of 0\.png"):
         add_keypoints(opened, readers[0], swapped)
+
+
+def _killed(path: Path, scene: Path) -> None:
+    """Add everything, and die in the middle of the matches."""
+
+    def dying(items: Sequence[Any], title: str) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            if title.startswith("Matches") and number == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield item
+
+    features.PAIRS_PER_TRANSACTION = 2
+    with (
+        FeaturesReader(scene / "features.h5") as found,
+        MatchesReader(scene / "matches.h5") as matches,
+        open_database(path) as opened,
+    ):
+        ids = add_images(opened, scene / "images", dict.fromkeys(POSES, SIZE))
+        add_keypoints(opened, found, ids)
+        add_matches(opened, matches, ids, list(combinations(POSES, 2)), progress=dying)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+def test_a_killed_run_goes_on(scene: Path, readers: Readers, tmp_path: Path) -> None:
+    pytest.importorskip("pycolmap")
+    path = tmp_path / "killed.db"
+    child = multiprocessing.get_context("fork").Process(target=_killed, args=(path, scene))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    with open_database(path) as opened:
+        assert opened.num_matched_image_pairs() == 4
+        ids = add_images(opened, scene / "images", dict.fromkeys(POSES, SIZE))
+        assert opened.num_images() == len(POSES)
+        add_keypoints(opened, readers[0], ids)
+        add_matches(opened, readers[1], ids, list(combinations(POSES, 2)))
+        assert opened.num_matched_image_pairs() == 6
