@@ -161,6 +161,7 @@ def _write(output: Path, scratch: Path, models: Sequence[Any], marker: Record) -
         place.mkdir(parents=True)
         with colmap_errors(f"writing the model to {place}"):
             model.write(str(place))
+        read_model(place)  # COLMAP says nothing where the disk is full
     with colmap_errors("writing points.ply"):
         models[0].export_PLY(str(scratch / _POINTS))
     (scratch / _MARKER).write_text(json.dumps(marker), encoding="utf-8")

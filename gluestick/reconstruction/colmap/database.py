@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gluestick.datasets.posed.colmap_models import import_pycolmap
+from gluestick.storage.atomic import atomic_path
 
 Schema = dict[str, frozenset[str]]
 """The columns of each table."""
@@ -49,7 +50,8 @@ def open_database(path: Path) -> Iterator[Any]:
     pycolmap = import_pycolmap("a COLMAP database")
     quiet_pycolmap(pycolmap)
     _check(path, pycolmap)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _create(path, pycolmap)
     with colmap_errors(f"opening {path}"):
         database = pycolmap.Database.open(str(path))
     with database:
@@ -68,6 +70,20 @@ def scratch_database() -> Iterator[Path]:
         path = Path(scratch) / "scratch.db"
         pycolmap.Database.open(str(path)).close()
         yield path
+
+
+def _create(path: Path, pycolmap: Any) -> None:
+    """Put an empty database in place, whole or not at all."""
+    with atomic_path(path) as temporary:
+        try:
+            pycolmap.Database.open(str(temporary)).close()
+        except RuntimeError as error:
+            for left in temporary.parent.glob(f"{temporary.name}-*"):  # of SQLite
+                left.unlink(missing_ok=True)
+            raise ValueError(
+                f"{path} cannot be created ({error}): the disk may be full, or the folder not "
+                "yours"
+            ) from error
 
 
 def _check(path: Path, pycolmap: Any) -> None:
