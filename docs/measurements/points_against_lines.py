@@ -20,7 +20,7 @@ import torch
 from stored_matches import MatchStore, StoredMatches
 from torch import Tensor
 
-from gluestick.benchmarks.run.runner import select_pairs
+from gluestick.benchmarks.run.runner import evenly_spread
 from gluestick.benchmarks.tasks.homography import EXTREME_PREFIX
 from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig, draw_synthetic_pairs
@@ -60,7 +60,7 @@ def synthetic_set(root: Path, *, num_pairs: int) -> list[PlanarPair]:
     pairs = draw_synthetic_pairs(root / "train", config)
     return [
         PlanarPair(name=f"{config.seed} {config.difficulty} {pair.name}", load=pair.load, H_0to1=H)
-        for pair in select_pairs(pairs, num_pairs=num_pairs)
+        for pair in evenly_spread(pairs, number=num_pairs)
         for H in [pair.H_0to1]
     ]
 

@@ -1,63 +1,32 @@
 """The command line: ``gluestick COMMAND``."""
 
 import sys
-from typing import Annotated
-
-import typer
-
-import gluestick
-from gluestick.cli.benchmark import app as benchmark_app
-from gluestick.cli.data import data
-from gluestick.cli.detect import detect
-from gluestick.cli.errors import close_output
-from gluestick.cli.export import export
-from gluestick.cli.match import match
-from gluestick.cli.models import models
-from gluestick.cli.reconstruct import reconstruct
-from gluestick.cli.settings import settings
-from gluestick.cli.stitch import stitch
-from gluestick.cli.train import train
+from typing import Any
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="gluestick",
-    help="Match two images by keypoints and line segments.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(match)
-app.command()(detect)
-app.command()(stitch)
-app.command()(export)
-app.command()(reconstruct)
-app.command()(models)
-app.command()(settings)
-app.command()(data)
-app.command()(train)
-app.add_typer(benchmark_app)
+_INTERRUPTED = 130
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"gluestick {gluestick.__version__}")
-        raise typer.Exit()
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gluestick.cli.commands import app
 
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
-    ] = False,
-) -> None:
-    """Match two images by keypoints and line segments."""
+    return app
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line.
+
+    The commands are imported here, so that Ctrl-C ends their import in one line as well.
+    """
+    try:
+        from gluestick.cli.commands import app
+        from gluestick.cli.errors import close_output
+    except KeyboardInterrupt:
+        sys.stderr.write("gluestick: interrupted\n")
+        sys.exit(_INTERRUPTED)
     try:
         app()
     finally:

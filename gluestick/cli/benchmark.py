@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from gluestick.benchmarks.run.runner import Run
@@ -173,7 +173,7 @@ def _score(contest: _Contest) -> list[Run]:
     from gluestick.benchmarks.run.runner import score_predictions
 
     return [
-        score_predictions(contest.benchmark, contest.pairs, contest.place(name), progress=_progress)
+        score_predictions(contest.benchmark, contest.pairs, contest.place(name), progress=progress)
         for name in contest.names
     ]
 
@@ -205,7 +205,7 @@ def _measure(contest: _Contest, own: MatchConfig, *, device: str) -> list[Run]:
             matchers[name].to(selected),
             contest.place(name),
             model=name,
-            progress=_progress,
+            progress=progress,
             **budgets,
         )
         for name in contest.names
@@ -240,10 +240,6 @@ def _names(model: str, peers: str) -> list[str]:
     for name in names:
         matcher_card(name)
     return names
-
-
-def _progress(pairs: Sequence[Pair], title: str) -> Iterable[Pair]:
-    return track(pairs, title, console=Console(stderr=True), transient=True)
 
 
 def _finish(contest: _Contest, runs: Sequence[Run], *, report: bool) -> None:
@@ -348,11 +344,11 @@ def run_all(
     for number, job in enumerate(jobs, start=1):
         typer.echo(f"{number}/{len(jobs)}: {job.name}", err=True)
         models = models_by_budget(job, names[0], names[1:])
-        outcome = run_job(job, output, models, load, num_pairs=num_pairs, progress=_progress)
+        outcome = run_job(job, output, models, load, num_pairs=num_pairs, progress=progress)
         write_job_reports(outcome)
         outcomes.append(outcome)
     if write is not None:
-        speed = run_speed(jobs[0], names, load, progress=_progress)
+        speed = run_speed(jobs[0], names, load, progress=progress)
         command = shlex.join(["gluestick", *sys.argv[1:]])
         written = write_results_page(write, outcomes, speed=speed, command=command)
         typer.echo("Written: " + ", ".join(map(str, written)))

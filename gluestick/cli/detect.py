@@ -10,6 +10,9 @@ from rich.console import Console
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
 
+FILES = ("features.png", "features.npz")
+"""The names of all files that an image may become, in the order in which they appear."""
+
 
 @one_line_errors
 def detect(
@@ -29,6 +32,7 @@ def detect(
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
     tiles: options.Tiles = None,
+    memory: options.Memory = None,
     mask: Annotated[
         Path | None, typer.Option(help="Detect only where it is not 0.", show_default="none")
     ] = None,
@@ -43,6 +47,7 @@ def detect(
     Example: gluestick detect a.jpg --detector sift --output output/detect
     """
     from gluestick.cli.devices import select_device
+    from gluestick.cli.memory import fit_memory
     from gluestick.cli.outputs import check_output
     from gluestick.cli.pair.inputs import check_mask
     from gluestick.cli.resources import use_threads
@@ -50,6 +55,7 @@ def detect(
     from gluestick.export.features_npz import write_features_npz
     from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
     from gluestick.images.load import load_image, load_mask
+    from gluestick.storage.result_folder import files_together
     from gluestick.timing import StageTimer
     from gluestick.visualization import draw_features, save_picture
 
@@ -67,12 +73,10 @@ def detect(
     config = load_config(None, [*named, *(overrides or ())], defaults=FeatureExtractorConfig())
     if detector_weights is not None:
         config = replace(config, points=replace(config.points, weights=detector_weights))
-    paths = [output / "features.npz"]
-    if pictures:
-        paths.append(output / "features.png")
-    check_output(output, [path.name for path in paths])
+    check_output(output, FILES)
     chosen = select_device(device)
     use_threads(threads)
+    config = fit_memory(config, [image], memory=memory, device=chosen)
     timer = StageTimer()
     with Console(stderr=True).status("Detecting"):
         with timer.stage("loading"):
@@ -82,12 +86,13 @@ def detect(
                 check_mask(masks[0], "--mask", mask, image, pixels)
             extractor = FeatureExtractor(config).eval().to(chosen)
         features = extractor([pixels], masks=masks, timer=timer)
-        with timer.stage("writing"):
-            write_features_npz(paths[0], features)
+        with timer.stage("writing"), files_together(output, FILES) as folder:
+            write_features_npz(folder / "features.npz", features)
             if pictures:
                 picture = draw_features(pixels, features.keypoints[0], features.lines[0])
-                save_picture(paths[1], picture)
+                save_picture(folder / "features.png", picture)
     seconds = ", ".join(f"{stage} {value:.2f}" for stage, value in timer.seconds.items())
     typer.echo(f"{features.keypoints.shape[1]} keypoints, {features.lines.shape[1]} lines")
     typer.echo(f"Seconds: {seconds}")
-    typer.echo("Written: " + ", ".join(str(path) for path in paths))
+    names = reversed(FILES) if pictures else FILES[-1:]
+    typer.echo("Written: " + ", ".join(str(output / name) for name in names))

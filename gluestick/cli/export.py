@@ -9,7 +9,7 @@ import typer
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
-from gluestick.cli.progress import show_progress
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from gluestick.export.hloc_folder import HlocFolder
@@ -41,6 +41,14 @@ def export(
     max_num_lines: options.MaxNumLines = None,
     resize: options.Resize = None,
     tiles: options.Tiles = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Bytes to stay below, such as 4GB, by detecting keypoints in tiles where an image "
+            "would need more.",
+            show_default="no limit",
+        ),
+    ] = None,
     rotation: Annotated[
         str | None,
         typer.Option(
@@ -83,9 +91,18 @@ def export(
         detector_weights=detector_weights,
         rotation=rotation,
     )
+    if memory == "auto":
+        raise ValueError(
+            "export needs --memory in bytes, such as 4GB, so that a run that goes on detects alike"
+        )
     use_threads(threads)
+    chosen = select_device(device)
     names = pairs_of_folder(image_dir, pairs)
-    matcher = options.load_matcher(settings).to(select_device(device))
+    images = [image_dir / name for name in {name for pair in names for name in pair}]
+    settings = options.within_memory(
+        settings, images, memory=memory or "none", device=chosen, one_by_one=True
+    )
+    matcher = options.load_matcher(settings).to(chosen)
     if not isinstance(matcher, PointLineMatcher):
         raise ValueError(
             f"{settings.model} takes both images of a pair at once and has no features of single "
@@ -99,7 +116,7 @@ def export(
         model=settings.model,
         mask_dir=masks,
         strict=strict,
-        progress=show_progress,
+        progress=progress,
     )
     _report(written)
 

@@ -31,6 +31,7 @@ def match(
     nms_radius: options.NmsRadius = None,
     resize: options.Resize = None,
     tiles: options.Tiles = None,
+    memory: options.Memory = None,
     mask0: Annotated[
         Path | None, typer.Option(help="Match only where it is not 0.", show_default="none")
     ] = None,
@@ -114,6 +115,7 @@ def match(
         pictures=pictures,
         viewer=viewer,
         device=device,
+        memory=memory,
         threads=threads,
     )
     with Console(stderr=True).status("Matching"):

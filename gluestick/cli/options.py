@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import torch
+
     from gluestick.config import MatchConfig
     from gluestick.matching.protocols import Matcher
 
@@ -58,6 +60,14 @@ Tiles = Annotated[
         help="Detect keypoints in tiles of this side, px, at the original size unless a long side "
         "is named.",
         show_default="whole images",
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="Bytes to stay below, such as 4GB, by detecting keypoints in tiles where an image "
+        "would need more; auto for what is free; or none.",
+        show_default="auto",
     ),
 ]
 Rotation = Annotated[
@@ -152,6 +162,32 @@ def match_config(
         weights=weights or config.weights,
         detector_weights=detector_weights or config.detector_weights,
     )
+
+
+def within_memory(
+    config: MatchConfig,
+    images: Iterable[Path],
+    *,
+    memory: str | None,
+    device: torch.device,
+    one_by_one: bool = False,
+) -> MatchConfig:
+    """Return a configuration with which images fit into memory.
+
+    Arguments and errors are those of :func:`gluestick.cli.memory.fit_memory`.
+    """
+    from gluestick.cli.memory import fit_memory
+    from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
+
+    features = fit_memory(
+        config.pipeline.features,
+        images,
+        memory=memory,
+        device=device,
+        divisible=not config.model.startswith(VISMATCH_PREFIX),
+        one_by_one=one_by_one,
+    )
+    return replace(config, pipeline=replace(config.pipeline, features=features))
 
 
 def load_matcher(config: MatchConfig) -> Matcher:

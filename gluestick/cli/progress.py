@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where somebody sees it."""
+"""How far a command is, for those who watch it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,8 +7,13 @@ from rich.console import Console
 from rich.progress import track
 
 
-def show_progress(items: Sequence[Any], title: str) -> Iterable[Any]:
-    """Pass items on, one after the other, and show how far it is under a title."""
+def progress(items: Sequence[Any], title: str) -> Iterable[Any]:
+    """Pass items on and show on stderr how many are left, where that is a terminal.
+
+    Args:
+        items: What is worked through.
+        title: What is done with it.
+    """
     console = Console(stderr=True)
     hidden = not items or not console.is_terminal
-    return track(items, title, console=console, disable=hidden)
+    return track(items, title, console=console, transient=True, disable=hidden)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
-from gluestick.cli.progress import show_progress
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from gluestick.config import MatchConfig
@@ -158,7 +158,7 @@ def reconstruct(
         model=settings.model,
         config=chosen,
         strict=strict,
-        progress=show_progress,
+        progress=progress,
     )
     written = [made.database, made.model, made.points, output / folder.RECORD]
     if undistort:

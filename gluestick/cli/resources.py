@@ -1,21 +1,14 @@
-"""How many processors a command takes, and whether memory suffices."""
+"""How many processors a command takes."""
 
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
-import typer
-
 _READINGS = 4
 _PAUSE = 0.01  # s
 _OMP = "OMP_NUM_THREADS"
-
-_BASE = 0.7e9
-_PER_PIXEL_READ = 40
-_PER_PIXEL_DETECTED = 300
-"""Bytes: for the program, for each pixel of both images, and for each that a detector sees of one
-(27 megapixels at full size take 8.2 GB)."""
+_MOST_THREADS = 1024
 
 
 def use_threads(threads: int | None) -> int:
@@ -27,13 +20,13 @@ def use_threads(threads: int | None) -> int:
             other on busy processors are slower than a single one.
 
     Raises:
-        ValueError: If the number is below 1.
+        ValueError: If the number is below 1, or so large that threads cannot be started.
     """
     import cv2
     import torch
 
-    if threads is not None and threads < 1:
-        raise ValueError(f"--threads needs to be at least 1, found {threads}")
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(f"--threads needs to be from 1 to {_MOST_THREADS}, found {threads}")
     if threads is None:
         threads = torch.get_num_threads() if os.environ.get(_OMP) else idle_processors()
     torch.set_num_threads(threads)
@@ -65,41 +58,3 @@ def _others_running() -> float:
         return sum(running) / len(running)
     except (OSError, ValueError, IndexError):
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-def available_memory() -> float | None:
-    """Return how many bytes can still be used, or None where the system does not say."""
-    limits = []
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable"))
-        limits.append(1024.0 * int(line.split()[1]))
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit, used = (
-            float((group / name).read_text(encoding="ascii"))
-            for name in ("memory.max", "memory.current")
-        )
-        limits.append(limit - used)
-    return min(limits, default=None)
-
-
-def warn_of_memory(sizes: list[tuple[int, int]], seen_sizes: list[tuple[int, int]]) -> None:
-    """Say on stderr that images may need more memory than the machine has.
-
-    Args:
-        sizes: (width, height) px of the images.
-        seen_sizes: The same as the detectors see them.
-    """
-    needed = _BASE + _PER_PIXEL_READ * sum(width * height for width, height in sizes)
-    needed += _PER_PIXEL_DETECTED * max((w * h for w, h in seen_sizes), default=0)
-    available = available_memory()
-    if available is None or needed <= available:
-        return
-    largest = max(seen_sizes, key=lambda size: size[0] * size[1])
-    typer.echo(
-        f"gluestick: warning: detecting in {largest[0]} x {largest[1]} px needs about "
-        f"{needed / 1e9:.1f} GB, and {available / 1e9:.1f} GB are free: use a smaller --resize, or "
-        "--tiles 1024",
-        err=True,
-    )

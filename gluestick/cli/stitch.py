@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
+from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +41,8 @@ def stitch(
     max_num_keypoints: options.MaxNumKeypoints = None,
     max_num_lines: options.MaxNumLines = None,
     resize: options.Resize = None,
+    tiles: options.Tiles = None,
+    memory: options.Memory = None,
     rotation: options.Rotation = None,
     max_error: Annotated[
         float | None,
@@ -71,7 +73,10 @@ def stitch(
         config,
         None,
         features=options.feature_overrides(
-            max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines, resize=resize
+            max_num_keypoints=max_num_keypoints,
+            max_num_lines=max_num_lines,
+            resize=resize,
+            tiles=tiles,
         ),
         model=model,
         weights=weights,
@@ -82,6 +87,7 @@ def stitch(
     check_output(output.parent, (output.name,))
     chosen = select_device(device)
     use_threads(threads)
+    settings = options.within_memory(settings, images, memory=memory, device=chosen)
     photographs = [load_image(path) for path in images]
     matcher = options.load_matcher(settings).to(chosen)
     links = _links(matcher, photographs, images, settings)
@@ -125,7 +131,7 @@ def _links(
 
     links = {}
     pairs = pairs_to_match(len(photographs))
-    for first, second in track(pairs, "Matching", console=Console(stderr=True), transient=True):
+    for first, second in progress(pairs, "Matching"):
         result = matcher(photographs[first], photographs[second])
         estimate = estimate_geometry(
             pair_matches(*result),

@@ -11,7 +11,11 @@ from torch import Tensor, nn
 from gluestick.features.collate import stack_features
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.features.lines.side_colors import side_colors
-from gluestick.features.points.registry import PointDetectorConfig, build_point_detector
+from gluestick.features.points.registry import (
+    PointDetectorConfig,
+    build_point_detector,
+    bytes_per_pixel,
+)
 from gluestick.features.protocols import PointDetector
 from gluestick.features.tiles import TileConfig, detect_in_tiles
 from gluestick.images import ContrastConfig, ResizeConfig
@@ -253,15 +257,19 @@ class FeatureExtractor(nn.Module):
         Returns:
             The keypoints in px of the original image, strongest first.
         """
+        height, width = view.image.shape[1:]
+        tiles = self.config.tiles.within_memory(
+            (width, height), bytes_per_pixel=bytes_per_pixel(self.config.points.name)
+        )
         with without_autocast(view.image.device):
-            if self.config.tiles.divides(view.image):
+            if tiles.divides(view.image):
                 limit = self.config.points.max_num_keypoints
                 points = detect_in_tiles(
                     self.point_detector,
                     view.image,
                     mask=view.mask,
                     max_num_keypoints=limit if max_num_keypoints is None else max_num_keypoints,
-                    config=self.config.tiles,
+                    config=tiles,
                 )
             else:
                 points = self.point_detector.detect(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import IOBase
 from os import PathLike
 from types import NoneType
 
@@ -18,7 +19,7 @@ OneOrMoreImages = ImageLike | Iterable[ImageLike]
 OneOrMoreMasks = ImageLike | Iterable[ImageLike | None]
 OneOrMoreLines = Lines | Array | Iterable[Lines | LineArray | None]
 
-_ONE_ENTRY = (Lines, str, PathLike, Image.Image, NoneType)
+_ONE_ENTRY = (Lines, str, PathLike, Image.Image, NoneType, bytes, IOBase)
 """What is one entry of a batch, besides arrays."""
 
 

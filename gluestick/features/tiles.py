@@ -1,7 +1,7 @@
 """Keypoints of large images, tile by tile, in memory that does not grow with the image."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,13 +25,17 @@ class TileConfig:
     Attributes:
         size: The side of a tile without what it shares with its neighbours, px, a multiple of
             32; None to detect in the whole image at once. Images that are no larger are not
-            divided. A network of this package needs about 0.3 GB per megapixel of a tile.
+            divided.
         overlap: How far a tile reaches into its neighbours, px, a multiple of 32, so that what
             lies at a seam is seen with its surroundings.
+        memory: How many bytes the point detector may take, or None for no limit. Images that
+            need more are divided into tiles that do not, by what the detector takes per pixel
+            (:func:`gluestick.features.points.registry.bytes_per_pixel`).
     """
 
     size: int | None = None
     overlap: int = 64
+    memory: float | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and (self.size < _ALIGNMENT or self.size % _ALIGNMENT):
@@ -44,9 +48,44 @@ class TileConfig:
                 f"tiles need an overlap that is a multiple of {_ALIGNMENT} px, found {self.overlap}"
             )
 
+        if self.memory is not None and not self.memory > 0:
+            raise ValueError(f"tiles need a positive memory, or None, found {self.memory}")
+
     def divides(self, image: Tensor) -> bool:
         """Return whether an image [..., H, W] is larger than a tile."""
         return self.size is not None and max(image.shape[-2:]) > self.size
+
+    def within_memory(self, image_size: tuple[int, int], *, bytes_per_pixel: float) -> "TileConfig":
+        """Return the options with tiles for an image that need no more than the memory.
+
+        Args:
+            image_size: (width, height) px.
+            bytes_per_pixel: What the detector takes.
+
+        Raises:
+            ValueError: If the smallest tiles need more.
+        """
+        width, height = image_size
+        pixels = width * height if self.size is None else min(width * height, self.shown**2)
+        if self.memory is None or pixels * bytes_per_pixel <= self.memory:
+            return self
+        side = int((self.memory / bytes_per_pixel) ** 0.5) - 2 * self.overlap
+        size = side // _ALIGNMENT * _ALIGNMENT
+        if size < _ALIGNMENT:
+            raise ValueError(
+                f"tiles of {_ALIGNMENT} px need {self.least_memory(bytes_per_pixel) / 1e6:.0f} MB, "
+                f"and the memory for them is {self.memory / 1e6:.0f} MB: allow more"
+            )
+        return replace(self, size=size)
+
+    @property
+    def shown(self) -> int:
+        """The longest side that a detector sees of a tile, px, where there is a size."""
+        return (self.size or 0) + 2 * self.overlap
+
+    def least_memory(self, bytes_per_pixel: float) -> float:
+        """Return what the smallest tile needs, bytes."""
+        return bytes_per_pixel * (_ALIGNMENT + 2 * self.overlap) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)

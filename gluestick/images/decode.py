@@ -79,6 +79,8 @@ def read_oriented_pixels(path: str | PathLike[str], *, max_pixels: int) -> tuple
 
 
 def _read(path: str | PathLike[str]) -> bytes:
+    if is_pipe_or_device(path):
+        raise ValueError(f"the image {path} is a pipe or a device: save the image to a file")
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -88,6 +90,11 @@ def _read(path: str | PathLike[str]) -> bytes:
     if not content:
         raise ValueError(f"the image {path} is an empty file: fetch or export it again")
     return content
+
+
+def is_pipe_or_device(path: str | PathLike[str]) -> bool:
+    """Return whether reading a path may wait for ever, or never end."""
+    return Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
 
 
 def _check_size(path: str | PathLike[str], size: tuple[int, int], *, max_pixels: int) -> None:

@@ -5,6 +5,8 @@ from os import PathLike
 
 from PIL import Image
 
+from gluestick.images.decode import is_pipe_or_device
+
 _ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
 _FOCAL_LENGTH, _FOCAL_LENGTH_35MM = 0x920A, 0xA405
 _PLANE_X_RESOLUTION, _PLANE_UNIT, _STORED_WIDTH = 0xA20E, 0xA210, 0xA002
@@ -43,6 +45,8 @@ def read_header(path: str | PathLike[str]) -> ImageHeader | None:
     Returns:
         The header, or None where it cannot be read; decoding the file says why.
     """
+    if is_pipe_or_device(path):
+        return None
     try:
         with Image.open(path) as image:
             width, height = image.size

@@ -10,6 +10,7 @@ from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfi
 from gluestick.features.lines.registry import LineDetectorConfig
 from gluestick.features.points.registry import PointDetectorConfig, PointDetectorName
 from gluestick.features.protocols import PointDetector
+from gluestick.features.tiles import TileConfig
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.peers.lightglue import KorniaLightGlue, KorniaLightGlueConfig
 from gluestick.peers.line_band_descriptors import LineBandDescriptors
@@ -205,13 +206,15 @@ def load_peer(
 
     Raises:
         ValueError: If there is no such peer, the configuration names another detector than the
-            peer's, or weights are missing or do not fit.
+            peer's or options that it does not have, or weights are missing or do not fit.
     """
     card = peer_card(name)
     config = with_budgets(
         config or card.config, max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines
     )
     if name.startswith(VISMATCH_PREFIX):
+        if config.features.tiles != TileConfig():
+            raise ValueError(f"{name} sees images as a whole: leave out the options of tiles")
         return load_vismatch(
             name.removeprefix(VISMATCH_PREFIX),
             resize=config.features.resize,

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gluestick.datasets.photographs import list_photographs
-from gluestick.datasets.posed.colmap_models import find_model, import_pycolmap, read_model
+from gluestick.datasets.posed.colmap_model import (
+    find_colmap_model,
+    import_pycolmap,
+    read_colmap_model,
+)
 from gluestick.export.features_h5 import FeaturesReader
 from gluestick.export.folder_images import NamePair, Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
@@ -235,10 +239,10 @@ def _no_model(output: Path, num_photographs: int, pairs: Sequence[Record]) -> st
 
 
 def _read_posed(folder: Path, names: Sequence[str]) -> Any:
-    model = find_model(folder)
+    model = find_colmap_model(folder)
     if model is None:
         raise ValueError(f"{folder} needs the files of a COLMAP model, found none")
-    posed = read_model(model)
+    posed = read_colmap_model(model)
     if not {image.name for image in posed.images.values()} & set(names):
         raise ValueError(f"the model in {model} has none of the {len(names)} photographs")
     return posed

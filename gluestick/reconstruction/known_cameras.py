@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_models import find_model, read_model
+from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
 from gluestick.datasets.posed.colmap_text import read_cameras_text
 
 
@@ -61,10 +61,10 @@ def read_known_cameras(path: Path, names: Collection[str]) -> dict[str, KnownCam
         ImportError: If a COLMAP model is to be read and pycolmap is missing.
     """
     if path.is_dir():
-        model = find_model(path)
+        model = find_colmap_model(path)
         if model is None:
             raise ValueError(f"{path} needs the files of a COLMAP model, found none")
-        cameras = cameras_of_model(read_model(model))
+        cameras = cameras_of_model(read_colmap_model(model))
     elif path.suffix.lower() == ".json":
         cameras = _read_json(path)
     elif path.suffix.lower() == ".txt":

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_models import read_model
+from gluestick.datasets.posed.colmap_model import read_colmap_model
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.reconstruction.colmap.database import colmap_errors
 from gluestick.reconstruction.mapping import MappingConfig, map_photographs, triangulate
@@ -110,7 +110,9 @@ def _earlier(folder: Path, digest: str) -> ModelFiles | None:
         return None
     if stored.get("digest") != digest:
         return None
-    models = [read_model(folder / str(number)) for number in range(len(stored["refinement"]))]
+    models = [
+        read_colmap_model(folder / str(number)) for number in range(len(stored["refinement"]))
+    ]
     return ModelFiles(
         folder=folder, models=models, refinement=stored["refinement"], made_from=digest
     )
@@ -161,7 +163,7 @@ def _write(output: Path, scratch: Path, models: Sequence[Any], marker: Record) -
         place.mkdir(parents=True)
         with colmap_errors(f"writing the model to {place}"):
             model.write(str(place))
-        read_model(place)  # COLMAP says nothing where the disk is full
+        read_colmap_model(place)  # COLMAP says nothing where the disk is full
     with colmap_errors("writing points.ply"):
         models[0].export_PLY(str(scratch / _POINTS))
     (scratch / _MARKER).write_text(json.dumps(marker), encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_models import import_pycolmap
+from gluestick.datasets.posed.colmap_model import import_pycolmap
 from gluestick.export.folder_images import NamePair
 
 Record = dict[str, Any]

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_models import import_pycolmap, read_model
+from gluestick.datasets.posed.colmap_model import import_pycolmap, read_colmap_model
 from gluestick.reconstruction.colmap.database import colmap_errors, quiet_pycolmap
 
 FILES = ("cameras.bin", "images.bin", "points3D.bin", "rigs.bin", "frames.bin")
@@ -31,7 +31,7 @@ def undistort(model: Path, image_dir: Path, output: Path, *, threads: int = 1) -
     """
     pycolmap = import_pycolmap("undistorting photographs")
     quiet_pycolmap(pycolmap)
-    reconstruction = read_model(model)
+    reconstruction = read_colmap_model(model)
     key = "\n".join(
         f"{image.name} {reconstruction.cameras[image.camera_id].params_to_string()} "
         f"{image.cam_from_world().params.tolist()}"

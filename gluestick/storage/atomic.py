@@ -36,17 +36,31 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         OSError: If the block raises it, or the file cannot be put in place.
     """
     target = writable_target(path)
-    token = f"{_host()}-{os.getpid()}-{secrets.token_hex(8)}"
-    temporary = target.with_name(f"{_PARTIAL}-{token}{target.suffix}")
-    _being_written.add(temporary.name)
-    try:
+    with partial_target(target) as temporary:
         yield temporary
         if target.exists():
             shutil.copymode(target, temporary)
         _flush_to_disk(temporary)
         temporary.replace(target)
+
+
+@contextmanager
+def partial_target(target: Path) -> Iterator[Path]:
+    """Give a hidden path beside another; the file or folder that is there at the end is removed.
+
+    Args:
+        target: What it lies beside, in a folder that exists. Its suffix is taken.
+
+    Yields:
+        The path, which nothing has yet and :func:`remove_partial_files` leaves alone.
+    """
+    token = f"{_host()}-{os.getpid()}-{secrets.token_hex(8)}"
+    temporary = target.with_name(f"{_PARTIAL}-{token}{target.suffix}")
+    _being_written.add(temporary.name)
+    try:
+        yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         _being_written.discard(temporary.name)
 
 
@@ -68,7 +82,7 @@ def writable_target(path: str | os.PathLike[str]) -> Path:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove the temporary files that killed processes of this machine left in a folder."""
+    """Remove what killed processes of this machine left in a folder that they wrote to."""
     if os.name == "nt":  # where nothing tells whether a process lives
         return
     for path in folder.glob(f"{_PARTIAL}-{_host()}-*"):
@@ -77,7 +91,14 @@ def remove_partial_files(folder: Path) -> None:
             continue
         if int(number) == os.getpid() or not _is_alive(int(number)):
             with suppress(OSError):
-                path.unlink()
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _host() -> str:

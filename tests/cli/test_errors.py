@@ -1,14 +1,17 @@
+import builtins
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from gluestick.cli import main
 from gluestick.cli.errors import TRACEBACK_VARIABLE, one_line_errors
 
 GLUESTICK = str(Path(sys.executable).with_name("gluestick"))
@@ -70,12 +73,40 @@ def test_a_closed_pipe_is_quiet() -> None:
             process.wait()
 
 
+def wait_until_it_works(process: int) -> None:
+    """Wait until a command has begun to import torch, where the system tells."""
+    maps = Path(f"/proc/{process}/maps")
+    if not maps.exists():
+        time.sleep(2.5)
+        return
+    while "libtorch" not in maps.read_text():
+        time.sleep(0.02)
+    time.sleep(0.5)
+
+
+def test_an_interrupt_while_commands_are_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = builtins.__import__
+
+    def interrupted(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "gluestick.cli.commands":
+            raise KeyboardInterrupt
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "gluestick: interrupted\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 def test_an_interrupt_leaves_nothing(assets: Path, tmp_path: Path) -> None:
     images = [str(assets / f"leuven_{letter}.jpg") for letter in "ab"]
     command = [GLUESTICK, "match", *images, "--output", str(tmp_path / "output")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2.5)
+        wait_until_it_works(process.pid)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors

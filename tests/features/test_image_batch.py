@@ -82,3 +82,11 @@ def test_errors() -> None:
             as_image_batch(nothing)
     with pytest.raises(ValueError, match="lines need the shape"):
         as_image_batch(torch.zeros(3, 4, 6), lines=np.zeros((2, 3)))
+
+
+def test_bytes_and_open_files_are_named(assets: Path) -> None:
+    path = assets / "leuven_a.jpg"
+    with pytest.raises(ValueError, match="found bytes"):
+        as_image_batch(path.read_bytes())
+    with path.open("rb") as file, pytest.raises(ValueError, match="found BufferedReader"):
+        as_image_batch(file)

@@ -130,3 +130,33 @@ def test_bad_options() -> None:
             max_num_keypoints=None,
             config=TILES,
         )
+
+
+def test_tiles_follow_from_memory() -> None:
+    free = TileConfig()
+    assert free.within_memory((9000, 9000), bytes_per_pixel=300) is free
+    tiles = TileConfig(memory=300 * 1000**2)
+    assert tiles.within_memory((1000, 1000), bytes_per_pixel=300) is tiles
+    assert tiles.within_memory((1001, 1000), bytes_per_pixel=300).size == 864
+    assert tiles.within_memory((1000, 1000), bytes_per_pixel=1200).size == 352
+    both = TileConfig(memory=300 * 1000**2, size=512)
+    assert both.within_memory((9000, 9000), bytes_per_pixel=300) is both
+    assert both.within_memory((9000, 9000), bytes_per_pixel=1200).size == 352
+    with pytest.raises(ValueError, match="tiles of 32 px need 26 MB, and the memory"):
+        TileConfig(memory=1e6).within_memory((9000, 9000), bytes_per_pixel=1000)
+    with pytest.raises(ValueError, match="positive memory"):
+        TileConfig(memory=0)
+
+
+def test_an_extractor_keeps_to_its_memory() -> None:
+    image = torch.rand(3, 320, 640, generator=torch.Generator().manual_seed(0))
+
+    def found(tiles: TileConfig) -> Tensor:
+        config = FeatureExtractorConfig(
+            points=PointDetectorConfig(name="aliked", max_num_keypoints=40), tiles=tiles
+        )
+        return FeatureExtractor(config).eval().detect_points(image).keypoints
+
+    by_memory = found(TileConfig(memory=310 * (288 + 2 * 64) ** 2))
+    assert torch.equal(by_memory, found(TileConfig(size=288)))
+    assert not torch.equal(by_memory, found(TileConfig()))

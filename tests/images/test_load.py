@@ -1,6 +1,8 @@
 import io
+import os
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 
 from gluestick.images import as_image, load_image, load_mask, to_grayscale
+from gluestick.images.header import read_header
 from gluestick.images.load import load_oriented_image
 
 COLOURS = np.array(
@@ -326,3 +329,12 @@ def test_grayscale_weights():
     torch.testing.assert_close(
         to_grayscale(torch.eye(3)[:, None]), torch.tensor([[0.299, 0.587, 0.114]])
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes")
+def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        assert read_header(path) is None
+        with pytest.raises(ValueError, match="is a pipe or a device"):
+            load_image(path)

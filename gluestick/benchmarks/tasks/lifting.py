@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 
 from gluestick.benchmarks.tasks.depth_pairs import batch_of_one
 from gluestick.datasets.posed.localization import Observations
+from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.line_frames import LineFrames
 from gluestick.geometry.lines import line_lengths, points_on_lines
 from gluestick.geometry.points import to_homogeneous
@@ -49,7 +50,8 @@ def lift_points_by_depth(
         The points in the world; not known where their depth is not.
     """
     z = sample_depth(batch_of_one(depth).double(), batch_of_one(points).double())[0].numpy()
-    rays = to_homogeneous(points.astype(np.float64)) @ np.linalg.inv(camera.K).T
+    undistorted = undistort_points(points.astype(np.float64), camera)
+    rays = to_homogeneous(undistorted) @ np.linalg.inv(camera.K).T
     in_camera = rays * z[:, None]
     return Lifted(
         positions=(in_camera - cam_from_world.t) @ cam_from_world.R,

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from gluestick.geometry.distortion import undistort_points
 from gluestick.types import Camera, Pose
 
 _CONFIDENCE = 0.99999
@@ -21,9 +22,9 @@ def opencv_relative_pose(
 ) -> Pose | None:
     """Estimate a relative pose with OpenCV's five-point RANSAC.
 
-    Points are divided by their calibration, and the threshold by the mean focal length of both
-    images, so that ``max_error`` means pixels. OpenCV's generator starts from the same seed in
-    each call.
+    Points are undistorted and divided by their calibration, and the threshold by the mean focal
+    length of both images, so that ``max_error`` means pixels. OpenCV's generator starts from the
+    same seed in each call.
 
     Args:
         points0: [S, 2] px in image 0.
@@ -67,14 +68,15 @@ def opencv_relative_pose(
 
 
 def normalized(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """Divide positions by a calibration.
+    """Undistort positions and divide them by a calibration.
 
     Args:
-        points: [S, 2] px.
+        points: [S, 2] px of the image.
         camera: The calibration, without skew.
 
     Returns:
         [S, 2] float64, (x/z, y/z) of the rays.
     """
     K = camera.K
-    return (points.astype(np.float64) - K[:2, 2]) / (K[0, 0], K[1, 1])
+    undistorted = undistort_points(points.astype(np.float64), camera)
+    return (undistorted - K[:2, 2]) / (K[0, 0], K[1, 1])

@@ -2,11 +2,12 @@
 
 The data folder holds a list of pairs in one of the forms of
 :mod:`gluestick.datasets.posed.posed_pairs` and the images, in the folder itself or in ``images/``:
-ScanNet-1500, MegaDepth-1500 and the like. A folder of such folders is measured as a whole.
+ScanNet-1500, MegaDepth-1500 and the like. A folder of such folders is measured as a whole. The
+lists know no distortion; :mod:`gluestick.datasets.posed.lenses` says what may lie beside them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from gluestick.benchmarks.tasks.predicted_matches import (
     original_threshold,
 )
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
+from gluestick.datasets.posed.lenses import read_lenses, with_lens
 from gluestick.datasets.posed.posed_pairs import (
     PosedPair,
     find_image,
@@ -205,17 +207,24 @@ class PoseBenchmark:
     def _camera(self, camera: Camera) -> Camera:
         """Return a camera with (0, 0) at the centre of the top-left pixel."""
         shift = 0.5 if self.config.corner_origin else 0.0
-        return Camera(K=camera.K - np.array([[0, 0, shift], [0, 0, shift], [0, 0, 0]]))
+        K = camera.K - np.array([[0, 0, shift], [0, 0, shift], [0, 0, 0]])
+        return replace(camera, K=K)
 
 
 def _pairs(folder: Path, path: Path, *, scene: str | None) -> list[Pair]:
     pairs: dict[str, Pair] = {}
+    lenses = read_lenses(folder)
     for pair in read_posed_pairs(path):
         name = "/".join([*([] if scene is None else [scene]), f"{pair.name0}|{pair.name1}"])
         if name in pairs:
             raise ValueError(f"{path} lists {pair.name0} and {pair.name1} twice: remove one line")
         images = (find_image(folder, pair.name0), find_image(folder, pair.name1))
         groups = {} if scene is None else {"scene": scene}
+        pair = replace(
+            pair,
+            camera0=with_lens(pair.camera0, lenses.get(pair.name0)),
+            camera1=with_lens(pair.camera1, lenses.get(pair.name1)),
+        )
         pairs[name] = Pair(name=name, groups=groups, truth=PoseTruth(images=images, pair=pair))
     return list(pairs.values())
 

@@ -17,8 +17,8 @@ from gluestick.visualization import (
     write_viewer,
 )
 
-FILES = ("matches.npz", "run.json", "points.png", "lines.png", "viewer.html")
-"""The names of all files that a pair may become."""
+FILES = ("points.png", "lines.png", "viewer.html", "matches.npz", "run.json")
+"""The names of all files that a pair may become, in the order in which they appear."""
 
 
 def write_pair(
@@ -30,7 +30,7 @@ def write_pair(
     *,
     pictures: bool,
     viewer: bool,
-) -> list[Path]:
+) -> list[str]:
     """Write the matches, and pictures and a page if wanted.
 
     Args:
@@ -43,11 +43,11 @@ def write_pair(
         viewer: Whether to write viewer.html.
 
     Returns:
-        The paths of the files.
+        The names of the files.
     """
     matches = result[2]
-    paths = [folder / "matches.npz"]
-    write_matches_npz(paths[0], *result, estimate=estimate)
+    written = ["matches.npz"]
+    write_matches_npz(folder / "matches.npz", *result, estimate=estimate)
     keypoints, scores = drawn_keypoints(*result)
     lines = (
         result[0].detected_lines[0],
@@ -60,10 +60,10 @@ def write_pair(
         points = draw_point_matches(
             *images, *keypoints, inliers=estimate.point_inliers, names=names
         )
-        paths += [folder / "points.png", folder / "lines.png"]
-        save_picture(paths[1], points)
+        written += ["points.png", "lines.png"]
+        save_picture(folder / "points.png", points)
         save_picture(
-            paths[2],
+            folder / "lines.png",
             draw_line_matches(
                 *images,
                 *lines,
@@ -73,10 +73,10 @@ def write_pair(
             ),
         )
     if viewer:
-        paths.append(folder / "viewer.html")
+        written.append("viewer.html")
         overlaid = estimate.trusted and estimate.geometry == "homography"
         write_viewer(
-            paths[-1],
+            folder / "viewer.html",
             *images,
             *keypoints,
             scores,
@@ -87,7 +87,7 @@ def write_pair(
             H_0to1=estimate.H_0to1 if overlaid else None,
             title=" – ".join(names),
         )
-    return paths
+    return written
 
 
 def drawn_keypoints(

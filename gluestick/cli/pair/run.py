@@ -11,12 +11,11 @@ from gluestick.cli.pair.cameras import find_cameras
 from gluestick.cli.pair.files import FILES, write_pair
 from gluestick.cli.pair.inputs import load_inputs
 from gluestick.cli.pair.summary import Count, count_kinds, run_record, write_json
-from gluestick.cli.resources import use_threads, warn_of_memory
+from gluestick.cli.resources import use_threads
 from gluestick.config import MatchConfig
-from gluestick.images.header import read_header
-from gluestick.images.resize import resized_size
 from gluestick.match_images import pair_matches
 from gluestick.pair_geometry import PairGeometry, estimate_geometry
+from gluestick.storage.result_folder import files_together
 from gluestick.timing import StageTimer
 
 
@@ -34,6 +33,7 @@ class PairJob:
         pictures: Whether pictures are written.
         viewer: Whether the page is written.
         device: What ``--device`` says.
+        memory: What ``--memory`` says, or None.
         threads: What ``--threads`` says, or None.
     """
 
@@ -46,6 +46,7 @@ class PairJob:
     pictures: bool
     viewer: bool
     device: str
+    memory: str | None
     threads: int | None
 
 
@@ -74,11 +75,10 @@ def run_pair(job: PairJob) -> PairReport:
     Raises:
         ValueError: If an option, a file or a folder does not fit.
     """
-    settings = job.settings
     check_output(job.output, FILES)
     device, threads = select_device(job.device), use_threads(job.threads)
     cameras = find_cameras(job.calibrations, job.images) or (None, None)
-    _warn_of_memory(job)
+    settings = options.within_memory(job.settings, job.images, memory=job.memory, device=device)
     timer = StageTimer()
     with timer.stage("loading"):
         inputs = load_inputs(job.images, job.masks, job.lines)
@@ -94,28 +94,29 @@ def run_pair(job: PairJob) -> PairReport:
             homography_solver=settings.homography_solver,
             fundamental_solver=settings.fundamental_solver,
         )
-    with timer.stage("writing"):
-        written = write_pair(
-            job.output,
-            [path.name for path in job.images],
-            inputs.images,
-            result,
-            estimate,
-            pictures=job.pictures,
-            viewer=job.viewer,
-        )
-    written.append(job.output / "run.json")
     counts = count_kinds(*result, estimate)
-    run = {
-        "K": [None if camera is None else camera.K.tolist() for camera in cameras],
-        "distortion": [None if camera is None else camera.distortion for camera in cameras],
-        "files": [str(path) for path in written],
-        "device": str(device),
-        "threads": threads,
-        "seconds": dict(timer.seconds),
-    }
-    record = run_record(job.images, result[:2], counts, estimate, settings=settings, run=run)
-    write_json(written[-1], record)
+    with files_together(job.output, FILES) as folder:
+        with timer.stage("writing"):
+            names = write_pair(
+                folder,
+                [path.name for path in job.images],
+                inputs.images,
+                result,
+                estimate,
+                pictures=job.pictures,
+                viewer=job.viewer,
+            )
+        written = [job.output / name for name in (*names, "run.json")]
+        run = {
+            "K": [None if camera is None else camera.K.tolist() for camera in cameras],
+            "distortion": [None if camera is None else camera.distortion for camera in cameras],
+            "files": [str(path) for path in written],
+            "device": str(device),
+            "threads": threads,
+            "seconds": dict(timer.seconds),
+        }
+        record = run_record(job.images, result[:2], counts, estimate, settings=settings, run=run)
+        write_json(folder / "run.json", record)
     return PairReport(
         counts=counts,
         estimate=estimate,
@@ -123,14 +124,3 @@ def run_pair(job: PairJob) -> PairReport:
         written=written,
         record=record,
     )
-
-
-def _warn_of_memory(job: PairJob) -> None:
-    headers = [read_header(path) for path in job.images]
-    sizes = [header.image_size for header in headers if header is not None]
-    features = job.settings.pipeline.features
-    seen = [resized_size(size, config=features.resize) for size in sizes]
-    if features.tiles.size is not None:
-        most = features.tiles.size + 2 * features.tiles.overlap
-        seen = [(min(width, most), min(height, most)) for width, height in seen]
-    warn_of_memory(sizes, seen)

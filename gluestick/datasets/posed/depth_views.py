@@ -10,6 +10,7 @@ import numpy as np
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from gluestick.datasets.posed.lenses import read_lenses
 from gluestick.datasets.posed.posed_pairs import find_image, find_pairs_file, read_posed_pairs
 from gluestick.datasets.posed.stored_images import load_stored_image, upright_turn
 from gluestick.types import Camera, Pose
@@ -93,8 +94,14 @@ def list_depth_pairs(folder: Path) -> list[DepthViewPair]:
         The pairs in the order of the list.
 
     Raises:
-        ValueError: If the list, an image or a depth map is missing.
+        ValueError: If the list, an image or a depth map is missing, or images are distorted.
     """
+    lenses = read_lenses(folder)
+    if lenses:
+        raise ValueError(
+            f"{folder} says that the lens of {min(lenses)} distorts, and places are compared by "
+            "depth without distortion only: undistort images and depth first"
+        )
     path = find_pairs_file(folder)
     if path is None:
         raise ValueError(f"{folder} needs a list of pairs, such as pairs_with_gt.txt")

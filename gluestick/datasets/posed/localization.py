@@ -3,7 +3,8 @@
 Two layouts are read, both with ``images/``.
 
 - With depth: ``cameras.json`` (for each image ``K``, ``R_cam_from_world``,
-  ``t_cam_from_world``) and ``depths/*.png`` in millimetres.
+  ``t_cam_from_world``, and ``distortion`` where there is some; see
+  :mod:`gluestick.datasets.posed.lenses`) and ``depths/*.png`` in millimetres.
 - A COLMAP model of all images, as text or binary, in the folder itself, ``sparse/0/``,
   ``sparse/`` or ``model/``. Lines are optional, in ``lines3d.npz``: ``lines3d`` [M, 2, 3] in the
   model's frame and, for each of K observations, ``image_names`` [K], ``line_indices`` [K] and
@@ -15,7 +16,6 @@ references that share the most points with them are taken; or a list of posed pa
 :mod:`gluestick.datasets.posed.posed_pairs`) tells, whose first image is the reference.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,13 +25,14 @@ from typing import Any
 import numpy as np
 
 from gluestick.datasets.pair_lists import read_lines, read_pairs
-from gluestick.datasets.posed.colmap_models import find_model, read_model
+from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
 from gluestick.datasets.posed.depth_views import (
     MILLIMETRE,
     DepthReader,
     find_depth,
     read_depth_png,
 )
+from gluestick.datasets.posed.lenses import CAMERAS_FILE, read_cameras_json, read_distortion
 from gluestick.datasets.posed.posed_pairs import (
     find_image,
     find_pairs_file,
@@ -69,7 +70,7 @@ class SceneImage:
     Attributes:
         name: Its name.
         image: The file.
-        camera: The calibration of a pinhole camera.
+        camera: The calibration; where ``undistort`` does something, that of a pinhole camera.
         cam_from_world: X_camera = R X_world + t.
         read_depth: Reads the depth map.
         observe: Returns the observations.
@@ -112,9 +113,9 @@ def read_scene(folder: Path) -> Scene:
         ValueError: If the folder has neither layout, or a file is missing or damaged.
         ImportError: If a COLMAP model is to be read and pycolmap is missing.
     """
-    if (folder / "cameras.json").is_file():
+    if (folder / CAMERAS_FILE).is_file():
         return _read_depth_scene(folder)
-    model = find_model(folder)
+    model = find_colmap_model(folder)
     if model is not None:
         return _read_colmap_scene(folder, model)
     raise ValueError(
@@ -184,30 +185,30 @@ def _most_covisible(
 
 
 def _read_depth_scene(folder: Path) -> Scene:
-    path = folder / "cameras.json"
     images = {}
     try:
-        for name, camera in json.loads(path.read_text(encoding="utf-8")).items():
+        for name, values in read_cameras_json(folder).items():
             K, R, t = (
-                np.array(camera[key], dtype=np.float64)
+                np.array(values[key], dtype=np.float64)
                 for key in ("K", "R_cam_from_world", "t_cam_from_world")
             )
             images[name] = SceneImage(
                 name=name,
                 image=find_image(folder, name),
-                camera=Camera(K=K),
+                camera=Camera(K=K, distortion=read_distortion(values)),
                 cam_from_world=Pose(R=nearest_rotation(R), t=t),
                 read_depth=partial(read_depth_png, find_depth(folder, name), unit=MILLIMETRE),
             )
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path} needs K, R_cam_from_world and t_cam_from_world for each image: {error!r}"
+            f"{folder / CAMERAS_FILE} needs K, R_cam_from_world and t_cam_from_world for each "
+            f"image: {error!r}"
         ) from error
     return Scene(images=images, point_ids={})
 
 
 def _read_colmap_scene(folder: Path, model: Path) -> Scene:
-    reconstruction = read_model(model)
+    reconstruction = read_colmap_model(model)
     lines = _read_lines3d(folder / "lines3d.npz")
     images, point_ids = {}, {}
     for image in reconstruction.images.values():

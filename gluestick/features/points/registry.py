@@ -45,35 +45,43 @@ class _Entry:
         config: Its configuration class, whose fields are the options it supports.
         detector: Its class, whose constructor or ``from_pretrained`` takes the configuration.
         weights: Whether the user has to name a file of weights, may do so, or cannot.
+        bytes_per_pixel: How much memory it takes for each pixel that it sees, as
+            ``docs/measurements/large_images.py`` measures it.
         hint: Where the weights come from.
     """
 
     config: type[Any]
     detector: Any
     weights: Literal["required", "optional", "none"]
+    bytes_per_pixel: int
     hint: str = ""
 
 
 POINT_DETECTORS = MappingProxyType(
     {
-        "aliked": _Entry(config=AlikedConfig, detector=Aliked, weights="optional"),
+        "aliked": _Entry(
+            config=AlikedConfig, detector=Aliked, weights="optional", bytes_per_pixel=310
+        ),
         "disk": _Entry(
             config=DiskConfig,
             detector=Disk,
             weights="required",
+            bytes_per_pixel=2300,
             hint="depth-save.pth of github.com/cvlab-epfl/disk, or 'download' to fetch it",
         ),
         "xfeat": _Entry(
             config=XFeatConfig,
             detector=XFeat,
             weights="required",
+            bytes_per_pixel=110,
             hint="xfeat.pt of github.com/verlab/accelerated_features, or 'download' to fetch it",
         ),
-        "sift": _Entry(config=SiftConfig, detector=Sift, weights="none"),
+        "sift": _Entry(config=SiftConfig, detector=Sift, weights="none", bytes_per_pixel=230),
         "superpoint": _Entry(
             config=SuperPointConfig,
             detector=SuperPoint,
             weights="required",
+            bytes_per_pixel=1100,
             hint="superpoint_v6_from_tf.pth of github.com/rpautrat/SuperPoint (MIT), or "
             "superpoint_v1.pth of Magic Leap (non-commercial)",
         ),
@@ -86,6 +94,18 @@ def lacks_weights(config: PointDetectorConfig) -> bool:
     """Return whether the detector needs a file of weights and the configuration names none."""
     entry = POINT_DETECTORS.get(config.name)
     return entry is not None and entry.weights == "required" and config.weights is None
+
+
+def bytes_per_pixel(name: str) -> int:
+    """Return how much memory a detector takes for each pixel that it sees.
+
+    Args:
+        name: The detector; the hungriest is taken for names of none.
+    """
+    entry = POINT_DETECTORS.get(name)
+    if entry is None:
+        return max(other.bytes_per_pixel for other in POINT_DETECTORS.values())
+    return entry.bytes_per_pixel
 
 
 def build_point_detector(config: PointDetectorConfig) -> PointDetector:

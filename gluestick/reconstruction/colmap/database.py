@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_models import import_pycolmap
+from gluestick.datasets.posed.colmap_model import import_pycolmap
 from gluestick.storage.atomic import atomic_path
 
 Schema = dict[str, frozenset[str]]
@@ -81,8 +81,7 @@ def _create(path: Path, pycolmap: Any) -> None:
             for left in temporary.parent.glob(f"{temporary.name}-*"):  # of SQLite
                 left.unlink(missing_ok=True)
             raise ValueError(
-                f"{path} cannot be created ({error}): the disk may be full, or the folder not "
-                "yours"
+                f"{path} cannot be created ({error}): the disk may be full, or the folder not yours"
             ) from error
 
 

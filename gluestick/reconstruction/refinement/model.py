@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gluestick.datasets.posed.colmap_models import import_pycolmap
+from gluestick.datasets.posed.colmap_model import import_pycolmap
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.geometry.pixels import centre_to_corner, from_resized, to_resized
 from gluestick.images import ResizeConfig

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from posed_scenes import CAMERA, POSE, SIZE
@@ -24,11 +26,13 @@ def distance_to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.cross(points - line[0], direction), axis=-1)
 
 
-def test_points_project_where_they_came_from() -> None:
+@pytest.mark.parametrize("distortion", [(), (-0.2, 0.03, 0.002, -0.001)])
+def test_points_project_where_they_came_from(distortion: tuple[float, ...]) -> None:
+    camera = replace(CAMERA, distortion=distortion)
     points = np.array([[20.0, 30.0], [100.5, 60.25], [140.0, 110.0]], dtype=np.float32)
-    lifted = lift_points_by_depth(points, step(), CAMERA, POSE)
+    lifted = lift_points_by_depth(points, step(), camera, POSE)
     assert lifted.known.all()
-    positions, depths = project_points(lifted.positions, POSE, CAMERA)
+    positions, depths = project_points(lifted.positions, POSE, camera)
     np.testing.assert_allclose(positions, points, atol=1e-4)
     np.testing.assert_allclose(depths, [2, 4, 4], atol=1e-6)
 

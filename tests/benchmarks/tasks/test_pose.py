@@ -1,8 +1,11 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from posed_scenes import (
+    CAMERA,
     pair_line,
     points_in_space,
     prediction,
@@ -12,6 +15,7 @@ from posed_scenes import (
 )
 
 from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
+from gluestick.geometry.distortion import distort_points
 from gluestick.types import Pose
 
 NUM_POINTS = 80
@@ -87,6 +91,24 @@ def test_principal_points_from_the_corner(tmp_path: Path) -> None:
         precisions.append(own.score(own.pairs()[0], found)["epipolar_precision@5e-4"])
     assert precisions[0] < 0.3
     assert precisions[1] == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_points_of_a_lens_are_undistorted(tmp_path: Path, known: bool) -> None:
+    distortion = (-0.35, 0.08, 0.004, -0.003)
+    own = benchmark(tmp_path)
+    if known:
+        lenses = {"0.png": {"distortion": distortion}, "1.png": {"distortion": distortion}}
+        (tmp_path / "cameras.json").write_text(json.dumps(lenses))
+    lens = replace(CAMERA, distortion=distortion)
+    points = projections(points_in_space(NUM_POINTS))
+    (pair,) = own.pairs()
+    scores = own.score(
+        pair, prediction((distort_points(points[0], lens), distort_points(points[1], lens)))
+    )
+    assert (scores["poselib/pose_error"] < 0.1) == known
+    assert (scores["opencv/pose_error"] < 0.5) == known
+    assert (scores["epipolar_precision@5e-4"] == 1) == known
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -35,6 +35,12 @@ def test_a_scene_with_depth(tmp_path: Path) -> None:
     assert image.read_depth is not None
     np.testing.assert_allclose(image.read_depth(), 2.0)
     assert image.observe is None
+    assert not image.camera.is_distorted
+    cameras = json.loads((folder / "cameras.json").read_text())
+    cameras["b.jpg"]["distortion"] = [-0.1, 0.02]
+    (folder / "cameras.json").write_text(json.dumps(cameras))
+    distorted = read_scene(folder).images["b.jpg"].camera
+    assert distorted.distortion == (-0.1, 0.02, 0, 0, 0)
     lines = [pair_line("a.jpg", "b.jpg"), pair_line("c.jpg", "b.jpg"), pair_line("a.jpg", "c.jpg")]
     (folder / "pairs_with_gt.txt").write_text("\n".join(lines))
     found = list_references(folder, scene, max_references=5)
@@ -126,5 +132,5 @@ def test_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="R_cam_from_world"):
         read_scene(folder)
     (folder / "cameras.json").write_text("{")
-    with pytest.raises(ValueError, match="needs K"):
+    with pytest.raises(ValueError, match=r"cameras\.json cannot be read as JSON"):
         read_scene(folder)

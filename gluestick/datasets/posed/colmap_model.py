@@ -1,10 +1,9 @@
-"""COLMAP's models on disk, text or binary, read by pycolmap."""
+"""Whole models of COLMAP, text or binary, as pycolmap reads them."""
 
 from pathlib import Path
 from typing import Any
 
-MODEL_FOLDERS = (".", "sparse/0", "sparse", "model")
-"""Where a model lies in the folder of a scene."""
+_FOLDERS = (".", "sparse/0", "sparse", "model")
 
 
 def import_pycolmap(purpose: str) -> Any:
@@ -31,25 +30,22 @@ def import_pycolmap(purpose: str) -> Any:
     return pycolmap
 
 
-def find_model(folder: Path) -> Path | None:
-    """Return the folder in which the model of a scene lies, or None without one."""
-    for name in MODEL_FOLDERS:
+def find_colmap_model(folder: Path) -> Path | None:
+    """Return the folder of the model in a data folder: itself, sparse/0, sparse or model."""
+    for name in _FOLDERS:
         if any((folder / name / f"images.{suffix}").is_file() for suffix in ("bin", "txt")):
             return folder / name
     return None
 
 
-def read_model(model: Path) -> Any:
+def read_colmap_model(model: Path) -> Any:
     """Read a model.
 
-    Args:
-        model: The folder of its files.
-
     Returns:
-        A ``pycolmap.Reconstruction``.
+        The ``pycolmap.Reconstruction``.
 
     Raises:
-        ValueError: If a file is missing or damaged.
+        ValueError: If it is damaged.
         ImportError: If pycolmap is missing.
     """
     pycolmap = import_pycolmap("reading a COLMAP model")

@@ -1,0 +1,52 @@
+"""All commands of the command line, put together."""
+
+from typing import Annotated
+
+import typer
+
+import gluestick
+from gluestick.cli.benchmark import app as benchmark_app
+from gluestick.cli.data import data
+from gluestick.cli.detect import detect
+from gluestick.cli.export import export
+from gluestick.cli.match import match
+from gluestick.cli.models import models
+from gluestick.cli.reconstruct import reconstruct
+from gluestick.cli.settings import settings
+from gluestick.cli.stitch import stitch
+from gluestick.cli.train import train
+
+app = typer.Typer(
+    name="gluestick",
+    help="Match two images by keypoints and line segments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(match)
+app.command()(detect)
+app.command()(stitch)
+app.command()(export)
+app.command()(reconstruct)
+app.command()(models)
+app.command()(settings)
+app.command()(data)
+app.command()(train)
+app.add_typer(benchmark_app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gluestick {gluestick.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Match two images by keypoints and line segments."""

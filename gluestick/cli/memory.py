@@ -1,0 +1,181 @@
+"""How much memory images need, how much there is, and the tiles that follow."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import typer
+
+from gluestick.features.extractor import FeatureExtractorConfig
+from gluestick.features.points.registry import bytes_per_pixel
+from gluestick.images.header import read_header
+from gluestick.images.resize import resized_size
+
+_BASE = 0.7e9
+_PER_PIXEL_KEPT = 40
+_PER_PIXEL_SEEN = 25
+"""Bytes: for the program, for each pixel of the images that are kept at a time, and for each that
+the line detector sees of one (``docs/measurements/large_images.py``)."""
+
+_GPU_BASE = 0.3e9
+_SHARE = 0.9
+"""How much of the free memory is taken."""
+
+_TURNED = 2.0
+"""A view that is turned has up to so many times the pixels of the image."""
+
+_UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_BUDGET = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([KMGT]?)I?B?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Need:
+    """What images need.
+
+    Attributes:
+        rest: Bytes, for all but the point detector.
+        per_pixel: Bytes that the point detector takes per pixel.
+        largest: (width, height) px of the largest image as detectors see it.
+    """
+
+    rest: float
+    per_pixel: int
+    largest: tuple[int, int]
+
+    def at_once(self, features: FeatureExtractorConfig) -> float:
+        """Return what the point detector takes, bytes, without a limit on memory."""
+        width, height = self.largest
+        pixels = width * height
+        if features.tiles.size is not None:
+            pixels = min(pixels, features.tiles.shown**2)
+        return self.per_pixel * pixels
+
+
+def fit_memory(
+    features: FeatureExtractorConfig,
+    images: Iterable[Path],
+    *,
+    memory: str | None,
+    device: torch.device,
+    divisible: bool = True,
+    one_by_one: bool = False,
+) -> FeatureExtractorConfig:
+    """Return the options of an extractor with which images fit into memory.
+
+    Where that takes tiles, or is not possible, a line on stderr says so. On a GPU the memory is
+    the GPU's.
+
+    Args:
+        features: The options.
+        images: The files, of which the headers are read.
+        memory: ``auto``, what is free; ``none``; or a number of bytes such as 4GB, which the
+            process is to stay below. None for ``auto``.
+        device: Where detection runs.
+        divisible: Whether the matcher can detect in tiles.
+        one_by_one: Whether one image is kept at a time, as of a folder. What a budget leaves to the
+            point detector then does not depend on the images, so that later ones are seen alike.
+
+    Raises:
+        ValueError: If ``memory`` is none of these, or too little for the images.
+    """
+    if memory == "none":
+        return features
+    budget = None if memory in (None, "auto") else parse_memory(memory)
+    need = _need(features, images, one_by_one=one_by_one)
+    if need is None:
+        return features
+    on_gpu = device.type == "cuda"
+    rest = _GPU_BASE if on_gpu else need.rest
+    if budget is not None:
+        if not divisible:
+            raise ValueError(f"--memory {memory} needs a matcher that can detect in tiles")
+        left = (budget - _BASE) / 2 if one_by_one else budget - rest
+        if left < features.tiles.least_memory(need.per_pixel) or left + rest > budget:
+            raise ValueError(
+                f"--memory {memory} is too little: besides keypoints these images take about "
+                f"{rest / 1e9:.1f} GB; use a smaller --resize"
+            )
+        return _divided(features, need, left, rest, f"--memory is {budget / 1e9:.1f} GB")
+    available = torch.cuda.mem_get_info(device)[0] if on_gpu else available_memory()
+    at_once = need.at_once(features)
+    if available is None or features.tiles.memory is not None:
+        return features
+    if rest + _TURNED * at_once <= available:
+        return features
+    left = _SHARE * available - rest
+    said = f"{available / 1e9:.1f} GB are free"
+    if divisible and left >= features.tiles.least_memory(need.per_pixel):
+        return _divided(features, need, left, rest, said)
+    if rest + at_once > available:
+        _say(f"warning: {_needs(need, rest + at_once)}, and {said}: use a smaller --resize")
+    return features
+
+
+def parse_memory(text: str) -> float:
+    """Return the bytes that a text such as 4GB, 800MB or 2e9 stands for.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    found = _BUDGET.fullmatch(text.strip())
+    with suppress(ValueError):
+        if found and 0 < float(found[1]) < float("inf"):
+            return float(found[1]) * _UNITS[found[2].upper()]
+    raise ValueError(f"--memory needs auto, none or bytes such as 4GB, found {text!r}")
+
+
+def available_memory() -> float | None:
+    """Return how many bytes can still be used, or None where the system does not say."""
+    limits = []
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable"))
+        limits.append(1024.0 * int(line.split()[1]))
+    with suppress(OSError, ValueError, StopIteration):
+        group = Path("/sys/fs/cgroup")
+        limit, used = (
+            float((group / name).read_text(encoding="ascii"))
+            for name in ("memory.max", "memory.current")
+        )
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        files = next(float(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        limits.append(limit - used + files)
+    return min(limits, default=None)
+
+
+def _need(
+    features: FeatureExtractorConfig, images: Iterable[Path], *, one_by_one: bool
+) -> _Need | None:
+    headers = [read_header(path) for path in images]
+    sizes = [header.image_size for header in headers if header is not None]
+    if not sizes:
+        return None
+    pixels = [width * height for width, height in sizes]
+    seen = [resized_size(size, config=features.resize) for size in sizes]
+    largest = max(seen, key=lambda size: size[0] * size[1])
+    kept = max(pixels) if one_by_one else sum(pixels)
+    rest = _BASE + _PER_PIXEL_KEPT * kept + _PER_PIXEL_SEEN * largest[0] * largest[1]
+    return _Need(rest=rest, per_pixel=bytes_per_pixel(features.points.name), largest=largest)
+
+
+def _divided(
+    features: FeatureExtractorConfig, need: _Need, memory: float, rest: float, said: str
+) -> FeatureExtractorConfig:
+    tiles = replace(features.tiles, memory=float(int(memory)))
+    fitted = tiles.within_memory(need.largest, bytes_per_pixel=need.per_pixel)
+    if fitted.size != features.tiles.size:
+        needs = _needs(need, rest + need.at_once(features))
+        _say(f"{needs}, and {said}: keypoints are found in tiles of {fitted.size} px")
+    return replace(features, tiles=tiles)
+
+
+def _needs(need: _Need, total: float) -> str:
+    width, height = need.largest
+    return f"detecting in {width} x {height} px needs about {total / 1e9:.1f} GB"
+
+
+def _say(message: str) -> None:
+    typer.echo(f"gluestick: {message}", err=True)
