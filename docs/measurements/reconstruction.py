@@ -22,12 +22,8 @@ import torch
 from PIL import Image
 
 from gluestick.catalog import load_matcher
+from gluestick.reconstruction import ReconstructionConfig, ReconstructionInputs, reconstruct
 from gluestick.reconstruction.colmap.database import quiet_pycolmap
-from gluestick.reconstruction.folder import (
-    ReconstructionConfig,
-    ReconstructionInputs,
-    reconstruct,
-)
 from gluestick.reconstruction.known_cameras import read_known_cameras
 
 QUARTER = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])

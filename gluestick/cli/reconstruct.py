@@ -15,7 +15,7 @@ from gluestick.cli.progress import progress
 
 if TYPE_CHECKING:
     from gluestick.config import MatchConfig
-    from gluestick.reconstruction.folder import Reconstruction, ReconstructionConfig
+    from gluestick.reconstruction import Reconstruction, ReconstructionConfig
 
 _METHODS = ("auto", "exhaustive", "sequential", "gps", "retrieval")
 
@@ -110,7 +110,9 @@ def reconstruct(
     from gluestick.cli.outputs import check_output
     from gluestick.cli.resources import use_threads
     from gluestick.pipeline import PointLineMatcher
-    from gluestick.reconstruction import folder
+    from gluestick.reconstruction import ReconstructionInputs
+    from gluestick.reconstruction import reconstruct as reconstruct_folder
+    from gluestick.reconstruction.folder import RECORD
 
     chosen = _config(
         pairs=pairs,
@@ -137,16 +139,16 @@ def reconstruct(
         detector_weights=detector_weights,
         rotation=rotation,
     )
-    check_output(output, (folder.RECORD, "run.json"))
+    check_output(output, (RECORD, "run.json"))
     loaded = options.load_matcher(settings).to(select_device(device))
     if not isinstance(loaded, PointLineMatcher):
         raise ValueError(
             f"{settings.model} takes both images of a pair at once, so that its points belong to "
             "no track: choose another matcher"
         )
-    made = folder.reconstruct(
+    made = reconstruct_folder(
         loaded,
-        folder.ReconstructionInputs(
+        ReconstructionInputs(
             image_dir=photo_dir,
             output=output,
             pairs_file=None if pairs in _METHODS else Path(pairs),
@@ -160,7 +162,7 @@ def reconstruct(
         strict=strict,
         progress=progress,
     )
-    written = [made.database, made.model, made.points, output / folder.RECORD]
+    written = [made.database, made.model, made.points, output / RECORD]
     if undistort:
         written.append(_undistorted(made, photo_dir, output, threads=chosen.mapping.threads))
     _write_run(output / "run.json", photo_dir, settings, chosen, device=str(loaded.device))
@@ -169,8 +171,8 @@ def reconstruct(
 
 def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
+    from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
-    from gluestick.reconstruction.folder import ReconstructionConfig
     from gluestick.reconstruction.mapping import MappingConfig
     from gluestick.reconstruction.pairs.selection import PairsConfig
     from gluestick.reconstruction.refinement.model import RefinementConfig
@@ -220,6 +222,8 @@ def _write_run(
 def _report(made: Reconstruction, written: list[Path]) -> None:
     record = made.record
     model = record["models"][0]
+    for pair in record["left_out_pairs"]:
+        typer.echo(f"gluestick: left out: {' '.join(pair['reason'].split())}", err=True)
     for photograph in record["photographs"]:
         if not photograph["registered"]:
             typer.echo(

@@ -1,13 +1,16 @@
 """What came of a reconstruction, as plain values for ``reconstruction.json``."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gluestick.datasets.posed.colmap_model import import_pycolmap
 from gluestick.export.folder_images import NamePair
+from gluestick.storage.atomic import atomic_path
 
 Record = dict[str, Any]
 
@@ -113,6 +116,16 @@ def photograph_records(
             }
         )
     return records
+
+
+def write_json(path: Path, content: Record) -> None:
+    """Write plain values in one step.
+
+    Raises:
+        OSError: If the file cannot be written; an earlier file is left as it was.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _reason(name: str, pairs: Sequence[Record], model: int | None) -> str:

@@ -10,7 +10,7 @@ from sfm_scenes import POSES, pose_errors, write_cameras, write_textured_photogr
 
 from gluestick.export import read_features_h5
 from gluestick.pipeline import PointLineMatcher
-from gluestick.reconstruction.folder import (
+from gluestick.reconstruction import (
     Reconstruction,
     ReconstructionConfig,
     ReconstructionInputs,
@@ -191,6 +191,21 @@ def _model(folder: Path) -> Path:
     write_model(folder / "model")
     shutil.copy(folder / "photographs" / "0.png", folder / "photographs" / "near.png")
     return folder / "model"
+
+
+def test_names_that_are_missing_are_told(copy: Path, small_matcher: PointLineMatcher) -> None:
+    (copy / "pairs.txt").write_text("0.png 1.png\n0.png 2.png\n1.png 2.png\n0.png gone.png\n")
+    inputs = ReconstructionInputs(
+        image_dir=copy / "photographs",
+        output=copy / "out",
+        pairs_file=copy / "pairs.txt",
+        cameras=copy / "cameras.json",
+    )
+    done = reconstruct(small_matcher, inputs, model="small")
+    reasons = {each["name"]: each["reason"] for each in done.record["photographs"]}
+    assert reasons["0.png"] is None
+    assert "there is no image gone.png" in reasons["gone.png"]
+    assert "damaged.png is not an image" in reasons["damaged.png"]
 
 
 def test_the_choice_of_verification_is_checked() -> None:
