@@ -34,6 +34,11 @@ class PairResult(PairGeometry):
         lines1: [T, 2, 2] px, those of image 1; their first ends correspond to the first ends in
             image 0, also where their second ends lie elsewhere along the line.
         line_scores: [T] in [0, 1].
+        line_pairs: [R, 2] int64, lines that are more likely than not parts of one line, many to
+            many, as indices of ``wireframe0.detected_lines[0]`` and
+            ``wireframe1.detected_lines[0]``; ``matches.line_pairs()`` gives others. None for
+            models that do not judge pairs of lines by themselves.
+        line_pair_probabilities: [R] in [0, 1], or None.
         image_size0: (width, height) px.
         image_size1: (width, height) px.
         wireframe0: All features of image 0.
@@ -47,6 +52,8 @@ class PairResult(PairGeometry):
     lines0: np.ndarray
     lines1: np.ndarray
     line_scores: np.ndarray
+    line_pairs: np.ndarray | None
+    line_pair_probabilities: np.ndarray | None
     image_size0: tuple[int, int]
     image_size1: tuple[int, int]
     wireframe0: Wireframe
@@ -125,6 +132,8 @@ def match(
         pair, geometry=geometry, camera0=camera0, camera1=camera1, max_error=max_error
     )
     matches = result[2]
+    has_pairs = matches.line_pair_indices is not None
+    pairs, probabilities = map(_array, matches.line_pairs()) if has_pairs else (None, None)
     reversed_ends = ends_reversed(pair.lines0, pair.lines1, pair.points0, pair.points1)
     return PairResult(
         **{field.name: getattr(estimate, field.name) for field in fields(PairGeometry)},
@@ -134,6 +143,8 @@ def match(
         lines0=pair.lines0,
         lines1=np.where(reversed_ends[:, None, None], pair.lines1[:, ::-1], pair.lines1),
         line_scores=_array(matches.line_matching_scores0[matches.line_matches0 > -1]),
+        line_pairs=pairs,
+        line_pair_probabilities=probabilities,
         image_size0=pair.image_size0,
         image_size1=pair.image_size1,
         wireframe0=result[0],

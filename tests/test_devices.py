@@ -26,6 +26,10 @@ MOST_WAITS = 16
 """How often the host waits for the device in one upright pair; see docs/architecture.md."""
 
 
+MOST_WAITS_OF_PAIRS = 5
+"""The same while features are matched by a head that judges lines pair by pair."""
+
+
 @pytest.fixture
 def images(leuven: tuple[Tensor, Tensor]) -> Images:
     return [image[:, ::3, ::3].contiguous() for image in leuven]
@@ -64,6 +68,16 @@ def test_the_default_pair_waits_rarely(accelerator: Accelerator, images: Images)
     assert matcher.rotation == "auto"
     matcher(*images)
     assert 0 < accelerator.count_waits(lambda: matcher(*images)) <= MOST_WAITS
+
+
+def test_lines_judged_pair_by_pair(accelerator: Accelerator, images: Images) -> None:
+    matcher = PointLineMatcher.from_pretrained(
+        "aliked-lsd-same-line", max_num_keypoints=96, max_num_lines=30, view="none"
+    )
+    compare(matcher, accelerator, lambda matcher: matcher(*images))
+    sides = [matcher.extract(image).to(accelerator.device) for image in images]
+    matcher = matcher.to(accelerator.device)
+    assert accelerator.count_waits(lambda: matcher.match(*sides)) <= MOST_WAITS_OF_PAIRS
 
 
 def test_sizes_are_asked_for_once_for_a_batch(accelerator: Accelerator, images: Images) -> None:

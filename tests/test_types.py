@@ -72,13 +72,47 @@ def test_a_batch_needs_an_index() -> None:
     values = {
         field.name: torch.cat([getattr(make_matches(), field.name)] * 2)
         for field in dataclasses.fields(Matches)
-        if not field.name.startswith("junction")
+        if not field.name.startswith(("junction", "line_pair"))
     }
     wireframe = make_wireframe(batch_size=2)
     with pytest.raises(ValueError, match="2 pairs"):
         Matches(**values).matched_keypoints(wireframe, wireframe)
     points0, _ = Matches(**values).matched_keypoints(wireframe, wireframe, index=1)
     assert points0.tolist() == wireframe.keypoints[1, [1, 3]].tolist()
+
+
+def with_line_pairs() -> Matches:
+    return make_matches(
+        line_pair_indices=torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 1]]),
+        line_pair_probabilities=torch.tensor([0.9, 0.3, 0.6]),
+        line_pair_overlaps=torch.tensor([0.5, 0.5, 1.0]),
+    )
+
+
+def test_lines_are_matched_many_to_many() -> None:
+    pairs, probabilities = with_line_pairs().line_pairs()
+    assert pairs.tolist() == [[0, 0], [1, 1]]
+    torch.testing.assert_close(probabilities, torch.tensor([0.9, 0.6]))
+    assert with_line_pairs().line_pairs(threshold=0.2)[0].tolist() == [[0, 0], [0, 1], [1, 1]]
+    few, _ = with_line_pairs().line_pairs(threshold=0.2, max_per_line=1)
+    assert few.tolist() == [[0, 0], [1, 1]]
+    kept = with_line_pairs().keep_line_pairs(threshold=0.7)
+    assert kept.line_pair_overlaps is not None
+    assert kept.line_pair_overlaps.tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"threshold": 1.5}, "from 0 to 1"), ({"max_per_line": 0}, "a number from 1")],
+)
+def test_options_of_line_pairs_are_checked(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        with_line_pairs().line_pairs(**options)
+
+
+def test_matches_without_line_pairs_say_so() -> None:
+    with pytest.raises(ValueError, match="aliked-lsd-same-line"):
+        make_matches().line_pairs()
 
 
 def test_shapes_are_checked_together() -> None:

@@ -67,6 +67,14 @@ def match(
     rotation: options.Rotation = None,
     pictures: Annotated[bool, typer.Option(help="Write points.png and lines.png.")] = True,
     viewer: Annotated[bool, typer.Option(help="Also write an interactive page.")] = False,
+    line_pairs: Annotated[
+        float | None,
+        typer.Option(
+            help="From which probability to keep line matches many to many, of models that find "
+            "them.",
+            show_default="0.5",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print run.json instead of the table.")
     ] = False,
@@ -114,6 +122,7 @@ def match(
         output=output,
         pictures=pictures,
         viewer=viewer,
+        line_pairs=line_pairs,
         device=device,
         memory=memory,
         threads=threads,

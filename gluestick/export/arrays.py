@@ -138,7 +138,9 @@ def matches_arrays(
         ``matches0`` [P0] int64 (-1 where unmatched) and ``matching_scores0`` [P0] float32,
         ``line_matches0`` [L0] and ``line_matching_scores0`` [L0], the same with suffix 1, and,
         where the network reports junctions apart, ``junction_matches0`` [P0] and
-        ``junction_matching_scores0`` [P0] with theirs.
+        ``junction_matching_scores0`` [P0] with theirs; and, where it judges pairs of lines by
+        themselves, those that may be parts of one line: ``line_pairs`` [S, 2] int64, lines of
+        image 0 and image 1, ``line_pair_probabilities`` [S] and ``line_pair_overlaps`` [S].
 
     Raises:
         ValueError: If the batch has several pairs and ``index`` is left out, it is out of
@@ -163,6 +165,11 @@ def matches_arrays(
                 continue
             arrays[f"{prefix}matches{side}"] = _numpy(indices[row, :count], np.int64)
             arrays[f"{prefix}matching_scores{side}"] = _numpy(scores[row, :count], np.float32)
+    if matches.line_pair_indices is not None:
+        own = matches.line_pair_indices[:, 0] == row
+        arrays["line_pairs"] = _numpy(matches.line_pair_indices[own, 1:], np.int64)
+        for name in ("line_pair_probabilities", "line_pair_overlaps"):
+            arrays[name] = _numpy(getattr(matches, name)[own], np.float32)
     check_indices(
         arrays,
         num_nodes=(len(arrays["matches0"]), len(arrays["matches1"])),
@@ -208,7 +215,8 @@ def check_indices(
     """Check that every match is -1 or points at something that exists.
 
     Args:
-        arrays: Any arrays; those named ``matches0``, ``junction_matches1`` and so on are checked.
+        arrays: Any arrays; those named ``matches0``, ``junction_matches1`` and so on are checked,
+            and ``line_pairs``.
         num_nodes: The number of nodes of both images.
         num_lines: The number of lines of both images.
 
@@ -226,6 +234,12 @@ def check_indices(
                     f"{name} needs indices from -1 to {count - 1}, "
                     f"found {indices.min()} to {indices.max()}"
                 )
+    pairs = arrays.get("line_pairs")
+    if pairs is not None and pairs.size and (pairs.min() < 0 or (pairs.max(0) >= num_lines).any()):
+        raise ValueError(
+            f"line_pairs needs indices below {list(num_lines)}, found {pairs.min(0).tolist()} to "
+            f"{pairs.max(0).tolist()}"
+        )
 
 
 def batch_row(batch_size: int, index: int | None, *, what: str) -> int:

@@ -10,12 +10,16 @@ The layout is that of hloc (``cvg/Hierarchical-Localization``, ``match_features.
 ``line_matching_scores0``    [L0]    float32 in [0, 1]
 ``junction_matches0``        [P0]    int64, only where junctions are reported apart
 ``junction_matching_scores0``  [P0]  float32
+``line_pairs``               [R, 2]  int64, lines of image 0 and image 1 that may be parts of one
+                                     line, only where the network judges pairs of lines
+``line_pair_probabilities``  [R]     float32 in [0, 1]
+``line_pair_overlaps``       [R]     float32 in [0, 1]
 ===========================  ======  ====================================================
 
-and the same with suffix 1. Only the first two are hloc's, and its readers pass over the others.
-Indices count all nodes of the wireframe, which is the order of ``keypoints`` in the feature
-files. The group's attributes ``name0`` and ``name1`` hold the names as they are, and ``origin``,
-where the writer was told, what the matches come from, as JSON.
+and those whose names end in 0 also with suffix 1. Only the first two are hloc's, and its readers
+pass over the others. Indices count all nodes of the wireframe, which is the order of
+``keypoints`` in the feature files. The group's attributes ``name0`` and ``name1`` hold the names
+as they are, and ``origin``, where the writer was told, what the matches come from, as JSON.
 """
 
 import json
@@ -45,7 +49,14 @@ _OPTIONAL = {
     "junction_matches1": "P1",
     "junction_matching_scores0": "P0",
     "junction_matching_scores1": "P1",
+    "line_pairs": "R 2",
+    "line_pair_probabilities": "R",
+    "line_pair_overlaps": "R",
 }
+
+
+_INDICES = ("matches0", "matches1", "line_pairs")
+"""How the names of datasets of integers end."""
 
 
 class _MatchesFile(EntryFile):
@@ -152,7 +163,7 @@ class MatchesWriter(_MatchesFile):
         self._store.append(
             group,
             {
-                key: arrays[key].astype(np.float32 if "scores" in key else np.int64)
+                key: arrays[key].astype(np.int64 if key.endswith(_INDICES) else np.float32)
                 for key in (*_NEEDED, *_OPTIONAL)
                 if key in arrays
             },
@@ -195,7 +206,7 @@ class MatchesReader(_MatchesFile):
                 f"{self.path} holds only the matches from {name1!r} to {name0!r}: read them that "
                 "way round"
             )
-        return {key[:-1] + ("1" if key.endswith("0") else "0"): turned[key] for key in turned}
+        return {_other_side(key): _turned(key, array) for key, array in turned.items()}
 
     def _read(self, name0: str, name1: str) -> Arrays:
         group = _group_name(name0, name1)
@@ -258,6 +269,15 @@ def read_matches_h5(path: str | os.PathLike[str], name0: str, name1: str) -> Arr
 
 def _group_name(name0: str, name1: str) -> str:
     return "/".join(name.replace("/", "-") for name in (name0, name1))
+
+
+def _other_side(key: str) -> str:
+    return key[:-1] + {"0": "1", "1": "0"}.get(key[-1], key[-1])
+
+
+def _turned(key: str, array: np.ndarray) -> np.ndarray:
+    """Return an array as it is for the images the other way round."""
+    return np.ascontiguousarray(array[:, ::-1]) if key == "line_pairs" else array
 
 
 def _check(arrays: Mapping[str, np.ndarray]) -> None:

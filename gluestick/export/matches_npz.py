@@ -45,6 +45,9 @@ _OPTIONAL_SPECS = {
     "junction_matches1": "P1",
     "junction_matching_scores0": "P0",
     "junction_matching_scores1": "P1",
+    "line_pairs": "R 2",
+    "line_pair_probabilities": "R",
+    "line_pair_overlaps": "R",
 }
 
 
@@ -68,8 +71,9 @@ def write_matches_npz(
     ``log10_false_alarms``, its verdict; ``point_inliers``, bool, one for each entry above -1 of
     ``matches0`` in that order, and, only where lines took part, ``line_inliers`` for
     ``line_matches0``; where the cameras were known, ``E_0to1``, ``R_0to1`` [3, 3] and ``t_0to1``
-    [3]; and, where the network reports junctions apart, ``junction_matches0`` [P0] and
-    ``junction_matching_scores0`` [P0].
+    [3]; where the network reports junctions apart, ``junction_matches0`` [P0] and
+    ``junction_matching_scores0`` [P0]; and, where it judges pairs of lines by themselves,
+    ``line_pairs`` [R, 2] int64, ``line_pair_probabilities`` [R] and ``line_pair_overlaps`` [R].
 
     Args:
         path: The file, which gets exactly this name.

@@ -24,7 +24,7 @@ from gluestick.matching.early_exit import (
 )
 from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.inputs import check_pair, normalize_keypoints
-from gluestick.matching.line_heads.endpoints import NodeAssignment
+from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
 from gluestick.matching.transformer_layer import TransformerLayer
@@ -150,8 +150,8 @@ class LightGlueStick(nn.Module):
             ValueError: If the batches or descriptors do not fit, or are not finite.
         """
         nodes = self.assign_nodes(wireframe0, wireframe1)
-        line_log_assignment = self.line_head(wireframe0, wireframe1, nodes)
-        return self._matches(wireframe0, wireframe1, nodes.log_assignment, line_log_assignment)
+        lines = self.line_head(wireframe0, wireframe1, nodes)
+        return self._matches(wireframe0, wireframe1, nodes.log_assignment, lines)
 
     def assign_nodes(self, wireframe0: Wireframe, wireframe1: Wireframe) -> NodeAssignment:
         """Match the nodes only, which is all that line heads know of the network.
@@ -178,18 +178,16 @@ class LightGlueStick(nn.Module):
         for layer, transformer in enumerate(self.transformers):
             tokens0, tokens1 = transformer(tokens0, tokens1)
             nodes = self._assign(layer, tokens0, tokens1, shape)
+            lines = self.line_head(wireframe0, wireframe1, nodes)
             outputs.append(
                 LayerOutput(
                     log_assignment=nodes.log_assignment,
-                    line_log_assignment=self.line_head(wireframe0, wireframe1, nodes),
+                    line_log_assignment=lines.log_assignment,
                     confidence_logits0=self._confidence_logits(layer, tokens0, shape[0]),
                     confidence_logits1=self._confidence_logits(layer, tokens1, shape[1]),
                 )
             )
-        last = outputs[-1]
-        matches = self._matches(
-            wireframe0, wireframe1, last.log_assignment, last.line_log_assignment
-        )
+        matches = self._matches(wireframe0, wireframe1, nodes.log_assignment, lines)
         return matches, tuple(outputs)
 
     def _tokenize(self, wireframe0: Wireframe, wireframe1: Wireframe) -> tuple[Tokens, Tokens]:
@@ -315,14 +313,19 @@ class LightGlueStick(nn.Module):
         wireframe0: Wireframe,
         wireframe1: Wireframe,
         log_assignment: Tensor,
-        line_log_assignment: Tensor,
+        lines: LineAssignment,
     ) -> Matches:
         config = self.config
-        matches = to_matches(
-            log_assignment,
-            line_log_assignment,
-            threshold=config.filter_threshold,
-            line_threshold=config.line_filter_threshold,
+        matches = replace(
+            to_matches(
+                log_assignment,
+                lines.log_assignment,
+                threshold=config.filter_threshold,
+                line_threshold=config.line_filter_threshold,
+            ),
+            line_pair_indices=lines.pair_indices,
+            line_pair_probabilities=lines.pair_probabilities,
+            line_pair_overlaps=lines.pair_overlaps,
         )
         if config.attention == "full":
             return matches

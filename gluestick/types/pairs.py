@@ -1,11 +1,12 @@
 """The values of pairs of images: matches, and the true ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from gluestick.types.images import BaseValue, Wireframe, check_value
+from gluestick.types.line_pairs import LIKELY, likely_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,12 @@ class Matches(BaseValue):
         junction_matches1: [B, P1] int64 or None.
         junction_matching_scores0: [B, P0] or None.
         junction_matching_scores1: [B, P1] or None.
+        line_pair_indices: [S, 3] int64, pairs of lines that may be parts of one line, many to
+            many: the pair of images in the batch, the line of image 0 and that of image 1, in
+            this order. None where the network does not judge pairs of lines by themselves.
+        line_pair_probabilities: [S] in [0, 1], how likely both are parts of one line; those that
+            are next to impossible are left out.
+        line_pair_overlaps: [S] in [0, 1], the share that both have in common if they are.
     """
 
     matches0: Tensor
@@ -50,6 +57,9 @@ class Matches(BaseValue):
     junction_matches1: Tensor | None = None
     junction_matching_scores0: Tensor | None = None
     junction_matching_scores1: Tensor | None = None
+    line_pair_indices: Tensor | None = None
+    line_pair_probabilities: Tensor | None = None
+    line_pair_overlaps: Tensor | None = None
 
     def __post_init__(self) -> None:
         specs = {
@@ -70,6 +80,12 @@ class Matches(BaseValue):
                 "junction_matches1": "B P1",
                 "junction_matching_scores0": "B P0",
                 "junction_matching_scores1": "B P1",
+            }
+        if self.line_pair_indices is not None:
+            specs |= {
+                "line_pair_indices": "S 3",
+                "line_pair_probabilities": "S",
+                "line_pair_overlaps": "S",
             }
         check_value(self, specs)
 
@@ -119,6 +135,62 @@ class Matches(BaseValue):
         """
         row = self._row(index)
         return _pairs(self.line_matches0, wireframe0.detected_lines, wireframe1.detected_lines, row)
+
+    def line_pairs(
+        self,
+        *,
+        index: int | None = None,
+        threshold: float = LIKELY,
+        max_per_line: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return which lines of one pair are parts of one line, many to many.
+
+        Args:
+            index: Which pair of the batch; may be left out for a batch of one.
+            threshold: The least probability of being parts of one line, in [0, 1].
+            max_per_line: Keep a pair only if it is among as many most likely ones of both its
+                lines; None for all.
+
+        Returns:
+            The indices [S, 2] int64 of the lines of image 0 and image 1, in rising order, and
+            the probabilities [S].
+
+        Raises:
+            ValueError: If the network does not judge pairs of lines by themselves, an option is
+                out of range, or the batch has several pairs and ``index`` is left out.
+        """
+        row = self._row(index)
+        kept = self.keep_line_pairs(threshold=threshold, max_per_line=max_per_line)
+        assert kept.line_pair_indices is not None
+        assert kept.line_pair_probabilities is not None
+        own = kept.line_pair_indices[:, 0] == row
+        return kept.line_pair_indices[own, 1:], kept.line_pair_probabilities[own]
+
+    def keep_line_pairs(self, *, threshold: float, max_per_line: int | None = None) -> "Matches":
+        """Return the same with the likely pairs of lines alone.
+
+        Arguments and errors are those of :meth:`line_pairs`.
+        """
+        indices, probabilities = self.line_pair_indices, self.line_pair_probabilities
+        if indices is None or probabilities is None or self.line_pair_overlaps is None:
+            raise ValueError(
+                "these matches hold no pairs of lines many to many, which the line head same_line "
+                "finds: match with a model that has it, such as aliked-lsd-same-line"
+            )
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold needs a probability from 0 to 1, found {threshold}")
+        if max_per_line is not None and max_per_line < 1:
+            raise ValueError(f"max_per_line needs a number from 1, found {max_per_line}")
+        likely = likely_pairs(
+            indices, probabilities, threshold=threshold, max_per_line=max_per_line
+        )
+        kept = likely.nonzero()[:, 0]
+        return replace(
+            self,
+            line_pair_indices=indices[kept],
+            line_pair_probabilities=probabilities[kept],
+            line_pair_overlaps=self.line_pair_overlaps[kept],
+        )
 
     def _row(self, index: int | None) -> int:
         batch_size = self.matches0.shape[0]

@@ -111,6 +111,34 @@ def to_pairs(name: str, matches0: Any, *, count0: int, count1: int) -> np.ndarra
     return np.stack([index0, index1[index0]], axis=1)  # [S, 2]
 
 
+def to_index_pairs(name: str, pairs: Any, *, counts: tuple[int, int]) -> np.ndarray:
+    """Return pairs of indices, of which each entry may have many.
+
+    Args:
+        name: What they are, for messages.
+        pairs: [R, 2] integers, indices in image 0 and in image 1.
+        counts: The numbers of entries in both images.
+
+    Returns:
+        [R, 2] int64.
+
+    Raises:
+        ValueError: If the shape or the type does not fit, or an index is out of range.
+    """
+    array = _array(pairs)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ShapeError(f"{name} needs the shape [R, 2], found {list(array.shape)}")
+    if array.size and array.dtype.kind not in "iu":
+        raise ValueError(f"{name} needs integers, found {array.dtype}")
+    array = array.astype(np.int64)
+    if array.size and (array.min() < 0 or (array.max(axis=0) >= counts).any()):
+        raise ValueError(
+            f"{name} needs indices below {list(counts)}, found {array.min(axis=0).tolist()} to "
+            f"{array.max(axis=0).tolist()}"
+        )
+    return array
+
+
 def to_inliers(name: str, inliers: Any, *, count: int) -> np.ndarray | None:
     """Return a mask of inliers, or ``None`` where there is none.
 

@@ -10,18 +10,27 @@ const FAINT = "rgba(215, 220, 230, 0.5)", EDGE = "rgba(8, 8, 10, 0.9)";
 
 // A match: kind, its place in both lists, score, inlier (true, false, null), colour, and the
 // ends in both images, [x, y] for a point and [[x, y], [x, y]] for a line.
-const matches = ["points", "lines"].flatMap((kind) =>
-  data[kind].matches.map(([index0, index1, score, inlier, color]) => ({
-    kind, index: [index0, index1], score, inlier, color,
-    ends: [data[kind].coordinates[0][index0], data[kind].coordinates[1][index1]],
-  })));
-const unmatched = {};
-for (const kind of ["points", "lines"]) {
-  unmatched[kind] = [0, 1].map((side) => {
-    const taken = new Set(data[kind].matches.map((match) => match[side]));
-    return data[kind].coordinates[side].filter((_, index) => !taken.has(index));
-  });
+const expand = (kind, rows) => rows.map(([index0, index1, score, inlier, color]) => ({
+  kind, index: [index0, index1], score, inlier, color,
+  ends: [data[kind].coordinates[0][index0], data[kind].coordinates[1][index1]],
+}));
+const points = expand("points", data.points.matches);
+const lines = expand("lines", data.lines.matches);
+const linePairs = expand("lines", data.lines.pairs || []);
+let matches, unmatched;
+
+function choose() {
+  const chosenLines = byId("many").checked ? linePairs : lines;
+  matches = [...points, ...chosenLines];
+  unmatched = {};
+  for (const [kind, part] of [["points", points], ["lines", chosenLines]]) {
+    unmatched[kind] = [0, 1].map((side) => {
+      const taken = new Set(part.map((match) => match.index[side]));
+      return data[kind].coordinates[side].filter((_, index) => !taken.has(index));
+    });
+  }
 }
+choose();
 
 // Each pane shows one image: canvas px = offset + scale * (image px + 0.5).
 const panes = [{}, {}];
@@ -81,7 +90,7 @@ function filter() {
   hovered = null;
   const count = (kind) => {
     const part = shown.filter((match) => match.kind === kind).length;
-    return `${part} of ${data[kind].matches.length}`;
+    return `${part} of ${matches.filter((match) => match.kind === kind).length}`;
   };
   byId("counts").textContent =
     `Shown: ${count("points")} point matches, ${count("lines")} line matches`;
@@ -401,6 +410,10 @@ canvas.addEventListener("keydown", (event) => {
 for (const id of ["points", "lines", "unmatched", "inliers", "score"]) {
   byId(id).addEventListener("input", filter);
 }
+byId("many").addEventListener("input", () => {
+  choose();
+  filter();
+});
 byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
 byId("fit").addEventListener("click", fit);
@@ -410,6 +423,7 @@ byId("overlay").addEventListener("input", () => {
   [overlaid, fitted] = [byId("overlay").checked, true];
   layout();
 });
+byId("many-control").hidden = !data.lines.pairs;
 byId("overlay-controls").hidden = data.overlay.length === 0;
 setInterval(() => {
   if (!overlaid || !byId("blink").checked) return;

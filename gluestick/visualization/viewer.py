@@ -19,6 +19,7 @@ from gluestick.visualization.colors import neighbor_colors, position_colors
 from gluestick.visualization.inputs import (
     to_coordinates,
     to_homography,
+    to_index_pairs,
     to_inliers,
     to_pairs,
     to_rgb,
@@ -44,6 +45,8 @@ def write_viewer(
     *,
     point_inliers: Any = None,
     line_inliers: Any = None,
+    line_pairs: Any = None,
+    line_pair_probabilities: Any = None,
     H_0to1: np.ndarray | None = None,
     title: str = "Matches",
 ) -> None:
@@ -71,6 +74,9 @@ def write_viewer(
         point_inliers: [S] bool, one for each entry of ``matches0`` above -1, in that order;
             ``None`` where nothing is known.
         line_inliers: [T] bool, the same for ``line_matches0``.
+        line_pairs: [R, 2] integers, indices in ``lines0`` and ``lines1`` of lines that may be
+            parts of one line, many to many, to which the page can switch; ``None`` for no switch.
+        line_pair_probabilities: [R], in [0, 1].
         H_0to1: [3, 3], the homography from image 0 to image 1 by which image 1 is laid over
             image 0; ``None`` where there is none that can be trusted.
         title: What stands at the top, any text.
@@ -86,7 +92,13 @@ def write_viewer(
         "points": _point_data(
             (keypoints0, keypoints1), matches0, matching_scores0, point_inliers, sizes[0]
         ),
-        "lines": _line_data((lines0, lines1), line_matches0, line_matching_scores0, line_inliers),
+        "lines": _line_data(
+            (lines0, lines1),
+            line_matches0,
+            line_matching_scores0,
+            line_inliers,
+            None if line_pairs is None else (line_pairs, line_pair_probabilities),
+        ),
     }
     overlay, outline = _overlay(pictures[1], H_0to1, sizes[0])
     data["overlay"] = outline
@@ -148,12 +160,16 @@ def _point_data(
     colors = position_colors(points[0][pairs[:, 0]], image_size0)
     return {
         "coordinates": [np.round(values, 2).tolist() for values in points],
-        "matches": _match_rows(pairs, scores, known, colors),
+        "matches": _match_rows(pairs, scores[pairs[:, 0]], known, colors),
     }
 
 
 def _line_data(
-    lines: tuple[Any, Any], line_matches0: Any, line_matching_scores0: Any, inliers: Any
+    lines: tuple[Any, Any],
+    line_matches0: Any,
+    line_matching_scores0: Any,
+    inliers: Any,
+    many: tuple[Any, Any] | None,
 ) -> dict[str, Any]:
     segments = [
         to_coordinates(f"lines{side}", values, lines=True) for side, values in enumerate(lines)
@@ -162,11 +178,19 @@ def _line_data(
     pairs = to_pairs("line_matches0", line_matches0, count0=count0, count1=count1)
     scores = to_scores("line_matching_scores0", line_matching_scores0, count=count0)
     known = to_inliers("line_inliers", inliers, count=len(pairs))
-    colors = neighbor_colors(segments[0][pairs[:, 0]].mean(axis=1))
-    return {
+    middles = segments[0].mean(axis=1)
+    data = {
         "coordinates": [np.round(values, 2).tolist() for values in segments],
-        "matches": _match_rows(pairs, scores, known, colors),
+        "matches": _match_rows(
+            pairs, scores[pairs[:, 0]], known, neighbor_colors(middles[pairs[:, 0]])
+        ),
     }
+    if many is not None:
+        indices = to_index_pairs("line_pairs", many[0], counts=(count0, count1))
+        likely = to_scores("line_pair_probabilities", many[1], count=len(indices))
+        colors = neighbor_colors(middles)[indices[:, 0]]
+        data["pairs"] = _match_rows(indices, likely, None, colors)
+    return data
 
 
 def _match_rows(
@@ -174,7 +198,7 @@ def _match_rows(
 ) -> list[list[Any]]:
     """Return [index in image 0, index in image 1, score, inlier or None, colour] per match."""
     known = [None] * len(pairs) if inliers is None else inliers.tolist()
-    rounded = np.round(scores[pairs[:, 0]], 4).tolist()
+    rounded = np.round(scores, 4).tolist()
     names = [f"#{bytes(color).hex()}" for color in colors]
     return [
         [*pair, score, inlier, name]

@@ -52,6 +52,25 @@ def test_writes_matches_pictures_and_a_table(
     assert "<html" in (tmp_path / "viewer.html").read_text(encoding="utf-8")
 
 
+def test_lines_many_to_many(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    images = photographs / "a.jpg", photographs / "b.jpg"
+    command = ("match", *images, "--output", tmp_path, "--no-pictures", "--json", *QUICK)
+    model = ("--model", "aliked-lsd-same-line", "--viewer", "--line-pairs", "0.8")
+    result = invoke(*command, *model)
+    assert result.exit_code == 0, result.output
+    arrays = read_matches_npz(tmp_path / "matches.npz")
+    assert arrays["line_pair_probabilities"].min() >= 0.8
+    counts = json.loads(result.stdout)["counts"]
+    assert counts["line pairs"]["matched"] == len(arrays["line_pairs"]) > 5
+    page = (tmp_path / "viewer.html").read_text(encoding="utf-8")
+    assert '"pairs":[[' in page
+    refused = invoke(*command, "--line-pairs", "0.8")
+    assert refused.exit_code == 2
+    assert "aliked-lsd-same-line" in refused.output
+
+
 def test_a_run_is_recorded(
     invoke: Callable[..., Result], photographs: Path, tmp_path: Path
 ) -> None:

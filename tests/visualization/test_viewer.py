@@ -134,7 +134,19 @@ def test_every_element_the_script_uses_exists(tmp_path, pair):
     assert used
     assert used <= ids
     labelled = [a for tag, a in page.tags if tag == "input"]
-    assert len(labelled) == 9
+    assert len(labelled) == 10
+
+
+def test_lines_many_to_many(tmp_path, pair):
+    path = tmp_path / "viewer.html"
+    write(path, pair)
+    assert "pairs" not in json.loads(parse(path).texts["data"])["lines"]
+    write(path, pair, line_pairs=[[0, 1], [0, 0]], line_pair_probabilities=[0.75, 0.5])
+    rows = json.loads(parse(path).texts["data"])["lines"]["pairs"]
+    assert [row[:4] for row in rows] == [[0, 1, 0.75, None], [0, 0, 0.5, None]]
+    assert rows[0][4] == rows[1][4]
+    with pytest.raises(ValueError, match="line_pairs needs indices below"):
+        write(path, pair, line_pairs=[[0, 99]], line_pair_probabilities=[0.5])
 
 
 def test_nothing_found(tmp_path):

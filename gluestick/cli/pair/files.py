@@ -74,6 +74,7 @@ def write_pair(
         )
     if viewer:
         written.append("viewer.html")
+        many = matches.line_pair_indices
         overlaid = estimate.trusted and estimate.geometry == "homography"
         write_viewer(
             folder / "viewer.html",
@@ -84,6 +85,8 @@ def write_pair(
             matches.line_matching_scores0[0],
             point_inliers=estimate.point_inliers,
             line_inliers=estimate.line_inliers,
+            line_pairs=None if many is None else many[:, 1:],
+            line_pair_probabilities=matches.line_pair_probabilities,
             H_0to1=estimate.H_0to1 if overlaid else None,
             title=" – ".join(names),
         )

@@ -17,6 +17,8 @@ from gluestick.match_images import pair_matches
 from gluestick.pair_geometry import PairGeometry, estimate_geometry
 from gluestick.storage.result_folder import files_together
 from gluestick.timing import StageTimer
+from gluestick.types import Matches
+from gluestick.types.line_pairs import LIKELY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class PairJob:
         output: The folder to write to.
         pictures: Whether pictures are written.
         viewer: Whether the page is written.
+        line_pairs: From which probability line matches many to many are kept; None for the
+            likely ones of models that find them.
         device: What ``--device`` says.
         memory: What ``--memory`` says, or None.
         threads: What ``--threads`` says, or None.
@@ -45,6 +49,7 @@ class PairJob:
     output: Path
     pictures: bool
     viewer: bool
+    line_pairs: float | None
     device: str
     memory: str | None
     threads: int | None
@@ -84,6 +89,7 @@ def run_pair(job: PairJob) -> PairReport:
         inputs = load_inputs(job.images, job.masks, job.lines)
         matcher = options.load_matcher(settings).to(device)
     result = matcher(*inputs.images, **inputs.options(), timer=timer)
+    result = (*result[:2], _kept_line_pairs(result[2], job.line_pairs))
     with timer.stage("estimation"):
         estimate = estimate_geometry(
             pair_matches(*result),
@@ -124,3 +130,9 @@ def run_pair(job: PairJob) -> PairReport:
         written=written,
         record=record,
     )
+
+
+def _kept_line_pairs(matches: Matches, threshold: float | None) -> Matches:
+    if threshold is None and matches.line_pair_indices is None:
+        return matches
+    return matches.keep_line_pairs(threshold=LIKELY if threshold is None else threshold)

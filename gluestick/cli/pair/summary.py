@@ -68,6 +68,8 @@ def count_kinds(
     ]
     if apart:
         counts.append(count("junctions", junctions, matches.junction_matches0, None))
+    if matches.line_pair_indices is not None:
+        counts.append(count("line pairs", lines, matches.line_pair_indices[:, 0], None))
     return counts
 
 

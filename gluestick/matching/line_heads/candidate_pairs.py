@@ -1,19 +1,21 @@
 """Which pairs of lines are worth a closer look."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gluestick.geometry.lines import line_lengths
 from gluestick.matching.line_heads.guidance import Agreement
 
-_MAX_DISTANCE = 35.0
+_MAX_DISTANCE = 20.0
 """Units of 1/640 of the longer side, between a carried line and a candidate."""
 
 _MAX_GAP = 0.5
 """The largest gap between both, as a share of the longer."""
 
-_NUM_ALIKE = 8
+_NUM_ALIKE = 4
 
 
 class LinePairs(NamedTuple):
@@ -29,13 +31,22 @@ class LinePairs(NamedTuple):
     line0: Tensor
     line1: Tensor
 
+    @classmethod
+    def join(cls, parts: "Sequence[LinePairs]") -> "LinePairs":
+        """Return the pairs of all parts, one after the other."""
+        return cls(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+    def indices(self) -> Tensor:
+        """Return the pairs as rows [K, 3]."""
+        return torch.stack([*self], dim=1)
+
+    def select(self, index: Tensor) -> "LinePairs":
+        """Return some of the pairs, by a mask or by their indices."""
+        return LinePairs(*(values[index] for values in self))
+
     def take(self, channel: Tensor) -> Tensor:
-        """Return the values [K] of a channel [B or 1, L0 or 1, L1 or 1] for these pairs."""
-        index = [
-            own if size > 1 else torch.zeros_like(own)
-            for own, size in zip(self, channel.shape, strict=True)
-        ]
-        return channel[index[0], index[1], index[2]]
+        """Return the values [K, ...] of a channel [B, L0, L1, ...] for these pairs."""
+        return channel[self.image, self.line0, self.line1]
 
     def of0(self, values: Tensor) -> Tensor:
         """Return the values [K, ...] of the lines of image 0, from [B, L0, ...]."""
@@ -46,37 +57,57 @@ class LinePairs(NamedTuple):
         return values[self.image, self.line1]
 
 
-@torch.no_grad()
-def candidate_mask(
-    forth: Agreement, back: Agreement, similarity: Tensor, mask0: Tensor, mask1: Tensor
-) -> Tensor:
-    """Tell which pairs of lines may be parts of one line.
-
-    These are the pairs of which one, carried into the other image, comes near the other, and
-    those whose endpoints are among the most alike of their row or column.
+def possibly_near(carried: Tensor, others: Tensor) -> Tensor:
+    """Tell which carried lines may come near which others, by their middles and lengths alone.
 
     Args:
-        forth: [B, 3, L0, L1], how the carried lines of image 0 lie on those of image 1.
-        back: [B, 3, L1, L0], the other way round.
+        carried: [B, L, 3, 2, 2].
+        others: [B, M, 2, 2], in the same image.
+
+    Returns:
+        [B, L, M] bool, True at least where :func:`is_near` is.
+    """
+    # A point of one is then at most twice the distance, which is the mean of two, and the gap,
+    # which is at most half the mean length, away from a point of the other.
+    reach0, reach1 = (
+        (1 + _MAX_GAP) / 2 * line_lengths(lines) + _MAX_DISTANCE for lines in (carried, others)
+    )
+    middles0, (x1, y1) = carried.mean(-2), others.mean(-2)[:, None].unbind(-1)  # [B, 1, M]
+    found = torch.zeros_like(x1, dtype=torch.bool).expand(-1, carried.shape[1], -1).clone()
+    for middle, reach in zip(middles0.unbind(2), reach0.unbind(2), strict=True):
+        x, y = middle[..., None, :].unbind(-1)  # [B, L, 1]
+        apart = (x - x1).square_().add_((y - y1).square_())
+        found |= apart <= (reach[..., None] + reach1[:, None]).square_()
+    return found
+
+
+def is_near(agreement: Agreement) -> Tensor:
+    """Tell which lines [K] come near each other, by how they agree [K, 3]."""
+    gap = torch.minimum(agreement.share, agreement.other_share)
+    return ((agreement.distance < _MAX_DISTANCE) & (gap > -_MAX_GAP)).any(1)
+
+
+def alike_pairs(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> Tensor:
+    """Tell which pairs have endpoints that are among the most alike of their row or column.
+
+    Equals, such as copies of a line, take one place.
+
+    Args:
         similarity: [B, L0, L1], of their endpoints.
         mask0: [B, L0] bool, the real lines.
         mask1: [B, L1] bool.
 
     Returns:
-        [B, L0, L1] bool.
+        [B, L0, L1] bool, True for real lines only.
     """
     real = mask0[:, :, None] & mask1[:, None]
-    near = _near(forth) | _near(back).mT
     if similarity.numel() == 0:
         return real
     values = similarity.masked_fill(~real, float("-inf"))
+    alike = torch.zeros_like(real)
     for dim in (1, 2):
-        number = min(_NUM_ALIKE, values.shape[dim])
-        lowest = values.topk(number, dim=dim).values.narrow(dim, number - 1, 1)
-        near = near | (values >= lowest)
-    return near & real
-
-
-def _near(agreement: Agreement) -> Tensor:
-    gap = torch.minimum(agreement.share, agreement.other_share)
-    return ((agreement.distance < _MAX_DISTANCE) & (gap > -_MAX_GAP)).any(1)
+        lowest = torch.full_like(values.amax(dim, keepdim=True), float("inf"))
+        for _ in range(_NUM_ALIKE):
+            lowest = values.masked_fill(values >= lowest, float("-inf")).amax(dim, keepdim=True)
+        alike |= values >= lowest
+    return alike & real

@@ -25,32 +25,47 @@ class NodeAssignment(NamedTuple):
     endpoint_matchability1: Tensor
 
 
+class LineAssignment(NamedTuple):
+    """What a line head says about the lines of a batch of pairs.
+
+    Attributes:
+        log_assignment: [B, L0+1, L1+1], the assignment between the lines.
+        pair_indices: [S, 3] int64, pairs that may be parts of one line, many to many: the pair
+            of images and the lines of its images 0 and 1; None for heads that do not judge them.
+        pair_probabilities: [S], how likely they are.
+        pair_overlaps: [S] in [0, 1], the share that they have in common if they are.
+    """
+
+    log_assignment: Tensor
+    pair_indices: Tensor | None = None
+    pair_probabilities: Tensor | None = None
+    pair_overlaps: Tensor | None = None
+
+
 class EndpointLineHead(nn.Module):
     """Matches lines by their endpoints alone (LightGlueStick, arXiv 2510.16438)."""
 
     def forward(
         self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
-    ) -> Tensor:
+    ) -> LineAssignment:
         """Match the lines.
 
         Args:
             wireframe0: The wireframes of the images 0, with the lines to match.
             wireframe1: The wireframes of the images 1.
             nodes: What is known about their nodes.
-
-        Returns:
-            The assignment [B, L0+1, L1+1] between the lines.
         """
         scores = endpoint_line_scores(
             nodes.endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions
         )
-        return sigmoid_log_double_softmax(
+        assignment = sigmoid_log_double_softmax(
             scores,
             _mean_over_endpoints(nodes.endpoint_matchability0, wireframe0.line_junctions),
             _mean_over_endpoints(nodes.endpoint_matchability1, wireframe1.line_junctions),
             wireframe0.line_mask,
             wireframe1.line_mask,
         )
+        return LineAssignment(assignment)
 
 
 def endpoint_line_scores(
@@ -71,7 +86,8 @@ def endpoint_line_scores(
         return similarity.new_zeros(len(similarity), num_lines0, num_lines1)
     index0 = line_junctions0.mT.flatten(1)[:, :, None]  # [B, 2 * L0, 1]
     index1 = line_junctions1.mT.flatten(1)[:, None]  # [B, 1, 2 * L1]
-    endpoints = torch.take_along_dim(torch.take_along_dim(similarity, index0, 1), index1, 2)
+    endpoints = similarity.gather(1, index0.expand(-1, -1, similarity.shape[2]))
+    endpoints = endpoints.gather(2, index1.expand(-1, endpoints.shape[1], -1))
     pairs = endpoints.view(-1, 2, num_lines0, 2, num_lines1)
     same = pairs[:, 0, :, 0] + pairs[:, 1, :, 1]
     swapped = pairs[:, 0, :, 1] + pairs[:, 1, :, 0]

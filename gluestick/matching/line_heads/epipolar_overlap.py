@@ -6,9 +6,12 @@ plane rightly, so it does not matter which one is found. Lengths are in units of
 longer side of an image.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
+from gluestick.matching.line_heads.candidate_pairs import LinePairs
 from gluestick.matching.line_heads.guidance import PointMatches
 
 _SCALES = (30.0, 15.0, 8.0, 4.0, 2.5, 2.5)
@@ -19,7 +22,19 @@ _REACH = 2.0
 _TINY = 1e-9
 
 
-def fit_fundamental_matrix(matches: PointMatches) -> tuple[Tensor, Tensor]:
+class EpipolarGeometry(NamedTuple):
+    """Fundamental matrices of a batch of pairs.
+
+    Attributes:
+        F: [B, 3, 3] float64, from image 0 to image 1.
+        support: [B], the summed weights of the matches that agree with them.
+    """
+
+    F: Tensor
+    support: Tensor
+
+
+def fit_fundamental_matrix(matches: PointMatches) -> EpipolarGeometry:
     """Fit a fundamental matrix to weighted matches.
 
     The eight-point algorithm with normalised positions (Hartley 1997), again and again with
@@ -27,39 +42,39 @@ def fit_fundamental_matrix(matches: PointMatches) -> tuple[Tensor, Tensor]:
 
     Args:
         matches: K matches for each of B pairs.
-
-    Returns:
-        The matrices [B, 3, 3] float64, from image 0 to image 1, and the summed weights [B] of
-        the matches that agree with them.
     """
     weights = matches.weights.double()
     x0, T0 = _normalized(matches.positions0.double(), weights)
     x1, T1 = _normalized(matches.positions1.double(), weights)
     rows = (x1[..., :, None] * x0[..., None, :]).flatten(2)  # [B, K, 9]
     homogeneous0, homogeneous1 = _homogeneous(matches.positions0), _homogeneous(matches.positions1)
+    least = _TINY * torch.eye(9, dtype=rows.dtype, device=rows.device)
+    tiny = torch.finfo(rows.dtype).tiny
     own = weights
     for scale in _SCALES:
-        moment = (rows * own[..., None]).mT @ rows
-        moment = moment + _TINY * torch.eye(9, dtype=moment.dtype, device=moment.device)
+        moment = torch.bmm((rows * own[..., None]).mT, rows) + least
         smallest = torch.linalg.eigh(moment).eigenvectors[..., 0]
-        F = T1.mT @ smallest.view(-1, 3, 3) @ T0
-        lines1, lines0 = homogeneous0 @ F.mT, homogeneous1 @ F
-        residual = (homogeneous1 * lines1).sum(-1) ** 2
-        slope = (lines1[..., :2] ** 2).sum(-1) + (lines0[..., :2] ** 2).sum(-1)
-        squared = residual / slope.clamp(min=torch.finfo(slope.dtype).tiny)
+        F = torch.bmm(torch.bmm(T1.mT, smallest.view(-1, 3, 3)), T0)
+        a1, b1, c1 = torch.bmm(homogeneous0, F.mT).unbind(-1)
+        a0, b0, _ = torch.bmm(homogeneous1, F).unbind(-1)
+        x, y, _ = homogeneous1.unbind(-1)
+        slope = a1**2 + b1**2 + a0**2 + b0**2
+        squared = (x * a1 + y * b1 + c1) ** 2 / slope.clamp(min=tiny)
         own = weights / (1 + squared / scale**2) ** 2
     F = F / F.flatten(1).norm(dim=1).clamp(min=torch.finfo(F.dtype).tiny)[:, None, None]
-    return F, own.sum(1)
+    return EpipolarGeometry(F, own.sum(1))
 
 
-def epipolar_channels(lines0: Tensor, lines1: Tensor, F: Tensor, support: Tensor) -> list[Tensor]:
+def epipolar_channels(
+    lines0: Tensor, lines1: Tensor, pairs: LinePairs, geometry: EpipolarGeometry
+) -> list[Tensor]:
     """Compare pairs of segments by an epipolar geometry.
 
     Args:
-        lines0: [K, 2, 2], segments of image 0.
-        lines1: [K, 2, 2], as many of image 1.
-        F: [K, 3, 3], the fundamental matrix of each pair.
-        support: [K], the summed weights of the matches it is fitted to.
+        lines0: [B, L0, 2, 2], segments of image 0.
+        lines1: [B, L1, 2, 2], of image 1.
+        pairs: Which of them are compared, K pairs.
+        geometry: That of each pair of images.
 
     Returns:
         Four numbers [K] for each pair: the smaller and the larger of the overlaps over the
@@ -67,9 +82,12 @@ def epipolar_channels(lines0: Tensor, lines1: Tensor, F: Tensor, support: Tensor
         lines cut the segments, without which an overlap says nothing. All are 0 where there are
         too few matches.
     """
-    forth, angle1 = _overlap(lines0.double(), lines1.double(), F)
-    back, angle0 = _overlap(lines1.double(), lines0.double(), F.mT)
-    trust = (support / _ENOUGH_MATCHES).clamp(max=1)
+    F = geometry.F[:, None]
+    epipolar1 = _homogeneous(lines0) @ F.mT  # [B, L0, 2, 3], in image 1
+    epipolar0 = _homogeneous(lines1) @ F
+    forth, angle1 = _overlap(pairs.of0(epipolar1), pairs.of1(lines1.double()))
+    back, angle0 = _overlap(pairs.of1(epipolar0), pairs.of0(lines0.double()))
+    trust = (geometry.support / _ENOUGH_MATCHES).clamp(max=1)[pairs.image]
     return [
         (trust * value).to(lines0.dtype)
         for first, second in ((forth, back), (angle0, angle1))
@@ -77,21 +95,21 @@ def epipolar_channels(lines0: Tensor, lines1: Tensor, F: Tensor, support: Tensor
     ]
 
 
-def _overlap(lines: Tensor, others: Tensor, F: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the overlap over the union [K] on the other segments, and the sine [K] there."""
-    epipolar = _homogeneous(lines) @ F.mT  # [K, 2, 3]
-    start, step = others[:, 0], others[:, 1] - others[:, 0]
-    length = step.norm(dim=-1).clamp(min=_TINY)
-    slope = (epipolar[..., :2] * step[:, None]).sum(-1)  # [K, 2]
-    normal = epipolar[..., :2].norm(dim=-1)
-    value = (epipolar[..., :2] * start[:, None]).sum(-1) + epipolar[..., 2]
-    sine = slope.abs() / (normal * length[:, None]).clamp(min=torch.finfo(normal.dtype).tiny)
-    safe = torch.where(slope.abs() < torch.finfo(slope.dtype).tiny, 1.0, slope)
-    cut = (-value / safe).clamp(-_REACH, 1 + _REACH)  # [K, 2], as a share of the segment
-    first, last = cut.amin(1), cut.amax(1)
+def _overlap(epipolar: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
+    """Cut segments [K, 2, 2] by two lines [K, 2, 3]: overlap over union [K], and the sine [K]."""
+    a, b, c = epipolar.unbind(-1)  # [K, 2]
+    x, y = segments[:, :1].unbind(-1)  # [K, 1]
+    dx, dy = (segments[:, 1:] - segments[:, :1]).unbind(-1)
+    tiny = torch.finfo(a.dtype).tiny
+    slope = a * dx + b * dy
+    length = (dx**2 + dy**2).sqrt().clamp(min=_TINY)
+    sine = slope.abs() / ((a**2 + b**2).sqrt() * length).clamp(min=tiny)
+    safe = torch.where(slope.abs() < tiny, 1.0, slope)
+    cut = (-(a * x + b * y + c) / safe).clamp(-_REACH, 1 + _REACH)  # as a share of the segment
+    first, last = torch.minimum(*cut.unbind(1)), torch.maximum(*cut.unbind(1))
     common = (last.clamp(max=1) - first.clamp(min=0)).clamp(min=-1)
     union = last.clamp(min=1) - first.clamp(max=0)
-    return common / union, sine.amin(1).clamp(max=1)
+    return common / union, torch.minimum(*sine.unbind(1)).clamp(max=1)
 
 
 def _normalized(positions: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

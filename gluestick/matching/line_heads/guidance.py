@@ -13,14 +13,13 @@ from torch import Tensor
 
 from gluestick.geometry.line_frames import LineFrames
 from gluestick.geometry.linear_systems import solve_ridge
-from gluestick.geometry.lines import distances_from_lines, line_lengths
+from gluestick.geometry.lines import line_lengths
 from gluestick.matching.assignment import mutual_matches
 from gluestick.types import Wireframe
 
 UNITS_PER_SIDE = 640.0
 MIN_MATCH_SCORE = 0.1
-
-_NUM_NEIGHBOURS = 12
+NUM_NEIGHBOURS = 12
 _RADIUS = 120.0
 """How far away the neighbours of a line may be."""
 
@@ -59,6 +58,34 @@ class PointMatches(NamedTuple):
     def swapped(self) -> "PointMatches":
         """Return the matches from image 1 to image 0."""
         return PointMatches(self.positions1, self.positions0, self.weights)
+
+    def without_unmatched(self) -> "PointMatches":
+        """Return the matches alone, in their order, as many as the pair that has most."""
+        matched = self.weights > 0
+        number = int(matched.sum(1).max()) if len(matched) else 0
+        index = matched.byte().argsort(dim=1, descending=True, stable=True)[:, :number]
+        places = index[..., None].expand(-1, -1, 2)
+        return PointMatches(
+            self.positions0.gather(1, places),
+            self.positions1.gather(1, places),
+            self.weights.gather(1, index),
+        )
+
+
+class NearMatches(NamedTuple):
+    """The matches nearest to lines: among all, those on the left, and those on the right.
+
+    Attributes:
+        distance: [B, 3, L, N], nearest first; infinite where there is no further match.
+        indices: [B, 3, L, N] int64, which of the matches.
+    """
+
+    distance: Tensor
+    indices: Tensor
+
+    def first(self, number: int) -> "NearMatches":
+        """Return the nearest of them."""
+        return NearMatches(self.distance[..., :number], self.indices[..., :number])
 
 
 class CarriedLines(NamedTuple):
@@ -123,7 +150,36 @@ def point_matches(
     )
 
 
-def carry_lines(lines: Tensor, matches: PointMatches) -> CarriedLines:
+def find_near_matches(
+    lines: Tensor, matches: PointMatches, *, number: int = NUM_NEIGHBOURS
+) -> NearMatches:
+    """Find the matches around the lines of image 0.
+
+    Args:
+        lines: [B, L, 2, 2], in units of image 0.
+        matches: The matches.
+        number: How many are wanted.
+
+    Returns:
+        As many, or all that there are.
+    """
+    squared, side = _from_lines(lines, matches.positions0)
+    squared.masked_fill_((squared >= _RADIUS**2) | (matches.weights <= 0)[:, None], float("inf"))
+    kinds = [
+        squared,
+        *(squared.masked_fill(other, float("inf")) for other in (side <= 0, side >= 0)),
+    ]
+    number = min(number, squared.shape[-1])
+    found = [kind.topk(number, dim=-1, largest=False) for kind in kinds]
+    return NearMatches(
+        torch.stack([kind.values for kind in found], dim=1).sqrt(),
+        torch.stack([kind.indices for kind in found], dim=1),
+    )
+
+
+def carry_lines(
+    lines: Tensor, matches: PointMatches, near: NearMatches | None = None
+) -> CarriedLines:
     """Carry lines from image 0 into image 1.
 
     Each local map is fitted to the weighted matches by re-weighted least squares, with Cauchy
@@ -132,32 +188,34 @@ def carry_lines(lines: Tensor, matches: PointMatches) -> CarriedLines:
     Args:
         lines: [B, L, 2, 2], in units of image 0.
         matches: The matches.
+        near: Those around the lines, at least 12 for each if there are as many; None to find
+            them.
 
     Returns:
         The lines in units of image 1. Without any match they stay where they are.
     """
+    distance, index = (near or find_near_matches(lines, matches)).first(NUM_NEIGHBOURS)
     coarse = _fit_global_map(matches)
-    distance, side = _from_lines(lines, matches.positions0)
-    usable = (distance < _RADIUS) & (matches.weights > 0)[:, None]
-    sides = torch.stack([usable, usable & (side > 0), usable & (side < 0)], dim=1)
-    distance = distance[:, None].masked_fill(~sides, float("inf"))  # [B, 3, L, K]
-    count = min(_NUM_NEIGHBOURS, distance.shape[-1])
-    near, index = distance.topk(count, dim=-1, largest=False)  # [B, 3, L, N]
+    flat = index.flatten(1)
 
     def gather(values: Tensor) -> Tensor:
-        flat = index.flatten(1)[..., None].expand(-1, -1, values.shape[-1])
-        return values.gather(1, flat).view(*index.shape, values.shape[-1])
+        places = flat[..., None].expand(-1, -1, values.shape[-1])
+        return values.gather(1, places).view(*index.shape, values.shape[-1])
 
     middles = lines.mean(2)[:, None, :, None]  # [B, 1, L, 1, 2]
     terms = _terms(gather(matches.positions0) - middles)  # [B, 3, L, N, 3]
     targets = gather(matches.positions1 - _apply(coarse, matches.positions0))
-    own = gather(matches.weights[..., None])[..., 0] * (_HALF_WEIGHT / (_HALF_WEIGHT + near))
+    own = matches.weights.gather(1, flat).view(index.shape)
+    own = own * (_HALF_WEIGHT / (_HALF_WEIGHT + distance))
+    both = torch.cat([terms, targets], dim=-1)
     weights = own
     for _ in range(_NUM_FITS):
-        weighted = terms * weights[..., None]
-        bend = solve_ridge(weighted.mT @ terms, weighted.mT @ targets, ridge=_STIFFNESS)
-        residuals = (targets - terms @ bend).norm(dim=-1)
-        weights = own / (1 + (residuals / _NOISE) ** 2)
+        moments = (terms * weights[..., None]).mT @ both  # [B, 3, L, 3, 5]
+        bend = solve_ridge(moments[..., :3], moments[..., 3:], ridge=_STIFFNESS)
+        x, y = (targets - terms @ bend).unbind(-1)
+        squared = x**2 + y**2
+        weights = own / (1 + squared / _NOISE**2)
+    residuals = squared.sqrt()
     ends = _apply(coarse, lines.flatten(1, 2)).view_as(lines)[:, None]
     support = weights.sum(-1)
     return CarriedLines(
@@ -181,17 +239,36 @@ def compare_segments(segments: Tensor, others: Tensor) -> Agreement:
     lengths = line_lengths(others).clamp(min=_TINY)  # [..., 1, M]
     frames = LineFrames.of(others, length=lengths)
     along, across = frames.coordinates_of_all(segments.movedim(-2, -3))  # [..., 2, L, M]
-    first, last = along.amin(-3), along.amax(-3)
+    return _agreement(
+        along.unbind(-3), across.unbind(-3), line_lengths(segments)[..., None], lengths
+    )
+
+
+def compare_one_by_one(segments: Tensor, others: Tensor) -> Agreement:
+    """Compare segments [..., 2, 2] with as many others in the same image, one with one.
+
+    Returns:
+        How far each segment lies on its other, [...].
+    """
+    lengths = line_lengths(others).clamp(min=_TINY)
+    frames = LineFrames.of(others, length=lengths)
+    along, across = frames.coordinates(*segments.unbind(-1))  # [..., 2]
+    return _agreement(along.unbind(-1), across.unbind(-1), line_lengths(segments), lengths)
+
+
+def _agreement(
+    along: tuple[Tensor, ...], across: tuple[Tensor, ...], own_lengths: Tensor, lengths: Tensor
+) -> Agreement:
+    """Compare segments, of whose both ends the coordinates are given, with those of ``lengths``."""
+    first, last = torch.minimum(*along), torch.maximum(*along)
     low, high = first.clamp(min=0).minimum(lengths), last.clamp(min=0).minimum(lengths)
-    span = along[..., 1, :, :] - along[..., 0, :, :]
-    slope = (across[..., 1, :, :] - across[..., 0, :, :]) / _away_from_zero(span)
+    slope = (across[1] - across[0]) / _away_from_zero(along[1] - along[0])
 
     def offset(at: Tensor) -> Tensor:
         inside = torch.minimum(torch.maximum(at, first), last)
-        return (across[..., 0, :, :] + slope * (inside - along[..., 0, :, :])).abs()
+        return (across[0] + slope * (inside - along[0])).abs()
 
     common = torch.minimum(last, lengths) - first.clamp(min=0)
-    own_lengths = line_lengths(segments)[..., None]
     return Agreement(
         distance=(offset(low) + offset(high)) / 2,
         share=common / own_lengths.clamp(min=_TINY),
@@ -200,11 +277,19 @@ def compare_segments(segments: Tensor, others: Tensor) -> Agreement:
 
 
 def _from_lines(lines: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distances of points [B, K, 2] from segments, and their sides: [B, L, K]."""
-    steps = (lines[:, :, 1] - lines[:, :, 0])[:, :, None]  # [B, L, 1, 2]
-    away = points[:, None] - lines[:, :, :1]  # [B, L, K, 2]
-    distance = distances_from_lines(points[:, None], lines)
-    return distance, away[..., 0] * steps[..., 1] - away[..., 1] * steps[..., 0]
+    """Return the squared distances of points [B, K, 2] from segments, and their sides: [B, L, K].
+
+    Coordinates are kept apart, since sums over two numbers take longer than all the rest.
+    """
+    dx, dy = (lines[:, :, 1] - lines[:, :, 0])[:, :, None].unbind(-1)  # [B, L, 1]
+    (x0, y0), (x, y) = lines[:, :, :1].unbind(-1), points[:, None].unbind(-1)
+    x, y = x - x0, y - y0  # [B, L, K]
+    squared = (dx**2 + dy**2).clamp(min=torch.finfo(dx.dtype).tiny)
+    along = (x * dx).addcmul_(y, dy).div_(squared).clamp_(0, 1)
+    side = (x * dy).sub_(y * dx)  # not fused, so that the ends of a line are on neither side
+    x.addcmul_(along, dx, value=-1)
+    y.addcmul_(along, dy, value=-1)
+    return x.square_().addcmul_(y, y), side
 
 
 def _fit_global_map(matches: PointMatches) -> Tensor:
@@ -216,12 +301,13 @@ def _fit_global_map(matches: PointMatches) -> Tensor:
     terms = _terms(matches.positions0 - mean0[:, None])
     targets = matches.positions1 - mean1[:, None]
     held = _STIFFNESS[0] * _REACH * torch.eye(3, 2, dtype=terms.dtype, device=terms.device)
+    both = torch.cat([terms, targets], dim=-1)  # [B, K, 5]
     weights = matches.weights
     for _ in range(_NUM_GLOBAL_FITS):
-        weighted = terms * weights[..., None]
-        linear = solve_ridge(weighted.mT @ terms, weighted.mT @ targets + held, ridge=_STIFFNESS)
-        residuals = (targets - terms @ linear).norm(dim=-1)
-        weights = matches.weights / (1 + (residuals / _GLOBAL_NOISE) ** 2)
+        moments = torch.bmm((terms * weights[..., None]).mT, both)
+        linear = solve_ridge(moments[..., :3], moments[..., 3:] + held, ridge=_STIFFNESS)
+        x, y = (targets - torch.bmm(terms, linear)).unbind(-1)
+        weights = matches.weights / (1 + (x**2 + y**2) / _GLOBAL_NOISE**2)
     slope = linear[:, :2] / _REACH
     start = linear[:, 2:] + mean1[:, None] - mean0[:, None] @ slope
     return torch.cat([slope, start], dim=1)

@@ -4,7 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from gluestick.matching.assignment import log_double_softmax
-from gluestick.matching.line_heads.endpoints import NodeAssignment, endpoint_line_scores
+from gluestick.matching.line_heads.endpoints import (
+    LineAssignment,
+    NodeAssignment,
+    endpoint_line_scores,
+)
 from gluestick.matching.line_heads.guidance import (
     Agreement,
     CarriedLines,
@@ -48,14 +52,16 @@ class GuidedLineHead(AtLeastSingle):
 
     def forward(
         self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
-    ) -> Tensor:
+    ) -> LineAssignment:
         """Match the lines.
 
         Arguments and result are those of
         :class:`gluestick.matching.line_heads.endpoints.EndpointLineHead`.
         """
         matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
-        return self.match(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
+        return LineAssignment(
+            self.match(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
+        )
 
     def match(
         self,
@@ -117,13 +123,23 @@ def line_pair_features(
 
 def resemblance_channels(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> list[Tensor]:
     """Return the similarity of the endpoints, and its margins to the best of row and column."""
+    best0, best1 = best_similarities(similarity, mask0, mask1)
+    return compare_with_best(similarity, best0[:, :, None], best1[:, None])
+
+
+def best_similarities(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the best of [B, L0, L1] for each line, [B, L0] and [B, L1]; 0 if there is no pair."""
     if similarity.numel() == 0:
-        return [similarity] * 3
+        return similarity.new_zeros(mask0.shape), similarity.new_zeros(mask1.shape)
     lowest = torch.finfo(similarity.dtype).min
     real = similarity.masked_fill(~(mask0[:, :, None] & mask1[:, None]), lowest)
+    return real.amax(2), real.amax(1)
+
+
+def compare_with_best(similarity: Tensor, best0: Tensor, best1: Tensor) -> list[Tensor]:
+    """Return scaled similarities, and their ordered margins to the best of both lines."""
     margins = [
-        (similarity - real.amax(dim, keepdim=True)).clamp(_SMALLEST_MARGIN, 0) / _MARGIN_SCALE
-        for dim in (1, 2)
+        (similarity - best).clamp(_SMALLEST_MARGIN, 0) / _MARGIN_SCALE for best in (best1, best0)
     ]
     scaled = similarity / _SIMILARITY_SCALE - _SIMILARITY_OFFSET
     return [scaled, *ordered(*margins)]
@@ -152,17 +168,21 @@ def agreement_channels(forth: Agreement, back: Agreement) -> list[Tensor]:
 
 def trust_channels(carried0: CarriedLines, carried1: CarriedLines) -> list[Tensor]:
     """Return how many matches guide the lines, and how well these agree among themselves."""
-    support0, support1 = carried0.support / 2 - 1, carried1.support / 2 - 1  # [B, 3, L]
-    spread0, spread1 = _log(carried0.spread), _log(carried1.spread)
-    kinds = (
-        (support0[:, 0], support1[:, 0]),
-        (support0[:, 1:].amax(1), support1[:, 1:].amax(1)),
-        (support0[:, 1:].amin(1), support1[:, 1:].amin(1)),
-        (spread0[:, 0], spread1[:, 0]),
-        (spread0[:, 1:].amin(1), spread1[:, 1:].amin(1)),
-    )
+    kinds = zip(trust_of_lines(carried0), trust_of_lines(carried1), strict=True)
     return [
         value for first, second in kinds for value in ordered(first[:, :, None], second[:, None])
+    ]
+
+
+def trust_of_lines(carried: CarriedLines) -> list[Tensor]:
+    """Return the five numbers [B, L] of which :func:`trust_channels` consists."""
+    support, spread = carried.support / 2 - 1, _log(carried.spread)  # [B, 3, L]
+    return [
+        support[:, 0],
+        support[:, 1:].amax(1),
+        support[:, 1:].amin(1),
+        spread[:, 0],
+        spread[:, 1:].amin(1),
     ]
 
 

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gluestick.matching.line_heads.guidance import PointMatches
+from gluestick.matching.line_heads.guidance import NearMatches, PointMatches
 
-_NUM_NEIGHBOURS = 16
-_RADIUS = 120.0
+NUM_SIDE_NEIGHBOURS = 16
 _HALF_WEIGHT = 15.0
 _CLEAR = 4.0
 """The distance from a line at which it is clear on which side of it a point lies."""
@@ -27,44 +26,43 @@ class Neighbours(NamedTuple):
     """The matched points around lines.
 
     Attributes:
-        positions: [B, L, N, 2], where they are in the other image.
-        offsets: [B, L, N], how far they are from the line, positive on its left.
+        x: [B, L, N], where they are in the other image.
+        y: [B, L, N].
+        sides: [B, L, N], from 1, clearly on the left of the line, to -1, clearly on its right.
+        on: [B, L, N] in [0, 1], how likely they lie on the line.
         weights: [B, L, N], how much each is trusted, less when it is far away.
     """
 
-    positions: Tensor
-    offsets: Tensor
+    x: Tensor
+    y: Tensor
+    sides: Tensor
+    on: Tensor
     weights: Tensor
 
 
-def find_neighbours(lines: Tensor, matches: PointMatches) -> Neighbours:
-    """Find the matched points around the lines of image 0.
+def find_neighbours(lines: Tensor, matches: PointMatches, near: NearMatches) -> Neighbours:
+    """Return the matched points around the lines of image 0.
 
     Args:
         lines: [B, L, 2, 2].
         matches: The matches.
+        near: Those around the lines.
 
     Returns:
-        The nearest of them.
+        Those nearest to the lines, on whichever side.
     """
-    steps = (lines[:, :, 1] - lines[:, :, 0])[:, :, None]  # [B, L, 1, 2]
-    away = matches.positions0[:, None] - lines[:, :, :1]  # [B, L, K, 2]
-    squared = (steps**2).sum(-1).clamp(min=_TINY)
-    along = ((away * steps).sum(-1) / squared).clamp(0, 1)
-    distance = (away - along[..., None] * steps).norm(dim=-1)
-    usable = (distance < _RADIUS) & (matches.weights > 0)[:, None]
-    distance = distance.masked_fill(~usable, float("inf"))
-    near, index = distance.topk(min(_NUM_NEIGHBOURS, distance.shape[-1]), dim=-1, largest=False)
-    cross = away[..., 0] * steps[..., 1] - away[..., 1] * steps[..., 0]
-    flat = index.flatten(1)  # [B, L * N]
-    positions = matches.positions1.gather(1, flat[..., None].expand(-1, -1, 2))
-    return Neighbours(
-        positions=positions.view(*index.shape, 2),
-        offsets=cross.gather(2, index) / squared.sqrt(),
-        weights=matches.weights.gather(1, flat).view(index.shape)
-        * _HALF_WEIGHT
-        / (_HALF_WEIGHT + near),
-    )
+    distance, index = near.first(NUM_SIDE_NEIGHBOURS)
+    distance, index = distance[:, 0], index[:, 0]  # [B, L, N]
+    flat = index.flatten(1)
+
+    def gather(values: Tensor) -> Tensor:
+        return values.gather(1, flat).view(index.shape)
+
+    x0, y0 = map(gather, matches.positions0.unbind(-1))
+    x1, y1 = map(gather, matches.positions1.unbind(-1))
+    sides, on = _across(lines[:, :, None], x0, y0)
+    weights = gather(matches.weights) * _HALF_WEIGHT / (_HALF_WEIGHT + distance)
+    return Neighbours(x=x1, y=y1, sides=sides, on=on, weights=weights)
 
 
 def side_channels(neighbours: Neighbours, others: Tensor, same_direction: Tensor) -> list[Tensor]:
@@ -81,18 +79,22 @@ def side_channels(neighbours: Neighbours, others: Tensor, same_direction: Tensor
         how much speaks for that; how many of those that lie on the line lie on the partner, and
         how many do not.
     """
-    steps = (others[:, 1] - others[:, 0])[:, None]  # [K, 1, 2]
-    length = steps.norm(dim=-1).clamp(min=_TINY)
-    away = neighbours.positions - others[:, :1]  # [K, N, 2]
-    offsets = (away[..., 0] * steps[..., 1] - away[..., 1] * steps[..., 0]) / length
-    side0 = (neighbours.offsets / _CLEAR).clamp(-1, 1)
-    side1 = (offsets / _CLEAR).clamp(-1, 1) * same_direction[:, None]
-    evidence = (neighbours.weights * (side0 * side1).abs()).sum(-1)
-    kept = (neighbours.weights * side0 * side1).sum(-1) / (evidence + 0.25)
-    on0, on1 = (torch.exp(-((values / _ON) ** 2)) for values in (neighbours.offsets, offsets))
+    sides, on = _across(others[:, None], neighbours.x, neighbours.y)
+    agreement = neighbours.weights * neighbours.sides * sides
+    evidence = agreement.abs().sum(-1)
+    kept = agreement.sum(-1) * same_direction / (evidence + 0.25)
+    lying = neighbours.weights * neighbours.on
     return [
         kept,
         torch.log1p(evidence) - 1,
-        torch.log1p((neighbours.weights * on0 * on1).sum(-1)),
-        torch.log1p((neighbours.weights * on0 * (1 - on1)).sum(-1)),
+        torch.log1p((lying * on).sum(-1)),
+        torch.log1p((lying * (1 - on)).sum(-1)),
     ]
+
+
+def _across(lines: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return on which sides of lines [..., 1, 2, 2] points [..., N] lie, and how likely on them."""
+    first, step = lines[..., 0, :], lines[..., 1, :] - lines[..., 0, :]
+    dx, dy = (step / step.norm(dim=-1, keepdim=True).clamp(min=_TINY)).unbind(-1)  # [..., 1]
+    offsets = (x - first[..., 0]) * dy - (y - first[..., 1]) * dx
+    return (offsets / _CLEAR).clamp(-1, 1), torch.exp(-((offsets / _ON) ** 2))

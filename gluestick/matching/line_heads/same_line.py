@@ -1,5 +1,6 @@
 """Matching lines by what they are: for each pair, how likely both are parts of one line."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -7,20 +8,26 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.matching.line_heads.candidate_pairs import LinePairs
-from gluestick.matching.line_heads.endpoints import NodeAssignment
+from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, point_matches
 from gluestick.matching.line_heads.same_line_features import (
     NUM_SAME_LINE_FEATURES,
-    same_line_features,
+    describe_in_parts,
 )
 from gluestick.precision import AtLeastSingle, without_autocast
 from gluestick.types import Wireframe
+from gluestick.types.line_pairs import likely_pairs
 
 _HIDDEN = 64
 _COPY_DISTANCE = 0.5
 """px, within which both endpoints of a copy lie."""
 
 _COPY_PENALTY = 1e-3
+
+LEAST_PROBABILITY = 0.1
+"""From which pairs are reported as parts of one line, many to many."""
+
+_MOST_PER_LINE = 64
 
 
 class ScoredPairs(NamedTuple):
@@ -57,7 +64,7 @@ class SameLineHead(AtLeastSingle):
 
     def forward(
         self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
-    ) -> Tensor:
+    ) -> LineAssignment:
         """Match the lines.
 
         Arguments and result are those of
@@ -65,7 +72,9 @@ class SameLineHead(AtLeastSingle):
         """
         matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
         scored = self.score_pairs(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
-        return one_to_one_assignment(scored, wireframe0, wireframe1)
+        return LineAssignment(
+            one_to_one_assignment(scored, wireframe0, wireframe1), *_many_to_many(scored)
+        )
 
     def score_pairs(
         self,
@@ -86,11 +95,15 @@ class SameLineHead(AtLeastSingle):
             ValueError: If a wireframe was made without ``side_colors``.
         """
         with without_autocast(endpoint_similarity.device):
-            pairs, features = same_line_features(
-                wireframe0, wireframe1, endpoint_similarity, matches
-            )
             dtype = next(self.parameters()).dtype
-            return ScoredPairs(pairs, self.score(features.to(dtype)))
+            parts = [
+                ScoredPairs(part.pairs, self.score(part.features.to(dtype)))
+                for part in describe_in_parts(wireframe0, wireframe1, endpoint_similarity, matches)
+            ]
+        return ScoredPairs(
+            LinePairs.join([part.pairs for part in parts]),
+            torch.cat([part.outputs for part in parts]),
+        )
 
 
 def one_to_one_assignment(
@@ -127,6 +140,15 @@ def one_to_one_assignment(
     return assignment
 
 
+def _many_to_many(scored: ScoredPairs) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the pairs that may be the same, their probabilities and their overlaps."""
+    same, overlaps, _ = scored.outputs.float().sigmoid().unbind(1)
+    indices = scored.pairs.indices()
+    likely = likely_pairs(indices, same, threshold=LEAST_PROBABILITY, max_per_line=_MOST_PER_LINE)
+    kept = likely.nonzero()[:, 0]  # one wait for the device, where a mask takes one each time
+    return indices[kept], same[kept], overlaps[kept]
+
+
 def _log_total(scores: Tensor, *, dim: int) -> Tensor:
     """Return the logarithm of 1, for the dustbin, plus the sum of exponentials along ``dim``."""
     return torch.logaddexp(scores.logsumexp(dim), scores.new_zeros(()))
@@ -134,9 +156,18 @@ def _log_total(scores: Tensor, *, dim: int) -> Tensor:
 
 def _copies(wireframe: Wireframe) -> tuple[Tensor, Tensor]:
     """Return how many equal lines come before each line, and how many there are: [B, L]."""
-    lines, mask = wireframe.detected_lines, wireframe.line_mask
-    ends = torch.stack([lines, lines.flip(2)], dim=2).flatten(3)  # [B, L, 2, 4]
-    apart = (ends[:, :, None] - ends[:, None, :, :1]).abs().amax(-1)  # [B, L, L, 2]
-    equal = (apart.amin(-1) < _COPY_DISTANCE) & mask[:, None] & mask[:, :, None]
+    ends = wireframe.detected_lines.flatten(2).unbind(2)
+    turned = (*ends[2:], *ends[:2])
+    mask = wireframe.line_mask
+    equal = (_all_close(ends, ends) | _all_close(ends, turned)) & mask[:, None] & mask[:, :, None]
     number = equal.sum(2).clamp(min=1)
-    return equal.tril(-1).sum(2), number.to(lines.dtype)
+    return equal.tril(-1).sum(2), number.to(ends[0].dtype)
+
+
+def _all_close(ends: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    """Tell which lines have all coordinates, [B, L] each, near those of which others: [B, L, L]."""
+    near = [
+        (own[:, :, None] - other[:, None]).abs_() < _COPY_DISTANCE
+        for own, other in zip(ends, others, strict=True)
+    ]
+    return near[0] & near[1] & near[2] & near[3]

@@ -1,36 +1,37 @@
 """What is known about whether two segments are parts of one line."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gluestick.matching.line_heads.candidate_pairs import LinePairs, candidate_mask
+from gluestick.matching.line_heads.candidate_pairs import (
+    LinePairs,
+    alike_pairs,
+    is_near,
+    possibly_near,
+)
 from gluestick.matching.line_heads.endpoints import endpoint_line_scores
 from gluestick.matching.line_heads.epipolar_overlap import (
+    EpipolarGeometry,
     epipolar_channels,
     fit_fundamental_matrix,
 )
 from gluestick.matching.line_heads.guidance import (
     Agreement,
-    CarriedLines,
     PointMatches,
-    carry_lines,
-    compare_segments,
-    in_units,
+    compare_one_by_one,
 )
 from gluestick.matching.line_heads.guided import (
     NUM_FEATURES,
     agreement_channels,
+    best_similarities,
+    compare_with_best,
     ordered,
-    resemblance_channels,
-    trust_channels,
 )
-from gluestick.matching.line_heads.neighbour_sides import (
-    Neighbours,
-    find_neighbours,
-    side_channels,
-)
+from gluestick.matching.line_heads.line_context import LineContext, describe_lines
+from gluestick.matching.line_heads.neighbour_sides import Neighbours, side_channels
 from gluestick.matching.line_heads.side_appearance import (
     NUM_APPEARANCE_FEATURES,
     appearance_channels,
@@ -40,12 +41,10 @@ from gluestick.types import Wireframe
 
 NUM_OWN_FEATURES = 26 + NUM_APPEARANCE_FEATURES
 NUM_SAME_LINE_FEATURES = NUM_FEATURES + NUM_OWN_FEATURES
-_PAIRS_AT_ONCE = 262_144
+_PAIRS_AT_ONCE = 65_536
 """Pairs of lines compared in one go, which bounds the memory."""
 
 _SIMILARITY_SCALE, _SIMILARITY_OFFSET = 20.0, 2.0
-_TYPICAL_LENGTH = 40.0
-_TINY = 1e-6
 
 
 class PairFeatures(NamedTuple):
@@ -60,35 +59,30 @@ class PairFeatures(NamedTuple):
     features: Tensor
 
 
-class _Side(NamedTuple):
-    """The lines of one image, and what is known about them."""
-
-    lines: Tensor
-    mask: Tensor
-    junctions: Tensor
-    carried: CarriedLines
-    neighbours: Neighbours
-    colors: Tensor
-
-    def rows(self, first: int, last: int) -> "_Side":
-        """Return some of the lines."""
-        return _Side(
-            self.lines[:, first:last],
-            self.mask[:, first:last],
-            self.junctions[:, first:last],
-            CarriedLines(*(value[:, :, first:last] for value in self.carried)),
-            Neighbours(*(value[:, first:last] for value in self.neighbours)),
-            self.colors[:, first:last],
-        )
-
-
 def same_line_features(
     wireframe0: Wireframe,
     wireframe1: Wireframe,
     endpoint_similarity: Tensor,
     matches: PointMatches,
 ) -> PairFeatures:
-    """Describe the pairs of lines that may be parts of one line.
+    """Describe all pairs of lines that may be parts of one line.
+
+    Arguments and errors are those of :func:`describe_in_parts`.
+    """
+    parts = [*describe_in_parts(wireframe0, wireframe1, endpoint_similarity, matches)]
+    return PairFeatures(
+        LinePairs.join([part.pairs for part in parts]),
+        torch.cat([part.features for part in parts]),
+    )
+
+
+def describe_in_parts(
+    wireframe0: Wireframe,
+    wireframe1: Wireframe,
+    endpoint_similarity: Tensor,
+    matches: PointMatches,
+) -> Iterator[PairFeatures]:
+    """Describe the pairs of lines that may be parts of one line, some lines at a time.
 
     The numbers are the same if the images or the endpoints of a line are exchanged.
 
@@ -98,185 +92,155 @@ def same_line_features(
         endpoint_similarity: [B, J0, J1], between their junctions. Gradients reach nothing else.
         matches: The matches that guide the lines.
 
-    Returns:
-        The pairs and their features, in single precision at least.
+    Yields:
+        The pairs of some lines of the images 0 and their features, in single precision at least;
+        at least once.
 
     Raises:
         ValueError: If a wireframe was made without ``side_colors``.
     """
-    endpoint_similarity = at_least_single(endpoint_similarity)
-    similarity = endpoint_line_scores(
-        endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions
-    )
-    resemblance = resemblance_channels(similarity, wireframe0.line_mask, wireframe1.line_mask)
-    with torch.no_grad(), without_autocast(similarity.device):
-        side0 = _side(wireframe0, matches)
-        side1 = _side(wireframe1, matches.swapped())
-        geometry = _Geometry(matches, *fit_fundamental_matrix(matches))
-    found: list[PairFeatures] = []
+    ends = at_least_single(endpoint_similarity)
+    similarity = endpoint_line_scores(ends, wireframe0.line_junctions, wireframe1.line_junctions)
+    masks = wireframe0.line_mask, wireframe1.line_mask
+    best0, best1 = best_similarities(similarity, *masks)
+    with torch.no_grad(), without_autocast(ends.device):
+        matches = matches.without_unmatched()
+        all_lines0, lines1 = describe_lines(wireframe0, wireframe1, matches)
+        alike = alike_pairs(similarity, *masks)
+        geometry = fit_fundamental_matrix(matches)
     at_once = max(_PAIRS_AT_ONCE // max(similarity.shape[2], 1), 1)
     for first in range(0, max(similarity.shape[1], 1), at_once):
         rows = slice(first, first + at_once)
-        part = side0.rows(first, first + at_once)
-        with torch.no_grad(), without_autocast(similarity.device):
-            forth = compare_segments(part.carried.lines, side1.lines[:, None])
-            back = compare_segments(side1.carried.lines, part.lines[:, None])
-            chosen = candidate_mask(
-                forth, back, similarity[:, rows].detach(), part.mask, side1.mask
-            )
-            pairs = LinePairs(*chosen.nonzero(as_tuple=True))
-            direction = _directions(part, side1, pairs)
+        lines0 = all_lines0.select(slice(None), rows)
+        with torch.no_grad(), without_autocast(ends.device):
+            pairs, forth, back = _candidates(lines0, lines1, alike[:, rows])
+            cosines = _cosines(lines0, lines1, pairs)
+            direction = torch.where(cosines[0] + cosines[1] < 0, -1.0, 1.0)
             channels = [
-                *_guidance(forth, back, pairs, direction),
-                *(pairs.take(value) for value in trust_channels(part.carried, side1.carried)),
-                *_shapes(part, side1, pairs),
-                *_epipolar(part, side1, pairs, geometry),
-                *_sides(part, side1, pairs, direction),
-                *_situation(geometry, pairs),
-                *_appearance(part, side1, pairs, direction),
+                *_guidance(forth, back, direction),
+                *_trust(lines0, lines1, pairs),
+                *_shapes(lines0, lines1, pairs, cosines),
+                *epipolar_channels(lines0.lines, lines1.lines, pairs, geometry),
+                *_sides(lines0, lines1, pairs, direction),
+                *_situation(matches, geometry, pairs),
+                *appearance_channels(pairs.of0(lines0.colors), pairs.of1(lines1.colors), direction),
             ]
-        alike = [pairs.take(channel[:, rows]) for channel in resemblance]
-        alike += _endpoints(endpoint_similarity, part, side1, pairs, direction)
-        features = torch.stack([*alike, *channels], dim=1)
-        found.append(PairFeatures(pairs._replace(line0=pairs.line0 + first), features))
-    joined = LinePairs(
-        *(torch.cat(values) for values in zip(*(part.pairs for part in found), strict=True))
-    )
-    return PairFeatures(joined, torch.cat([part.features for part in found]))
+        resemblance = [
+            *compare_with_best(
+                pairs.take(similarity[:, rows]), pairs.of0(best0[:, rows]), pairs.of1(best1)
+            ),
+            *_endpoints(ends, lines0, lines1, pairs, direction),
+        ]
+        features = torch.stack([*resemblance, *channels], dim=1)
+        yield PairFeatures(pairs._replace(line0=pairs.line0 + first), features)
 
 
-class _Geometry(NamedTuple):
-    """What is known about the points of each pair of images."""
+def _candidates(
+    lines0: LineContext, lines1: LineContext, alike: Tensor
+) -> tuple[LinePairs, Agreement, Agreement]:
+    """Choose the pairs that come near each other or are alike.
 
-    matches: PointMatches
-    F: Tensor
-    support: Tensor
-
-
-def _side(wireframe: Wireframe, matches: PointMatches) -> _Side:
-    if wireframe.side_colors is None:
-        raise ValueError(
-            "the line head same_line needs the colours beside the lines, and the wireframe has "
-            "none: extract it with features.side_colors=true, as the models with this head do"
-        )
-    lines = in_units(wireframe.detected_lines, wireframe)
-    return _Side(
-        lines,
-        wireframe.line_mask,
-        wireframe.line_junctions,
-        carry_lines(lines, matches),
-        find_neighbours(lines, matches),
-        at_least_single(wireframe.side_colors),
-    )
+    Returns:
+        The pairs, and how they agree in image 1 and in image 0: [K, 3].
+    """
+    possible = possibly_near(lines0.carried, lines1.lines)
+    possible |= possibly_near(lines1.carried, lines0.lines).mT
+    possible &= lines0.mask[:, :, None] & lines1.mask[:, None]
+    pairs = LinePairs(*(possible | alike).nonzero(as_tuple=True))
+    forth = compare_one_by_one(pairs.of0(lines0.carried), pairs.of1(lines1.lines)[:, None])
+    back = compare_one_by_one(pairs.of1(lines1.carried), pairs.of0(lines0.lines)[:, None])
+    chosen = (is_near(forth) | is_near(back) | pairs.take(alike)).nonzero()[:, 0]
+    forth, back = (Agreement(*(value[chosen] for value in both)) for both in (forth, back))
+    return pairs.select(chosen), forth, back
 
 
-def _steps(lines: Tensor) -> Tensor:
-    return lines[..., 1, :] - lines[..., 0, :]
+def _cosines(lines0: LineContext, lines1: LineContext, pairs: LinePairs) -> tuple[Tensor, Tensor]:
+    """Return the cosines [K] between the carried line of each image and its partner."""
+    forth = pairs.of0(lines0.carried_directions) * pairs.of1(lines1.directions)
+    back = pairs.of1(lines1.carried_directions) * pairs.of0(lines0.directions)
+    return forth[:, 0] + forth[:, 1], back[:, 0] + back[:, 1]
 
 
-def _directions(side0: _Side, side1: _Side, pairs: LinePairs) -> Tensor:
-    """[K], 1 where the lines of a pair run the same way, and -1 where they do not."""
-    carried0 = _steps(pairs.of0(side0.carried.lines[:, 0]))
-    carried1 = _steps(pairs.of1(side1.carried.lines[:, 0]))
-    steps0, steps1 = _steps(pairs.of0(side0.lines)), _steps(pairs.of1(side1.lines))
-    cosine = _cosine(carried0, steps1) + _cosine(carried1, steps0)
-    return torch.where(cosine < 0, -1.0, 1.0)
-
-
-def _cosine(first: Tensor, second: Tensor) -> Tensor:
-    lengths = first.norm(dim=-1) * second.norm(dim=-1)
-    return (first * second).sum(-1) / lengths.clamp(min=_TINY)
-
-
-def _guidance(
-    forth: Agreement, back: Agreement, pairs: LinePairs, direction: Tensor
-) -> list[Tensor]:
+def _guidance(ahead: Agreement, behind: Agreement, direction: Tensor) -> list[Tensor]:
     """Return how well the lines agree, with left compared to left where they run the same way."""
-    image, line0, line1 = pairs
-    ahead = Agreement(*(value[image, :, line0, line1] for value in forth))  # [K, 3]
-    behind = Agreement(*(value[image, :, line1, line0] for value in back))
-    order = torch.tensor([0, 2, 1], device=direction.device)
     backwards = (direction < 0)[:, None]
-    behind = Agreement(*(torch.where(backwards, value[:, order], value) for value in behind))
+    kinds = [(value[:, :1], value[:, 1:]) for value in behind]
+    turned = (
+        torch.cat([both, torch.where(backwards, sides.flip(1), sides)], dim=1)
+        for both, sides in kinds
+    )
     values = agreement_channels(
         Agreement(*(value.T[None, :, :, None] for value in ahead)),
-        Agreement(*(value.T[None, :, None] for value in behind)),
+        Agreement(*(value.T[None, :, None] for value in turned)),
     )
     return [value[0, :, 0] for value in values]
 
 
-def _epipolar(side0: _Side, side1: _Side, pairs: LinePairs, geometry: _Geometry) -> list[Tensor]:
-    return epipolar_channels(
-        pairs.of0(side0.lines),
-        pairs.of1(side1.lines),
-        geometry.F[pairs.image],
-        geometry.support[pairs.image],
-    )
+def _trust(lines0: LineContext, lines1: LineContext, pairs: LinePairs) -> list[Tensor]:
+    first, second = pairs.of0(lines0.trust), pairs.of1(lines1.trust)  # [K, 5]
+    lower, upper = ordered(first, second)
+    return [*torch.stack([lower, upper], dim=2).flatten(1).unbind(1)]
 
 
-def _appearance(side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor) -> list[Tensor]:
-    return appearance_channels(pairs.of0(side0.colors), pairs.of1(side1.colors), direction)
-
-
-def _shapes(side0: _Side, side1: _Side, pairs: LinePairs) -> list[Tensor]:
+def _shapes(
+    lines0: LineContext,
+    lines1: LineContext,
+    pairs: LinePairs,
+    cosines: tuple[Tensor, Tensor],
+) -> list[Tensor]:
     """Return lengths, angles to the carried lines, and distances of carried endpoints."""
-    lines0, lines1 = pairs.of0(side0.lines), pairs.of1(side1.lines)
-    carried0 = pairs.of0(side0.carried.lines[:, 0])
-    carried1 = pairs.of1(side1.carried.lines[:, 0])
-    lengths = [
-        (_steps(lines).norm(dim=-1) / _TYPICAL_LENGTH).clamp(min=0.05).log()
-        for lines in (lines0, lines1)
-    ]
-    angles = [
-        (1 - _cosine(_steps(carried), _steps(lines)).abs()).clamp(min=0).sqrt() * 2
-        for carried, lines in ((carried0, lines1), (carried1, lines0))
-    ]
-    best, worst = zip(
-        _end_distances(carried0, lines1), _end_distances(carried1, lines0), strict=True
-    )
-    return [value for both in (lengths, angles, best, worst) for value in ordered(both[0], both[1])]
+    lengths = pairs.of0(lines0.log_lengths), pairs.of1(lines1.log_lengths)
+    angles = [(1 - cosine.abs()).clamp(min=0).sqrt() * 2 for cosine in cosines]
+    forth = _end_distances(pairs.of0(lines0.carried[:, :, 0]), pairs.of1(lines1.lines))
+    back = _end_distances(pairs.of1(lines1.carried[:, :, 0]), pairs.of0(lines0.lines))
+    both = (lengths, angles, (forth[0], back[0]), (forth[1], back[1]))
+    return [value for first, second in both for value in ordered(first, second)]
 
 
 def _end_distances(carried: Tensor, lines: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far the nearer and the farther of two carried ends are from those of lines."""
-    between = (carried[:, :, None] - lines[:, None]).norm(dim=-1)  # [K, 2, 2]
-    same = torch.stack([between[:, 0, 0], between[:, 1, 1]], dim=1)
-    swapped = torch.stack([between[:, 0, 1], between[:, 1, 0]], dim=1)
-    better = torch.where((same.sum(1) <= swapped.sum(1))[:, None], same, swapped)
-    return better.amin(1).log1p() / 2 - 1, better.amax(1).log1p() / 2 - 1
+    x, y = (carried[:, :, None] - lines[:, None]).flatten(1, 2).unbind(-1)
+    first, swapped0, swapped1, last = (x**2 + y**2).sqrt().unbind(1)
+    same = first + last <= swapped0 + swapped1
+    ends = torch.where(same, first, swapped0), torch.where(same, last, swapped1)
+    nearer, farther = ordered(*ends)
+    return nearer.log1p() / 2 - 1, farther.log1p() / 2 - 1
 
 
-def _sides(side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor) -> list[Tensor]:
-    around0 = Neighbours(*(pairs.of0(value) for value in side0.neighbours))
-    around1 = Neighbours(*(pairs.of1(value) for value in side1.neighbours))
-    forth = side_channels(around0, pairs.of1(side1.lines), direction)
-    back = side_channels(around1, pairs.of0(side0.lines), direction)
+def _sides(
+    lines0: LineContext, lines1: LineContext, pairs: LinePairs, direction: Tensor
+) -> list[Tensor]:
+    around0 = Neighbours(*(pairs.of0(value) for value in lines0.neighbours))
+    around1 = Neighbours(*(pairs.of1(value) for value in lines1.neighbours))
+    forth = side_channels(around0, pairs.of1(lines1.lines), direction)
+    back = side_channels(around1, pairs.of0(lines0.lines), direction)
     return [value for both in zip(forth, back, strict=True) for value in ordered(*both)]
 
 
-def _situation(geometry: _Geometry, pairs: LinePairs) -> list[Tensor]:
+def _situation(matches: PointMatches, geometry: EpipolarGeometry, pairs: LinePairs) -> list[Tensor]:
     """Return how many matches there are, and how many follow one epipolar geometry."""
-    total = geometry.matches.weights.sum(1)
+    total = matches.weights.sum(1)
     agreeing = geometry.support.to(total.dtype)
     values = (total / 200).log1p(), agreeing / total.clamp(min=1)
     return [value[pairs.image] for value in values]
 
 
 def _endpoints(
-    similarity: Tensor, side0: _Side, side1: _Side, pairs: LinePairs, direction: Tensor
+    similarity: Tensor,
+    lines0: LineContext,
+    lines1: LineContext,
+    pairs: LinePairs,
+    direction: Tensor,
 ) -> list[Tensor]:
     """Return how alike the endpoints are that must be the same, given how the lines run."""
     if 0 in similarity.shape[1:]:
         empty = similarity.new_zeros(len(direction))
         return [empty, empty, empty, empty]
-    first0, last0 = pairs.of0(side0.junctions).unbind(1)
-    first1, last1 = pairs.of1(side1.junctions).unbind(1)
-    same = torch.stack(
-        [similarity[pairs.image, first0, first1], similarity[pairs.image, last0, last1]]
-    )
-    swapped = torch.stack(
-        [similarity[pairs.image, first0, last1], similarity[pairs.image, last0, first1]]
-    )
+    junctions0, junctions1 = pairs.of0(lines0.junctions), pairs.of1(lines1.junctions)
+    image = pairs.image[:, None, None]
+    between = similarity[image, junctions0[:, :, None], junctions1[:, None]]  # [K, 2, 2]
+    (first, swapped0), (swapped1, last) = (row.unbind(1) for row in between.unbind(1))
+    same, swapped = torch.stack([first, last]), torch.stack([swapped0, swapped1])
     forwards = direction > 0
     ours, others = torch.where(forwards, same, swapped), torch.where(forwards, swapped, same)
     return [

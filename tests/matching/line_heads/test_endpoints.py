@@ -40,7 +40,7 @@ def test_without_lines(counts0, counts1):
         endpoint_matchability0=torch.zeros(1, counts0[1]),
         endpoint_matchability1=torch.zeros(1, counts1[1]),
     )
-    assignment = EndpointLineHead()(wireframe0, wireframe1, nodes)
+    assignment = EndpointLineHead()(wireframe0, wireframe1, nodes).log_assignment
     assert assignment.shape == (1, counts0[2] + 1, counts1[2] + 1)
     assert not assignment.isnan().any()
 
@@ -49,6 +49,6 @@ def test_matchability_is_the_mean_over_the_endpoints():
     wireframe = make_wireframe(0, 6, 4)
     logits = torch.randn(1, 6)
     nodes = NodeAssignment(torch.zeros(1, 7, 7), torch.randn(1, 6, 6), logits, logits)
-    assignment = EndpointLineHead()(wireframe, wireframe, nodes)
+    assignment = EndpointLineHead()(wireframe, wireframe, nodes).log_assignment
     mean = logits[0][wireframe.line_junctions[0]].mean(1)
     torch.testing.assert_close(assignment[0, :-1, -1], F.logsigmoid(-mean))

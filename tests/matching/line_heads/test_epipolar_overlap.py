@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from gluestick.matching.line_heads.candidate_pairs import LinePairs
 from gluestick.matching.line_heads.epipolar_overlap import (
+    EpipolarGeometry,
     epipolar_channels,
     fit_fundamental_matrix,
 )
@@ -10,7 +12,9 @@ from gluestick.matching.line_heads.guidance import PointMatches
 F_SIDEWAYS = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]).double()
 """Of a camera that moves sideways: rows stay."""
 
-UPRIGHT = torch.tensor([[[100.0, 100.0], [100.0, 200.0]]])
+UPRIGHT = torch.tensor([[[[100.0, 100.0], [100.0, 200.0]]]])
+SIDEWAYS = EpipolarGeometry(F_SIDEWAYS, torch.tensor([80.0]))
+FIRST = LinePairs(*torch.zeros(3, 1, dtype=torch.int64))
 
 
 def sideways_matches(*, noise: float = 0.0) -> PointMatches:
@@ -45,22 +49,19 @@ def test_noise_leaves_matches_near_their_epipolar_lines() -> None:
 
 def test_segments_share_the_rows_that_both_have() -> None:
     shifted = UPRIGHT + torch.tensor([-40.0, 50.0])
-    smaller, larger, low, high = epipolar_channels(
-        UPRIGHT, shifted, F_SIDEWAYS, torch.tensor([80.0])
-    )
+    smaller, larger, low, high = epipolar_channels(UPRIGHT, shifted, FIRST, SIDEWAYS)
     assert float(smaller) == pytest.approx(50 / 150, abs=1e-5)
     assert float(larger) == pytest.approx(50 / 150, abs=1e-5)
     assert float(low) == float(high) == pytest.approx(1.0)
 
 
 def test_segments_along_epipolar_lines_say_nothing() -> None:
-    level = torch.tensor([[[100.0, 100.0], [200.0, 100.0]]])
-    *_, low, high = epipolar_channels(level, level, F_SIDEWAYS, torch.tensor([80.0]))
+    level = torch.tensor([[[[100.0, 100.0], [200.0, 100.0]]]])
+    *_, low, high = epipolar_channels(level, level, FIRST, SIDEWAYS)
     assert float(low) == float(high) == 0.0
 
 
 def test_without_matches_all_is_zero() -> None:
     none = PointMatches(torch.zeros(1, 0, 2), torch.zeros(1, 0, 2), torch.zeros(1, 0))
-    F, support = fit_fundamental_matrix(none)
-    channels = epipolar_channels(UPRIGHT, UPRIGHT, F, support)
+    channels = epipolar_channels(UPRIGHT, UPRIGHT, FIRST, fit_fundamental_matrix(none))
     assert all(float(value) == 0.0 for value in channels)

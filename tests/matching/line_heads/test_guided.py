@@ -64,8 +64,8 @@ def test_exchanged_images_exchange_lines(head: GuidedLineHead) -> None:
     wireframe0, wireframe1 = matching_pair(30, 8, 6)[0], make_wireframe(20, 7, 5, seed=4)
     nodes = nodes_between(wireframe0, wireframe1)
     # Both directions see the same matches if no point is matched better in one of them.
-    forth = head(wireframe0, wireframe1, nodes)
-    back = head(wireframe1, wireframe0, swapped(nodes))
+    forth = head(wireframe0, wireframe1, nodes).log_assignment
+    back = head(wireframe1, wireframe0, swapped(nodes)).log_assignment
     torch.testing.assert_close(forth, back.mT, atol=1e-4, rtol=1e-4)
 
 
@@ -81,7 +81,10 @@ def test_exchanged_endpoints_change_nothing_where_both_sides_move_alike(
         line_junctions=wireframe0.line_junctions.flip(2),
     )
     torch.testing.assert_close(
-        head(turned, wireframe1, nodes), head(wireframe0, wireframe1, nodes), atol=1e-4, rtol=1e-4
+        head(turned, wireframe1, nodes).log_assignment,
+        head(wireframe0, wireframe1, nodes).log_assignment,
+        atol=1e-4,
+        rtol=1e-4,
     )
 
 
@@ -100,10 +103,10 @@ def test_a_batch_gives_what_pairs_give(head: GuidedLineHead) -> None:
         junctions = nodes.endpoint_similarity.shape
         similarity[row, : junctions[1], : junctions[2]] = nodes.endpoint_similarity[0]
     nothing = torch.zeros(4, 10)
-    together = head(*batch, NodeAssignment(assignment, similarity, nothing, nothing))
+    together = head(*batch, NodeAssignment(assignment, similarity, nothing, nothing)).log_assignment
     assert not together.isnan().any()
     for row, pair in enumerate(pairs):
-        alone = head(*pair, nodes_between(*pair))[0]
+        alone = head(*pair, nodes_between(*pair)).log_assignment[0]
         rows, columns = alone.shape[0] - 1, alone.shape[1] - 1
         cropped = together[row][[*range(rows), -1]][:, [*range(columns), -1]]
         torch.testing.assert_close(cropped, alone, atol=1e-4, rtol=1e-4)
@@ -115,7 +118,7 @@ def test_a_batch_gives_what_pairs_give(head: GuidedLineHead) -> None:
 def test_nothing_to_match(head: GuidedLineHead, counts1: tuple[int, int, int]) -> None:
     for counts0 in ((0, 0, 0), (6, 4, 3)):
         pair = make_wireframe(*counts0), make_wireframe(*counts1, seed=1)
-        assignment = head(*pair, nodes_between(*pair))
+        assignment = head(*pair, nodes_between(*pair)).log_assignment
         assert assignment.shape == (1, counts0[2] + 1, counts1[2] + 1)
         assert not assignment.isnan().any()
 
@@ -124,7 +127,9 @@ def test_gradients_reach_scores_and_similarities(head: GuidedLineHead) -> None:
     pair = matching_pair(20, 8, 6)
     nodes = nodes_between(*pair)
     similarity = nodes.endpoint_similarity.clone().requires_grad_()
-    head(*pair, nodes._replace(endpoint_similarity=similarity)).square().mean().backward()
+    head(
+        *pair, nodes._replace(endpoint_similarity=similarity)
+    ).log_assignment.square().mean().backward()
     for value in (similarity, *head.parameters()):
         assert value.grad.isfinite().all()
         assert value.grad.abs().sum() > 0
@@ -136,6 +141,6 @@ def test_autocast(head: GuidedLineHead, dtype: torch.dtype) -> None:
     pair = matching_pair(20, 8, 6)
     nodes = nodes_between(*pair)
     with torch.autocast("cpu", dtype=dtype):
-        assignment = head(*pair, nodes)
+        assignment = head(*pair, nodes).log_assignment
     assert assignment.dtype == torch.float32
-    torch.testing.assert_close(assignment, head(*pair, nodes), atol=0.1, rtol=0.1)
+    torch.testing.assert_close(assignment, head(*pair, nodes).log_assignment, atol=0.1, rtol=0.1)

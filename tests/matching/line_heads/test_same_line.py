@@ -6,9 +6,24 @@ from matching.wireframes import make_wireframe, matching_pair, with_colors
 from torch import Tensor
 
 from gluestick.matching.assignment import mutual_matches
-from gluestick.matching.line_heads.candidate_pairs import LinePairs
-from gluestick.matching.line_heads.guidance import PointMatches, in_units
-from gluestick.matching.line_heads.neighbour_sides import find_neighbours, side_channels
+from gluestick.matching.line_heads import same_line_features as parts
+from gluestick.matching.line_heads.candidate_pairs import (
+    LinePairs,
+    is_near,
+    possibly_near,
+)
+from gluestick.matching.line_heads.guidance import (
+    PointMatches,
+    compare_one_by_one,
+    compare_segments,
+    find_near_matches,
+    in_units,
+)
+from gluestick.matching.line_heads.neighbour_sides import (
+    NUM_SIDE_NEIGHBOURS,
+    find_neighbours,
+    side_channels,
+)
 from gluestick.matching.line_heads.same_line import (
     SameLineHead,
     ScoredPairs,
@@ -101,6 +116,31 @@ def test_a_batch_gives_what_its_pairs_give() -> None:
         same(batch.outputs[own], single.outputs)
 
 
+def test_few_lines_at_a_time_give_what_all_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    wireframe0, wireframe1, similarity, matches = scene()
+    expected = same_line_features(wireframe0, wireframe1, similarity, matches)
+    monkeypatch.setattr(parts, "_PAIRS_AT_ONCE", 30)
+    found = same_line_features(wireframe0, wireframe1, similarity, matches)
+    assert len(found.pairs.line0) > 12
+    for ours, theirs in zip(found.pairs, expected.pairs, strict=True):
+        assert torch.equal(ours, theirs)
+    same(found.features, expected.features)
+
+
+def test_pairs_that_come_near_are_never_passed_over() -> None:
+    torch.manual_seed(0)
+    carried, others = torch.rand(1, 60, 3, 2, 2) * 300, torch.rand(1, 50, 2, 2) * 300
+    rough = possibly_near(carried, others)
+    index = torch.cartesian_prod(torch.arange(60), torch.arange(50))
+    agreement = compare_one_by_one(carried[0, index[:, 0]], others[0, index[:, 1], None])
+    near = is_near(agreement)
+    assert 100 < near.sum() < 2900
+    assert rough[0].flatten()[near].all()
+    dense = compare_segments(carried.transpose(1, 2), others[:, None])
+    same(agreement.distance, dense.distance[0].flatten(1).T, tolerance=0.05)
+    same(agreement.share, dense.share[0].flatten(1).T)
+
+
 @pytest.mark.parametrize(("lines0", "lines1"), [(0, 0), (0, 4), (4, 0), (1, 1)])
 def test_few_lines(lines0: int, lines1: int) -> None:
     wireframe0 = with_colors(make_wireframe(10, 2 * lines0, lines0), seed=0)
@@ -165,7 +205,8 @@ def test_lines_in_a_mirror_have_their_neighbours_on_the_wrong_side() -> None:
     flip = torch.tensor([-1.0, 1.0])
     for sign, expected in ((torch.ones(2), 1.0), (flip, -1.0)):
         matches = PointMatches(points, points * sign, torch.ones(1, 200))
-        neighbours = find_neighbours(lines, matches)
+        near = find_near_matches(lines, matches, number=NUM_SIDE_NEIGHBOURS)
+        neighbours = find_neighbours(lines, matches, near)
         around = type(neighbours)(*(value[0] for value in neighbours))
         kept, *_ = side_channels(around, lines[0] * sign, torch.ones(1))
         assert float(kept) == pytest.approx(expected, abs=0.15)

@@ -1,0 +1,124 @@
+"""What is known about each line of an image before it is compared with any other."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from gluestick.geometry.lines import line_lengths
+from gluestick.matching.line_heads.guidance import (
+    PointMatches,
+    carry_lines,
+    find_near_matches,
+    in_units,
+)
+from gluestick.matching.line_heads.guided import trust_of_lines
+from gluestick.matching.line_heads.neighbour_sides import (
+    NUM_SIDE_NEIGHBOURS,
+    Neighbours,
+    find_neighbours,
+)
+from gluestick.precision import at_least_single
+from gluestick.types import Wireframe
+
+_TYPICAL_LENGTH = 40.0
+_TINY = 1e-6
+
+
+class LineContext(NamedTuple):
+    """The lines of one image of each pair, in units of 1/640 of its longer side.
+
+    Attributes:
+        lines: [B, L, 2, 2].
+        mask: [B, L] bool, the real ones.
+        directions: [B, L, 2], of unit length.
+        log_lengths: [B, L], of the lengths over a typical one.
+        junctions: [B, L, 2] int64, at both ends.
+        colors: [B, L, 2, C], on the left and on the right.
+        carried: [B, L, 3, 2, 2], as they must lie in the other image by all neighbours, those on
+            the left and those on the right.
+        carried_directions: [B, L, 2], by all neighbours.
+        trust: [B, L, 5], how far that can be trusted.
+        neighbours: The matched points around the lines.
+    """
+
+    lines: Tensor
+    mask: Tensor
+    directions: Tensor
+    log_lengths: Tensor
+    junctions: Tensor
+    colors: Tensor
+    carried: Tensor
+    carried_directions: Tensor
+    trust: Tensor
+    neighbours: Neighbours
+
+    def select(self, images: slice, lines: slice) -> "LineContext":
+        """Return some of the lines of some images."""
+        own = {
+            name: value[images, lines]
+            for name, value in self._asdict().items()
+            if isinstance(value, Tensor)
+        }
+        return self._replace(
+            **own, neighbours=Neighbours(*(value[images, lines] for value in self.neighbours))
+        )
+
+
+def describe_lines(
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: PointMatches
+) -> tuple[LineContext, LineContext]:
+    """Look at the lines of both images of B pairs.
+
+    Args:
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
+        matches: The matches that guide the lines.
+
+    Raises:
+        ValueError: If a wireframe was made without ``side_colors``.
+    """
+    colors0, colors1 = wireframe0.side_colors, wireframe1.side_colors
+    if colors0 is None or colors1 is None:
+        raise ValueError(
+            "the line head same_line needs the colours beside the lines, and a wireframe has "
+            "none: extract it with features.side_colors=true, as the models with this head do"
+        )
+    # Both directions are one batch, which takes half as many steps.
+    batch_size, sides = len(colors0), (wireframe0, wireframe1)
+    lines = _batch(*(in_units(side.detected_lines, side) for side in sides))
+    matches = PointMatches(
+        *(torch.cat(both) for both in zip(matches, matches.swapped(), strict=True))
+    )
+    near = find_near_matches(lines, matches, number=NUM_SIDE_NEIGHBOURS)
+    carried = carry_lines(lines, matches, near)
+    both = LineContext(
+        lines=lines,
+        mask=_batch(*(side.line_mask for side in sides)),
+        directions=_directions(lines),
+        log_lengths=(line_lengths(lines) / _TYPICAL_LENGTH).clamp(min=0.05).log(),
+        junctions=_batch(*(side.line_junctions for side in sides)),
+        colors=_batch(at_least_single(colors0), at_least_single(colors1)),
+        carried=carried.lines.transpose(1, 2).contiguous(),
+        carried_directions=_directions(carried.lines[:, 0]),
+        trust=torch.stack(trust_of_lines(carried), dim=-1),
+        neighbours=find_neighbours(lines, matches, near),
+    )
+    return (
+        both.select(slice(batch_size), slice(colors0.shape[1])),
+        both.select(slice(batch_size, None), slice(colors1.shape[1])),
+    )
+
+
+def _batch(first: Tensor, second: Tensor) -> Tensor:
+    """[B, L0, ...] and [B, L1, ...] -> [2 B, L, ...], with padding for the fewer lines."""
+    number = max(first.shape[1], second.shape[1])
+    unpadded = (0, 0) * (first.ndim - 2)
+    return torch.cat(
+        [F.pad(side, (*unpadded, 0, number - side.shape[1])) for side in (first, second)]
+    )
+
+
+def _directions(lines: Tensor) -> Tensor:
+    return (lines[..., 1, :] - lines[..., 0, :]) / line_lengths(lines).clamp(min=_TINY)[..., None]
