@@ -10,7 +10,6 @@ centres to their places best. A third of the photographs is turned by 90 degrees
 import argparse
 import json
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ QUARTER = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
 
 HEADER = (
     "| scene | matcher | keypoints | registered | points | track | error, px | centre, mm: median "
-    "| max | rotation, degrees: median | max | s |"
+    "| max | rotation, degrees: median | max |"
 )
 
 
@@ -85,9 +84,7 @@ def errors(model: Any, scene: Path) -> tuple[np.ndarray, np.ndarray]:
     return 1000 * np.linalg.norm(moved - centres, axis=1), np.array(angles)
 
 
-def print_row(
-    scene: Path, matcher: str, keypoints: str, model: Any, *, error: float, seconds: float
-) -> None:
+def print_row(scene: Path, matcher: str, keypoints: str, model: Any, *, error: float) -> None:
     """Print a row of the table."""
     distances, angles = errors(model, scene)
     registered = len(distances)
@@ -96,7 +93,7 @@ def print_row(
         f"| {registered} of {len(list((scene / 'images').iterdir()))} | {model.num_points3D()} "
         f"| {model.compute_mean_track_length():.1f} | {error:.2f} "
         f"| {np.median(distances):.1f} | {distances.max():.1f} "
-        f"| {np.median(angles):.3f} | {angles.max():.3f} | {seconds:.0f} |",
+        f"| {np.median(angles):.3f} | {angles.max():.3f} |",
         flush=True,
     )
 
@@ -112,12 +109,10 @@ def measure(scene: Path, matcher: str, output: Path, *, max_num_keypoints: int |
     )
     detected = replace(ReconstructionConfig(), refinement=None)
     for keypoints, config in (("detected", detected), ("refined", ReconstructionConfig())):
-        start = time.process_time()
         made = reconstruct(loaded, inputs, model=matcher, config=config)
-        seconds = time.process_time() - start
         model = pycolmap.Reconstruction(str(made.model))
         error = made.record["models"][0]["mean_reprojection_error"]
-        print_row(scene, label, keypoints, model, error=error, seconds=seconds)
+        print_row(scene, label, keypoints, model, error=error)
 
 
 def measure_colmap(scene: Path, output: Path) -> None:
@@ -132,7 +127,6 @@ def measure_colmap(scene: Path, output: Path) -> None:
     groups: dict[Any, list[str]] = {}
     for name, camera in read_known_cameras(scene / "cameras.json", names).items():
         groups.setdefault(camera, []).append(name)
-    start = time.process_time()
     for camera, members in groups.items():
         reader = pycolmap.ImageReaderOptions()
         reader.camera_model = camera.model
@@ -143,10 +137,9 @@ def measure_colmap(scene: Path, output: Path) -> None:
     options.random_seed = 0
     options.ba_refine_focal_length = options.ba_refine_extra_params = False
     models = pycolmap.incremental_mapping(database, images, str(folder), options)
-    seconds = time.process_time() - start
     model = max(models.values(), key=lambda each: each.num_reg_images())
     error = model.compute_mean_reprojection_error()
-    print_row(scene, "COLMAP's SIFT", "detected", model, error=error, seconds=seconds)
+    print_row(scene, "COLMAP's SIFT", "detected", model, error=error)
 
 
 def main() -> None:
@@ -163,7 +156,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(HEADER)
-    print("|---" * 12 + "|")
+    print("|---" * 11 + "|")
     for scene in arguments.scenes:
         folder = turned_scene(scene, arguments.output / "scenes") if arguments.turned else scene
         for matcher in arguments.matchers:

@@ -72,3 +72,13 @@ def test_points_are_found_from_known_poses(verified: Path, scene: Path, tmp_path
 def test_options_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="the mapper needs to be incremental or global"):
         MappingConfig(mapper="quick")
+
+
+def test_a_seed_gives_one_model(verified: Path, scene: Path, tmp_path: Path) -> None:
+    centres = []
+    for number in range(2):
+        (model,) = map_photographs(
+            verified, scene / "images", tmp_path / str(number), names=NAMES, constant_cameras=[1]
+        )
+        centres.append({i.name: i.projection_center().tolist() for i in model.images.values()})
+    assert centres[0] == centres[1]
