@@ -24,6 +24,7 @@ from gluestick.catalog import load_matcher
 from gluestick.reconstruction import ReconstructionConfig, ReconstructionInputs, reconstruct
 from gluestick.reconstruction.colmap.database import quiet_pycolmap
 from gluestick.reconstruction.known_cameras import read_known_cameras
+from gluestick.reconstruction.refinement.model import refine_model
 
 QUARTER = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
 """How the axes of a camera turn with its image, against the clock."""
@@ -116,7 +117,7 @@ def measure(scene: Path, matcher: str, output: Path, *, max_num_keypoints: int |
 
 
 def measure_colmap(scene: Path, output: Path) -> None:
-    """Reconstruct a scene with COLMAP's own SIFT, matcher and mapper."""
+    """Reconstruct a scene with COLMAP's own SIFT, matcher and mapper, and refine its model."""
     folder = output / scene.name / "colmap-sift"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -140,6 +141,9 @@ def measure_colmap(scene: Path, output: Path) -> None:
     model = max(models.values(), key=lambda each: each.num_reg_images())
     error = model.compute_mean_reprojection_error()
     print_row(scene, "COLMAP's SIFT", "detected", model, error=error)
+    refine_model(model, scene / "images", constant_cameras=list(model.cameras))
+    error = model.compute_mean_reprojection_error()
+    print_row(scene, "COLMAP's SIFT", "refined", model, error=error)
 
 
 def main() -> None:
