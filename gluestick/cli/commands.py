@@ -11,6 +11,7 @@ from gluestick.cli.detect import detect
 from gluestick.cli.export import export
 from gluestick.cli.match import match
 from gluestick.cli.models import models
+from gluestick.cli.reconstruct import reconstruct
 from gluestick.cli.settings import settings
 from gluestick.cli.stitch import stitch
 from gluestick.cli.train import train
@@ -28,6 +29,7 @@ app.command()(match)
 app.command()(detect)
 app.command()(stitch)
 app.command()(export)
+app.command()(reconstruct)
 app.command()(models)
 app.command()(settings)
 app.command()(data)

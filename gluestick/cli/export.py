@@ -25,6 +25,12 @@ def export(
         Path | None,
         typer.Option(help="A file with lines of two image names.", show_default="all pairs"),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of masks NAME.png, black where to find nothing.", show_default="none"
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where an image is missing or damaged.")
     ] = False,
@@ -108,6 +114,7 @@ def export(
         names,
         output,
         model=settings.model,
+        mask_dir=masks,
         strict=strict,
         progress=progress,
     )

@@ -90,6 +90,7 @@ def checked_pairs(
     pairs: Sequence[NamePair],
     skipped: Skipped,
     *,
+    mask_dir: Path | None = None,
     progress: Progress = no_progress,
 ) -> Wanted:
     """Return what can be exported of some pairs.
@@ -98,17 +99,20 @@ def checked_pairs(
         image_dir: The folder of images.
         pairs: Pairs of names, relative to the folder.
         skipped: Where missing images and pairs of an image with itself are written down.
+        mask_dir: The folder of masks, or None; see :func:`mask_path`.
         progress: Shows how far it is.
 
     Returns:
         The images that exist, and their pairs.
 
     Raises:
-        ValueError: If there is no such folder, no pair is left, two images have the same name in
-            a match file, or, if strict, something is left out.
+        ValueError: If there is no such folder, also of masks, no pair is left, two images have
+            the same name in a match file, or, if strict, something is left out.
     """
     if not image_dir.is_dir():
         raise ValueError(f"there is no folder {image_dir}: name one with photographs")
+    if mask_dir is not None and not mask_dir.is_dir():
+        raise ValueError(f"there is no folder {mask_dir} of masks")
     once: dict[frozenset[str], NamePair] = {}
     for pair in pairs:
         name0, name1 = map(_plain, pair)
@@ -120,7 +124,7 @@ def checked_pairs(
     images = {}
     for name in progress(names, "Images"):
         try:
-            images[name] = _fingerprint(image_dir, name)
+            images[name] = _fingerprint(image_dir, name, mask_path(mask_dir, name))
         except (ValueError, OSError) as error:
             skipped.skip_image(name, error)
     _check_match_names(images)
@@ -132,7 +136,13 @@ def _plain(name: str) -> str:
     return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
-def _fingerprint(image_dir: Path, name: str) -> str:
+def mask_path(mask_dir: Path | None, name: str) -> Path | None:
+    """Return the file of an image's mask, ``NAME.png`` as for COLMAP, or None without one."""
+    path = None if mask_dir is None else mask_dir / f"{name}.png"
+    return path if path is not None and path.is_file() else None
+
+
+def _fingerprint(image_dir: Path, name: str, mask: Path | None) -> str:
     path = image_dir / name
     if not name or ".." in PurePosixPath(name).parts or not path.is_file():
         raise ValueError(f"there is no image {name} in {image_dir}")
@@ -140,7 +150,8 @@ def _fingerprint(image_dir: Path, name: str) -> str:
         name.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(f"the name {name!r} cannot be written as UTF-8: rename it") from error
-    return file_fingerprint(path)
+    own = file_fingerprint(path)
+    return own if mask is None else f"{own}, mask {file_fingerprint(mask)}"
 
 
 def _check_match_names(names: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gluestick.export.arrays import wireframe_arrays, wireframe_from_arrays
@@ -22,12 +23,14 @@ from gluestick.export.folder_images import (
     Progress,
     Skipped,
     checked_pairs,
+    mask_path,
     no_progress,
 )
 from gluestick.export.matches_h5 import MatchesWriter
 from gluestick.export.origins import feature_settings, matching_settings
 from gluestick.export.stored_frame import in_stored_frame
-from gluestick.images.load import load_image, load_oriented_image
+from gluestick.images.decode import upright
+from gluestick.images.load import load_image, load_mask, load_oriented_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.storage.fingerprints import arrays_fingerprint
 from gluestick.types import Wireframe
@@ -67,6 +70,7 @@ def export_hloc_folder(
     output: Path,
     *,
     model: str,
+    mask_dir: Path | None = None,
     strict: bool = False,
     progress: Progress = no_progress,
 ) -> HlocFolder:
@@ -85,6 +89,9 @@ def export_hloc_folder(
         output: The folder for ``features.h5`` and ``matches.h5``, which one process at a time
             writes.
         model: The name of the matcher, which is kept with what it finds.
+        mask_dir: The folder of masks, of which the image ``a/b.jpg`` has ``a/b.jpg.png``, in its
+            stored pixels, as COLMAP has them: nothing is found where it is black. None, or a
+            missing file, for no mask.
         strict: Whether an image or a pair that cannot be used is an error.
         progress: Shows how far it is.
 
@@ -100,8 +107,10 @@ def export_hloc_folder(
     features = feature_settings(matcher, model=model)
     matches = matching_settings(matcher, model=model)
     skipped = Skipped(strict=strict)
-    wanted = checked_pairs(image_dir, pairs, skipped, progress=progress)
-    folder = _Folder(matcher, image_dir, features, matches, wanted.images, skipped, progress)
+    wanted = checked_pairs(image_dir, pairs, skipped, mask_dir=mask_dir, progress=progress)
+    folder = _Folder(
+        matcher, image_dir, mask_dir, features, matches, wanted.images, skipped, progress
+    )
     paths = output / "features.h5", output / "matches.h5"
     with FeaturesWriter(paths[0]) as stored, MatchesWriter(paths[1]) as matched:
         check_features(stored, wanted.images, features)
@@ -129,6 +138,7 @@ class _Folder:
 
     matcher: PointLineMatcher
     image_dir: Path
+    mask_dir: Path | None
     feature_settings: Mapping[str, Any]
     matching_settings: Mapping[str, Any]
     images: Mapping[str, str]  # the fingerprints of the files by name
@@ -146,11 +156,12 @@ class _Folder:
         for name in self.progress(missing, "Features"):
             try:
                 image, orientation = load_oriented_image(self.image_dir / name)
+                mask = self._mask(name, image, orientation)
             except (ValueError, OSError) as error:
                 self.skipped.skip_image(name, error)
                 continue
             turn = turns.get(name, 0.0)
-            wireframe = self.matcher.extract(image, turns=[turn])
+            wireframe = self.matcher.extract(image, masks=mask, turns=[turn])
             wireframe = in_stored_frame(wireframe, orientation=orientation)
             origin = {
                 "image": self.images[name],
@@ -160,6 +171,19 @@ class _Folder:
             }
             stored.add(name, wireframe, origin=origin)
             stored.flush()
+
+    def _mask(self, name: str, image: Tensor, orientation: int) -> Tensor | None:
+        """Return the mask of an upright image [H, W] bool, None without one."""
+        path = mask_path(self.mask_dir, name)
+        if path is None:
+            return None
+        mask = torch.from_numpy(upright(load_mask(path).numpy(), orientation).copy())
+        if mask.shape != image.shape[1:]:
+            raise ValueError(
+                f"the mask {path} has {' x '.join(map(str, mask.shape[::-1]))} px upright, and the "
+                f"image {' x '.join(map(str, image.shape[:0:-1]))} px"
+            )
+        return mask
 
     def _turns(self, stored: FeaturesWriter, pairs: Sequence[NamePair]) -> dict[str, float]:
         """Return by how much each image is to be turned, beyond what EXIF says."""

@@ -75,7 +75,7 @@ def read_oriented_pixels(path: str | PathLike[str], *, max_pixels: int) -> tuple
             f"the image {path} is damaged or truncated ({error}): fetch or export it again"
         ) from error
     orientation = orientation if orientation in range(1, 9) else 1
-    return np.ascontiguousarray(_upright(pixels, orientation)), orientation
+    return np.ascontiguousarray(upright(pixels, orientation)), orientation
 
 
 def _read(path: str | PathLike[str]) -> bytes:
@@ -236,8 +236,16 @@ def _from_pillow(opened: Image.Image) -> np.ndarray:
     return np.asarray(opened.convert("L" if mode in ("1", "L") else "RGB"))
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo the EXIF orientation: 5 to 8 also swap width and height."""
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo an EXIF orientation: 5 to 8 also swap width and height.
+
+    Args:
+        pixels: [H, W, ...] as stored.
+        orientation: 1 to 8.
+
+    Returns:
+        A view of them.
+    """
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -58,6 +58,11 @@ def file_fingerprint(path: str | PathLike[str]) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
+def text_fingerprint(text: str) -> str:
+    """Return 16 hexadecimal digits that change with a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
 def arrays_fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
     """Return 16 hexadecimal digits that change with the names, types, shapes and values."""
     digest = hashlib.sha256()

@@ -272,3 +272,35 @@ def test_files_of_hloc_are_not_mixed_with(export: Callable, tmp_path: Path) -> N
     write_features_h5(tmp_path / "out" / "features.h5", "other.jpg", arrays)
     with pytest.raises(ValueError, match=r"other\.jpg that do not say"):
         export(PAIR)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_nothing_is_found_where_a_mask_is_black(
+    export: Callable, folder: Path, tmp_path: Path, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(folder / "b.png") as image:
+        image.save(folder / "b.png", exif=exif)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    mask = np.zeros((281, 375), np.uint8)
+    mask[:, 200:] = 255
+    Image.fromarray(mask).save(masks / "b.png.png")
+    written = export(PAIR, mask_dir=masks)
+    free, masked = (read_features_h5(written.features, name)["keypoints"] for name in PAIR)
+    assert free[:, 0].min() < 100
+    assert len(masked) > 20
+    assert masked[:, 0].min() > 190
+    with pytest.raises(ValueError, match=r"another image of the name b\.png"):
+        export(PAIR)
+
+
+def test_a_mask_of_another_size_leaves_its_image_out(
+    export: Callable, folder: Path, tmp_path: Path
+) -> None:
+    Image.new("L", (30, 20), 255).save(tmp_path / "b.png.png")
+    with pytest.raises(ValueError, match=r"mask .*b\.png\.png has 30 x 20 px"):
+        export(PAIR, mask_dir=tmp_path)
+    with pytest.raises(ValueError, match="no folder nowhere of masks"):
+        export(PAIR, mask_dir=Path("nowhere"))

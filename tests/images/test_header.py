@@ -56,3 +56,25 @@ def test_what_is_no_image_has_no_header(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no image")
     assert read_header(tmp_path / "text.jpg") is None
     assert read_header(tmp_path) is None
+
+
+GPS = 0x8825
+
+
+@pytest.mark.parametrize(
+    ("tags", "position"),
+    [
+        ({1: "N", 2: (50, 30, 36), 3: "E", 4: (4, 15, 0), 6: 120.5}, (50.51, 4.25, 120.5)),
+        ({1: "S", 2: (0, 30, 0), 3: "W", 4: (4, 0, 0), 5: b"\1", 6: 8.0}, (-0.5, -4.0, -8.0)),
+        ({1: "N", 2: (50, 0, 0)}, None),
+        ({1: "N", 2: (95, 0, 0), 3: "E", 4: (4, 0, 0)}, None),
+        ({2: (50, 0, 0), 4: (4, 0, 0)}, None),
+    ],
+)
+def test_where_the_camera_was(tmp_path: Path, tags: dict, position: tuple | None) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(GPS).update(tags)
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.jpg", exif=exif)
+    header = read_header(tmp_path / "a.jpg")
+    assert header is not None
+    assert header.position == (None if position is None else pytest.approx(position))

@@ -6,6 +6,30 @@ from typing import Any
 _FOLDERS = (".", "sparse/0", "sparse", "model")
 
 
+def import_pycolmap(purpose: str) -> Any:
+    """Return the module pycolmap.
+
+    Pillow comes first: where pycolmap's own zlib is loaded before it, writing a PNG aborts the
+    process (pycolmap 4.2.1 on Linux).
+
+    Args:
+        purpose: What needs it, for the message.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    from PIL import Image
+
+    Image.preinit()
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise ImportError(
+            f"{purpose} needs pycolmap: pip install 'gluestick-matching[sfm]'"
+        ) from error
+    return pycolmap
+
+
 def find_colmap_model(folder: Path) -> Path | None:
     """Return the folder of the model in a data folder: itself, sparse/0, sparse or model."""
     for name in _FOLDERS:
@@ -24,12 +48,7 @@ def read_colmap_model(model: Path) -> Any:
         ValueError: If it is damaged.
         ImportError: If pycolmap is missing.
     """
-    try:
-        import pycolmap
-    except ImportError as error:
-        raise ImportError(
-            "reading a COLMAP model needs pycolmap: pip install 'gluestick-matching[sfm]'"
-        ) from error
+    pycolmap = import_pycolmap("reading a COLMAP model")
     try:
         return pycolmap.Reconstruction(str(model))
     except Exception as error:

@@ -1,0 +1,1 @@
+"""COLMAP's database and models, written and made through pycolmap."""

@@ -1,0 +1,270 @@
+"""A folder of photographs to a COLMAP database and sparse models, to be stopped and gone on with.
+
+In the folder of results lie, in the order in which they are made: ``retrieval.h5`` where
+photographs are compared, ``features.h5`` and ``matches.h5`` (:mod:`gluestick.export.hloc_folder`),
+``database.db``, ``sparse/0`` with the largest model, further ones in ``sparse/1`` and so on,
+``points.ply``, and ``reconstruction.json``. Each step takes up what an earlier run has finished.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.export.features_h5 import FeaturesReader
+from gluestick.export.folder_images import NamePair, Progress, no_progress
+from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
+from gluestick.export.matches_h5 import MatchesReader
+from gluestick.pipeline import PointLineMatcher
+from gluestick.reconstruction.colmap.database import open_database
+from gluestick.reconstruction.colmap.features import add_keypoints, add_matches
+from gluestick.reconstruction.colmap.images import add_images
+from gluestick.reconstruction.colmap.verification import add_two_view_geometries
+from gluestick.reconstruction.inputs import (
+    Given,
+    ReconstructionConfig,
+    ReconstructionInputs,
+    check_settings,
+    database_settings,
+    read_given,
+    write_settings,
+)
+from gluestick.reconstruction.known_cameras import KnownCamera
+from gluestick.reconstruction.models import ModelFiles, ModelTask, make_models
+from gluestick.reconstruction.outcome import (
+    Record,
+    model_record,
+    pair_records,
+    photograph_records,
+    write_json,
+)
+from gluestick.reconstruction.pairs.selection import choose_pairs
+from gluestick.storage.fingerprints import text_fingerprint
+from gluestick.timing import StageTimer
+
+RECORD = "reconstruction.json"
+"""What came of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """What :func:`reconstruct` made.
+
+    Attributes:
+        features: hloc's feature file, also with the lines.
+        matches: hloc's match file, also with those of the lines.
+        database: COLMAP's database.
+        model: The folder of the largest model.
+        points: Its points as PLY.
+        record: What is in ``reconstruction.json``.
+    """
+
+    features: Path
+    matches: Path
+    database: Path
+    model: Path
+    points: Path
+    record: Record
+
+
+def reconstruct(
+    matcher: PointLineMatcher,
+    inputs: ReconstructionInputs,
+    *,
+    model: str,
+    config: ReconstructionConfig | None = None,
+    strict: bool = False,
+    timer: StageTimer | None = None,
+    progress: Progress = no_progress,
+) -> Reconstruction:
+    """Reconstruct the cameras and points of a folder of photographs.
+
+    What an earlier run into the same folder has finished is kept, provided that it comes from
+    the same photographs and settings.
+
+    Args:
+        matcher: It finds and matches points and lines; its ``rotation`` says how turned
+            photographs are dealt with.
+        inputs: The folders and files.
+        model: The name of the matcher, which is kept with what it finds.
+        config: The options.
+        strict: Whether a photograph or a pair that cannot be used is an error.
+        timer: Where the seconds of the steps are added up.
+        progress: Shows how far it is.
+
+    Returns:
+        The files and the record.
+
+    Raises:
+        ValueError: If the photographs or files do not fit, or no two photographs can be placed.
+        OSError: If a file cannot be written.
+        ImportError: If pycolmap is missing.
+    """
+    import_pycolmap("a reconstruction")
+    config, timer = config or ReconstructionConfig(), timer or StageTimer()
+    given = read_given(inputs)
+    settings = database_settings(given, config)
+    check_settings(inputs.output, settings)
+    with timer.stage("pairs"):
+        wanted = given.within(
+            choose_pairs(
+                inputs.image_dir,
+                inputs.output / "retrieval.h5",
+                config=config.pairs,
+                pairs_file=inputs.pairs_file,
+                progress=progress,
+            )
+        )
+    with timer.stage("features and matches"):
+        exported = export_hloc_folder(
+            matcher,
+            inputs.image_dir,
+            wanted,
+            inputs.output,
+            model=model,
+            mask_dir=inputs.mask_dir,
+            strict=strict,
+            progress=progress,
+        )
+    write_settings(inputs.output, settings)
+    with timer.stage("COLMAP database"):
+        filled = _fill(inputs, exported, wanted, given.known, config, progress)
+    with timer.stage("model"):
+        files = make_models(_task(inputs, config, given, settings, filled), progress=progress)
+    record = _record(inputs.image_dir, given, files, filled.pairs, exported)
+    record["seconds"] = {stage: round(value, 2) for stage, value in timer.seconds.items()}
+    write_json(inputs.output / RECORD, record)
+    if not files.models:
+        raise ValueError(_no_model(inputs.output, len(given.names), filled.pairs))
+    return Reconstruction(
+        features=exported.features,
+        matches=exported.matches,
+        database=filled.path,
+        model=files.folder / "0",
+        points=inputs.output / "points.ply",
+        record=record,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Filled:
+    """A complete database.
+
+    Attributes:
+        path: The file.
+        pairs: The records of the pairs.
+        made_from: What they come from.
+        known_cameras: The numbers of the known cameras.
+    """
+
+    path: Path
+    pairs: list[Record]
+    made_from: list[Any]
+    known_cameras: list[int]
+
+
+def _fill(
+    inputs: ReconstructionInputs,
+    exported: HlocFolder,
+    wanted: Sequence[NamePair],
+    known: Mapping[str, KnownCamera],
+    config: ReconstructionConfig,
+    progress: Progress,
+) -> _Filled:
+    """Add to the database what it lacks."""
+    path = inputs.database or inputs.output / "database.db"
+    with (
+        FeaturesReader(exported.features) as features,
+        MatchesReader(exported.matches) as matches,
+        open_database(path) as database,
+    ):
+        pairs = [pair for pair in wanted if pair in matches]
+        names = sorted({name for pair in pairs for name in pair})
+        sizes = {name: _size(features, name) for name in names}
+        image_ids = add_images(
+            database, inputs.image_dir, sizes, known=known, options=config.cameras
+        )
+        add_keypoints(database, features, image_ids, progress=progress)
+        add_matches(
+            database, matches, image_ids, pairs, junctions=config.junctions, progress=progress
+        )
+        add_two_view_geometries(
+            database,
+            features,
+            matches,
+            image_ids,
+            pairs,
+            verification=config.verification,
+            seed=config.mapping.seed,
+            progress=progress,
+        )
+        made_from = [[name, features.origin(name).get("features")] for name in names]
+        cameras = {image.name: image.camera_id for image in database.read_all_images()}
+        constant = sorted({cameras[name] for name in names if name in known})
+        return _Filled(
+            path=path,
+            pairs=pair_records(database, image_ids, pairs),
+            made_from=[*made_from, *pairs],
+            known_cameras=constant,
+        )
+
+
+def _size(features: FeaturesReader, name: str) -> tuple[int, int]:
+    width, height = features.read(name)["image_size"].tolist()
+    return width, height
+
+
+def _task(
+    inputs: ReconstructionInputs,
+    config: ReconstructionConfig,
+    given: Given,
+    settings: Record,
+    filled: _Filled,
+) -> ModelTask:
+    verified = {name for pair in filled.pairs if pair["num_inliers"] for name in pair["names"]}
+    return ModelTask(
+        image_dir=inputs.image_dir,
+        output=inputs.output,
+        database=filled.path,
+        names=sorted(verified),
+        posed=given.posed,
+        constant_cameras=filled.known_cameras,
+        made_from=text_fingerprint(json.dumps([filled.made_from, settings], sort_keys=True)),
+        mapping=config.mapping,
+        refinement=config.refinement,
+    )
+
+
+def _record(
+    image_dir: Path,
+    given: Given,
+    files: ModelFiles,
+    pairs: Sequence[Record],
+    exported: HlocFolder,
+) -> Record:
+    paired = {name for pair in pairs for name in pair["names"]}
+    left_out = given.left_out(image_dir, exported.skipped.images, paired)
+    names = [*given.names, *(name for name in left_out if name not in set(given.names))]
+    return {
+        "made_from": files.made_from,
+        "models": [model_record(model) for model in files.models],
+        "refinement": files.refinement,
+        "photographs": photograph_records(names, files.models, pairs, left_out),
+        "pairs": list(pairs),
+        "left_out_pairs": [
+            {"names": list(pair), "reason": reason}
+            for pair, reason in exported.skipped.pairs.items()
+        ],
+    }
+
+
+def _no_model(output: Path, num_photographs: int, pairs: Sequence[Record]) -> str:
+    verified = sum(record["num_inliers"] > 0 for record in pairs)
+    most = max((record["num_inliers"] for record in pairs), default=0)
+    return (
+        f"no two of the {num_photographs} photographs could be placed: {verified} of "
+        f"{len(pairs)} pairs were verified, the best with {most} matches; {output / RECORD} says "
+        "more. Photographs need to overlap, and to be taken from different places"
+    )
