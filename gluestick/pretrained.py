@@ -286,15 +286,16 @@ def _load_weights(
             state_dict |= line_part
         else:
             base: StateDict = {}
-            if card.weights is not None and (trained is not None or _is_part(state_dict)):
+            if card.weights is not None and (trained is not None or _is_part(state_dict, network)):
                 base = read_parameters(shipped_path(card.weights))[0]
             state_dict = base | line_part | state_dict
     load_strict(network, state_dict, source=path)
 
 
-def _is_part(state_dict: StateDict) -> bool:
-    """Tell whether a file lacks the beginning of a network, so that it holds a part of one."""
-    return not any(name.startswith("transformers.0.self_attn.") for name in state_dict)
+def _is_part(state_dict: StateDict, network: LightGlueStick) -> bool:
+    """Tell whether a file holds a part of this network, without its beginning."""
+    begins = any(name.startswith("transformers.0.self_attn.") for name in state_dict)
+    return not begins and state_dict.keys() <= network.state_dict().keys()
 
 
 def _weights_path(card: ModelCard, weights: str | Path | None) -> Path:

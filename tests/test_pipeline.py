@@ -39,7 +39,7 @@ def unpadded(matches: Matches, index: int, sizes: tuple[int, int, int, int]) -> 
             index, : lengths[("line" if field.name.startswith("line") else "") + field.name[-1]]
         ]
         for field in dataclasses.fields(matches)
-        if not field.name.endswith("assignment")
+        if not field.name.endswith("assignment") and not field.name.startswith("line_pair")
     }
 
 

@@ -105,7 +105,12 @@ def test_an_interrupt_while_commands_are_imported(
 def test_an_interrupt_leaves_nothing(assets: Path, tmp_path: Path) -> None:
     images = [str(assets / f"leuven_{letter}.jpg") for letter in "ab"]
     command = [GLUESTICK, "match", *images, "--output", str(tmp_path / "output")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         wait_until_it_works(process.pid)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)

@@ -15,6 +15,7 @@ def device(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> str:
     if accelerator.fake is not None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (8 << 30, 16 << 30))
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a pretended GPU")
     return str(accelerator.device)
 

@@ -64,11 +64,14 @@ def test_an_interrupt_waits_until_all_files_are_there(
         move(source, target)
 
     monkeypatch.setattr(result_folder, "_move", interrupted)
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, "second")
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path, "second")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, earlier)
     assert contents(tmp_path) == dict.fromkeys(NAMES, "second")
-    assert signal.getsignal(signal.SIGINT) is handler
 
 
 @pytest.mark.skipif(os.name == "nt", reason="forks")

@@ -125,9 +125,10 @@ def one_to_one_assignment(
     rank0, number0 = _copies(wireframe0)
     rank1, number1 = _copies(wireframe1)
     shape = (*rank0.shape, rank1.shape[1])
-    scores = scored.outputs.new_full(shape, float("-inf"), dtype=torch.float32)
+    precision = torch.promote_types(torch.float32, scored.outputs.dtype)
+    scores = scored.outputs.new_full(shape, float("-inf"), dtype=precision)
     index = scored.pairs.image, scored.pairs.line0, scored.pairs.line1
-    scores = scores.index_put(index, scored.outputs[:, 2].float())
+    scores = scores.index_put(index, scored.outputs[:, 2].to(precision))
     if scores.numel() == 0:
         return F.pad(scores, (0, 1, 0, 1))
     rows = _log_total(scores - number1.log()[:, None], dim=2)
