@@ -4,6 +4,7 @@ import os
 import platform
 import secrets
 import shutil
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -72,13 +73,21 @@ def writable_target(path: str | os.PathLike[str]) -> Path:
             a file.
     """
     target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
+    if _is_no_file(target):
         raise ValueError(f"a file is to be written to {path}, but a folder or device is there")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"{path} cannot be written: a folder on the way is a file") from error
     return target
+
+
+def _is_no_file(path: Path) -> bool:
+    """Tell so of what is there, asked once: other processes come and go."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def remove_partial_files(folder: Path) -> None:
