@@ -24,7 +24,10 @@ class RunLog:
     def __init__(self, folder: Path, *, say: Say, num_steps: int, enabled: bool = True) -> None:
         self.folder, self.say, self.num_steps, self.enabled = folder, say, num_steps, enabled
         self._started: tuple[float, int] | None = None
-        self._board = _summary_writer(folder) if enabled else None
+        self._board = None
+        if enabled:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._board = _summary_writer(folder)
 
     def train(self, step: int, figures: Mapping[str, float], *, pairs_per_step: int) -> None:
         """Note the figures of training after a number of steps."""
