@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.storage import h5_store
-from gluestick.storage.h5_reader import H5Reader
-from gluestick.storage.h5_store import H5Store
+from gluestick.storage.h5 import store
+from gluestick.storage.h5.reader import H5Reader
+from gluestick.storage.h5.store import H5Store
 from gluestick.storage.raw_file import RawFile
 
 EARLIER = [("earlier", 8), ("c", 9)]
@@ -31,7 +31,7 @@ RANDOM_KILLS = 12
 
 
 def main(folder: Path, stride: int) -> None:
-    h5_store.MERGE_BYTES = 2 * 8 * SIZE + 500  # each third entry
+    store.MERGE_BYTES = 2 * 8 * SIZE + 500  # each third entry
     # A killed process loses nothing that the kernel has, on the disk or not.
     RawFile.sync = os.fsync = lambda _: None
     kills = 0

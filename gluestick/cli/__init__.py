@@ -11,7 +11,7 @@ _INTERRUPTED = 130
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gluestick.cli.commands import app
+    from gluestick.cli.program import app
 
     return app
 
@@ -22,8 +22,8 @@ def main() -> None:
     The commands are imported here, so that Ctrl-C ends their import in one line as well.
     """
     try:
-        from gluestick.cli.commands import app
         from gluestick.cli.errors import close_output
+        from gluestick.cli.program import app
     except KeyboardInterrupt:
         sys.stderr.write("gluestick: interrupted\n")
         sys.exit(_INTERRUPTED)

@@ -18,7 +18,7 @@ _BASE = 0.7e9
 _PER_PIXEL_KEPT = 40
 _PER_PIXEL_SEEN = 25
 """Bytes: for the program, for each pixel of the images that are kept at a time, and for each that
-the line detector sees of one (``docs/measurements/large_images.py``)."""
+the line detector sees of one (``docs/measurements/speed/large_images.py``)."""
 
 _GPU_BASE = 0.3e9
 _SHARE = 0.9

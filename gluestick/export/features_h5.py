@@ -37,9 +37,9 @@ import numpy as np
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, wireframe_arrays
 from gluestick.export.origins import ORIGIN, read_origin
-from gluestick.storage.h5_files import numeric
-from gluestick.storage.h5_reader import EntryFile, H5Reader
-from gluestick.storage.h5_store import H5Store
+from gluestick.storage.h5.files import numeric
+from gluestick.storage.h5.reader import EntryFile, H5Reader
+from gluestick.storage.h5.store import H5Store
 from gluestick.types import Wireframe
 
 _NEEDED = {"image_size": "2", "keypoints": "P 2"}
@@ -82,7 +82,7 @@ class _FeaturesFile(EntryFile):
 class FeaturesReader(_FeaturesFile):
     """Reads the features of many images from one file, which is opened once.
 
-    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5.reader.H5Reader`.
 
     Args:
         path: The HDF5 file, of this package or of hloc.
@@ -101,7 +101,7 @@ class FeaturesWriter(_FeaturesFile):
     Use it in a ``with`` block. An earlier file is extended, and images of the same name are
     replaced. An error in the block leaves the file as it was after the last :meth:`flush`; a
     process that is killed leaves every image that was added. See
-    :class:`gluestick.storage.h5_store.H5Store`.
+    :class:`gluestick.storage.h5.store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.

@@ -32,9 +32,9 @@ import numpy as np
 from gluestick.checks import check_shapes
 from gluestick.export.arrays import Arrays, check_indices, matches_arrays
 from gluestick.export.origins import ORIGIN, read_origin
-from gluestick.storage.h5_files import MissingEntryError, numeric
-from gluestick.storage.h5_reader import EntryFile, H5Reader
-from gluestick.storage.h5_store import H5Store
+from gluestick.storage.h5.files import MissingEntryError, numeric
+from gluestick.storage.h5.reader import EntryFile, H5Reader
+from gluestick.storage.h5.store import H5Store
 from gluestick.types import Matches, Wireframe
 
 _NEEDED = {"matches0": "P0", "matching_scores0": "P0"}
@@ -81,7 +81,7 @@ class MatchesWriter(_MatchesFile):
     Use it in a ``with`` block. An earlier file is extended, and a pair that is there already,
     also the other way round, is replaced. An error in the block leaves the file as it was
     after the last :meth:`flush`; a process that is killed leaves every pair that was added. See
-    :class:`gluestick.storage.h5_store.H5Store`.
+    :class:`gluestick.storage.h5.store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.
@@ -179,7 +179,7 @@ class MatchesWriter(_MatchesFile):
 class MatchesReader(_MatchesFile):
     """Reads the matches of many pairs from one file, which is opened once.
 
-    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5.reader.H5Reader`.
 
     Args:
         path: The HDF5 file, of this package or of hloc.

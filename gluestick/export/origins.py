@@ -12,7 +12,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from gluestick.storage.fingerprints import fingerprint, weights_fingerprint
-from gluestick.storage.h5_reader import H5Reader
+from gluestick.storage.h5.reader import H5Reader
 
 if TYPE_CHECKING:
     from gluestick.pipeline import PointLineMatcher

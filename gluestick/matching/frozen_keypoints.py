@@ -9,9 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gluestick.matching.attention import KeysAndValues, attend
+from gluestick.matching.layers.attention import KeysAndValues, attend
+from gluestick.matching.layers.transformer_layer import TransformerLayer
 from gluestick.matching.tokens import Tokens
-from gluestick.matching.transformer_layer import TransformerLayer
 
 
 def layer_with_frozen_keypoints(

@@ -7,10 +7,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.matching.assignment import log_double_softmax, to_matches
-from gluestick.matching.attention import AttentionalPropagation
-from gluestick.matching.encoders import EndpointEncoder, KeypointEncoder, Pointwise
 from gluestick.matching.inputs import NodeCounts, check_pair, normalize_keypoints
 from gluestick.matching.layer_outputs import LayerOutput
+from gluestick.matching.layers.attention import AttentionalPropagation
+from gluestick.matching.layers.encoders import EndpointEncoder, KeypointEncoder, Pointwise
 from gluestick.matching.line_heads.endpoints import endpoint_line_scores
 from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches, Wireframe
@@ -94,7 +94,7 @@ class _GraphNetwork(nn.Module):
 
     def __init__(self, config: GlueStickConfig) -> None:
         # Here, because importing it brings torch-geometric.
-        from gluestick.matching.line_message import LineMessagePassing
+        from gluestick.matching.layers.line_message import LineMessagePassing
 
         super().__init__()
         self.num_line_iterations = config.num_line_iterations

@@ -22,14 +22,14 @@ from gluestick.matching.early_exit import (
     pairs_to_stop,
     restore_order,
 )
-from gluestick.matching.encoders import RotaryEncoding
 from gluestick.matching.frozen_keypoints import layer_with_frozen_keypoints
 from gluestick.matching.inputs import check_pair, normalize_keypoints
 from gluestick.matching.layer_outputs import LayerOutput
+from gluestick.matching.layers.encoders import RotaryEncoding
+from gluestick.matching.layers.transformer_layer import TransformerLayer
 from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
 from gluestick.matching.tokens import Tokens, to_nodes, tokenize
-from gluestick.matching.transformer_layer import TransformerLayer
 from gluestick.precision import without_autocast
 from gluestick.types import Matches, Wireframe
 

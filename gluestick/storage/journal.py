@@ -3,7 +3,7 @@
 A journal begins with a line that says so and the process that writes it. Then follow records
 (:mod:`gluestick.storage.records`): ``ENTR`` is an entry (:mod:`gluestick.storage.entries`), and
 ``PAGE`` says how the HDF5 file itself has to be changed to hold them all
-(:mod:`gluestick.storage.h5_merge`), and is the last.
+(:mod:`gluestick.storage.h5.merge`), and is the last.
 """
 
 import os

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from gluestick.matching.attention import AttentionalPropagation
-from gluestick.matching.transformer_layer import TransformerLayer
+from gluestick.matching.layers.attention import AttentionalPropagation
+from gluestick.matching.layers.transformer_layer import TransformerLayer
 
 _LAYERS = (TransformerLayer, AttentionalPropagation)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """See :func:`gluestick.supervision.same_line_loss.same_line_loss`.
+    """See :func:`gluestick.supervision.losses.same_line.same_line_loss`.
 
     Attributes:
         overlap_weight: The weight of how much same lines share.

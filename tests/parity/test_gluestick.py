@@ -16,7 +16,7 @@ from parity.networks import (
 from gluestick.matching.checkpoints import rename_published
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.storage.parameters import load_strict
-from gluestick.supervision.network_losses import gluestick_loss
+from gluestick.supervision.losses.networks import gluestick_loss
 
 OPTIONS = (
     "input_dim",

@@ -16,7 +16,7 @@ from parity.networks import (
 from gluestick.matching.checkpoints import lightgluestick_from_lightglue, rename_published
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.storage.parameters import load_strict
-from gluestick.supervision.network_losses import assignment_nll, lightglue_loss
+from gluestick.supervision.losses.networks import assignment_nll, lightglue_loss
 
 OPTIONS = {
     "input_dim": "input_dim",

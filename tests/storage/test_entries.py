@@ -11,7 +11,7 @@ from gluestick.storage.entries import (
     parent_names,
     plain_name,
 )
-from gluestick.storage.h5_files import read_entry, write_entry
+from gluestick.storage.h5.files import read_entry, write_entry
 
 ARRAYS = {
     "floats": np.arange(6.0, dtype=np.float32).reshape(2, 3),

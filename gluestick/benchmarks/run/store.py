@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from gluestick.storage.h5_reader import EntryFile, H5Reader
-from gluestick.storage.h5_store import H5Store
+from gluestick.storage.h5.reader import EntryFile, H5Reader
+from gluestick.storage.h5.store import H5Store
 
 Configuration = Mapping[str, Any]
 """What entries depend on: JSON values by name."""
@@ -49,7 +49,7 @@ class PairWriter(_PairFile):
     """Adds entries to a file, made to be stopped at any time.
 
     Use it in a ``with`` block. Every pair that was added stays, whatever happens then; see
-    :class:`gluestick.storage.h5_store.H5Store`.
+    :class:`gluestick.storage.h5.store.H5Store`.
 
     Args:
         path: The HDF5 file. Missing folders are created.
@@ -89,7 +89,7 @@ class PairWriter(_PairFile):
 class PairReader(_PairFile):
     """Reads the entries of a file, which is opened once.
 
-    Use it in a ``with`` block. See :class:`gluestick.storage.h5_reader.H5Reader`.
+    Use it in a ``with`` block. See :class:`gluestick.storage.h5.reader.H5Reader`.
 
     Args:
         path: The HDF5 file.

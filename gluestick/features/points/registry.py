@@ -46,7 +46,7 @@ class _Entry:
         detector: Its class, whose constructor or ``from_pretrained`` takes the configuration.
         weights: Whether the user has to name a file of weights, may do so, or cannot.
         bytes_per_pixel: How much memory it takes for each pixel that it sees, as
-            ``docs/measurements/large_images.py`` measures it.
+            ``docs/measurements/speed/large_images.py`` measures it.
         hint: Where the weights come from.
     """
 

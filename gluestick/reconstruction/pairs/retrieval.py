@@ -21,7 +21,7 @@ from gluestick.reconstruction.pairs.global_descriptors import (
     most_similar,
 )
 from gluestick.storage.fingerprints import file_fingerprint
-from gluestick.storage.h5_store import H5Store
+from gluestick.storage.h5.store import H5Store
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig, oriented_keypoints
 
 _VERSION = 1

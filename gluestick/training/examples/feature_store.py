@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gluestick.storage.h5_reader import H5Reader
-from gluestick.storage.h5_store import H5Store
+from gluestick.storage.h5.reader import H5Reader
+from gluestick.storage.h5.store import H5Store
 from gluestick.storage.journal import LockedError
 from gluestick.training.examples.pair_features import PairFeatures
 from gluestick.training.examples.pairs import PAIR_KINDS, PairKind

@@ -19,7 +19,7 @@ from gluestick.matching.line_heads.same_line_features import (
     same_line_features,
 )
 from gluestick.storage.atomic import atomic_path
-from gluestick.supervision.same_line_loss import PairTruth
+from gluestick.supervision.losses.same_line import PairTruth
 from gluestick.training.examples.batches import Batch
 from gluestick.types import Wireframe
 

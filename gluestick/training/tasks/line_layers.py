@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.line_heads.endpoints import EndpointLineHead
-from gluestick.supervision.assignment_loss import line_assignment_loss
+from gluestick.supervision.losses.assignment import line_assignment_loss
+from gluestick.supervision.losses.same_line import same_line_loss
 from gluestick.supervision.match_metrics import MatchOutcomes, match_outcomes, precision_recall
 from gluestick.supervision.rules import IGNORED, TrueMatches
-from gluestick.supervision.same_line_loss import same_line_loss
 from gluestick.training.calibration import calibration_error
 from gluestick.training.examples.batches import Batch
 from gluestick.training.examples.extraction import Extraction

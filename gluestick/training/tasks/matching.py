@@ -14,7 +14,7 @@ from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.endpoints import EndpointLineHead
-from gluestick.supervision.network_losses import gluestick_loss, lightglue_loss
+from gluestick.supervision.losses.networks import gluestick_loss, lightglue_loss
 from gluestick.supervision.rules import IGNORED
 from gluestick.training.adapters import add_adapters, merged_parameters
 from gluestick.training.examples.batches import Batch

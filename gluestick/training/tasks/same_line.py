@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gluestick.matching.line_heads.same_line import SameLineHead
-from gluestick.supervision.same_line_loss import same_line_loss
+from gluestick.supervision.losses.same_line import same_line_loss
 from gluestick.training.calibration import average_precision, calibration_error
 from gluestick.training.examples.rows import LineRows, sort_rows
 from gluestick.training.losses import LossConfig

@@ -1,0 +1,54 @@
+"""All commands of the command line, put together."""
+
+from typing import Annotated
+
+import typer
+
+import gluestick
+from gluestick.cli.commands.benchmark import app as benchmark_app
+from gluestick.cli.commands.data import data
+from gluestick.cli.commands.detect import detect
+from gluestick.cli.commands.export import export
+from gluestick.cli.commands.match import match
+from gluestick.cli.commands.models import models
+from gluestick.cli.commands.reconstruct import reconstruct
+from gluestick.cli.commands.settings import settings
+from gluestick.cli.commands.stitch import stitch
+from gluestick.cli.commands.train import train
+from gluestick.cli.commands.worlds import worlds
+
+app = typer.Typer(
+    name="gluestick",
+    help="Match two images by keypoints and line segments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(match)
+app.command()(detect)
+app.command()(stitch)
+app.command()(export)
+app.command()(reconstruct)
+app.command()(models)
+app.command()(settings)
+app.command()(data)
+app.command()(worlds)
+app.command()(train)
+app.add_typer(benchmark_app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gluestick {gluestick.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Match two images by keypoints and line segments."""

@@ -1,0 +1,1 @@
+"""HDF5 files that only grow, and what reads and joins them."""

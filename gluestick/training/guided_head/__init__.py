@@ -1,0 +1,1 @@
+"""Training of the line head of ``aliked-lsd-guided``."""
