@@ -90,7 +90,7 @@ def test_an_interrupt_while_commands_are_imported(
     real = builtins.__import__
 
     def interrupted(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "gluestick.cli.commands":
+        if name == "gluestick.cli.program":
             raise KeyboardInterrupt
         return real(name, *args, **kwargs)
 
