@@ -1,8 +1,10 @@
 """The files that a matched pair becomes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from gluestick.export.matches_npz import write_matches_npz
@@ -16,8 +18,9 @@ from gluestick.visualization import (
     save_picture,
     write_viewer,
 )
+from gluestick.visualization.overlay import draw_blend, draw_epipolar_lines
 
-FILES = ("points.png", "lines.png", "viewer.html", "matches.npz", "run.json")
+FILES = ("points.png", "lines.png", "overlay.png", "viewer.html", "matches.npz", "run.json")
 """The names of all files that a pair may become, in the order in which they appear."""
 
 
@@ -29,6 +32,7 @@ def write_pair(
     estimate: PairGeometry,
     *,
     pictures: bool,
+    overlay: bool,
     viewer: bool,
 ) -> list[str]:
     """Write the matches, and pictures and a page if wanted.
@@ -40,6 +44,7 @@ def write_pair(
         result: What the matcher gave.
         estimate: The geometry.
         pictures: Whether to write points.png and lines.png.
+        overlay: Whether to write overlay.png where there is a geometry that can be trusted.
         viewer: Whether to write viewer.html.
 
     Returns:
@@ -72,6 +77,10 @@ def write_pair(
                 names=names,
             ),
         )
+    picture = draw_check(names, images, result, estimate) if overlay else None
+    if picture is not None:
+        written.append("overlay.png")
+        save_picture(folder / "overlay.png", picture)
     if viewer:
         written.append("viewer.html")
         many = matches.line_pair_indices
@@ -91,6 +100,43 @@ def write_pair(
             title=" – ".join(names),
         )
     return written
+
+
+def draw_check(
+    names: Sequence[str],
+    images: tuple[Tensor, Tensor],
+    result: tuple[Wireframe, Wireframe, Matches],
+    estimate: PairGeometry,
+) -> np.ndarray | None:
+    """Draw what shows whether the geometry of a pair is right.
+
+    Args:
+        names: What the images are called.
+        images: Both images.
+        result: What the matcher gave.
+        estimate: The geometry.
+
+    Returns:
+        [H, W, 3] uint8, RGB: both images in one where a homography relates them, some points
+        with their epipolar lines otherwise; None without a geometry that can be trusted, or
+        where no picture can show it.
+    """
+    if not estimate.trusted:
+        return None
+    if estimate.geometry == "homography" and estimate.H_0to1 is not None:
+        with suppress(ValueError):
+            return draw_blend(*images, estimate.H_0to1)
+    if estimate.F_0to1 is None:
+        return None
+    pair = pair_matches(*result)
+    return draw_epipolar_lines(
+        *images,
+        pair.points0,
+        pair.points1,
+        estimate.F_0to1,
+        inliers=estimate.point_inliers,
+        names=names,
+    )
 
 
 def drawn_keypoints(
