@@ -15,6 +15,7 @@ from gluestick.cli.commands.reconstruct import reconstruct
 from gluestick.cli.commands.settings import settings
 from gluestick.cli.commands.stitch import stitch
 from gluestick.cli.commands.train import train
+from gluestick.cli.commands.web import web
 from gluestick.cli.commands.worlds import worlds
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command()(detect)
 app.command()(stitch)
 app.command()(export)
 app.command()(reconstruct)
+app.command()(web)
 app.command()(models)
 app.command()(settings)
 app.command()(data)
