@@ -1,9 +1,12 @@
 """The web application: the page, the pages that it frames, and what guards both."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import gradio as gr
+import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -29,12 +32,38 @@ _FRAMED = {
 }
 """Headers of pages in frames: they can reach nothing outside themselves."""
 
+_GRACE_SECONDS = 3
+
 _NO_REPORT = (
     "<!doctype html><meta charset='utf-8'><title>No report</title>"
     "<body style='font-family: system-ui, sans-serif; margin: 2em; background: #fff'>"
     f"<p>The folder given to <code>--reconstruction</code> holds no {REPORT}. "
     "<code>gluestick reconstruct</code> writes it when it ends; reload this page then.</p></body>"
 )
+
+
+class PageServer(uvicorn.Server):
+    """A server that first ends what open pages wait for, so that it need not wait for them.
+
+    Args:
+        app: What :func:`create_app` made.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="error",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                server_header=False,
+            )
+        )
+        self._release: Callable[[], None] = app.state.release
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end on a signal."""
+        self._release()
+        super().handle_exit(sig, frame)
 
 
 def create_app(
@@ -91,6 +120,7 @@ def create_app(
         theme=theme(),
         css=styles(),
     )
+    app.state.release = page.app.stop_event.set
     page.has_launched = True  # gradio compares paths with its own folder only from then on
     app.add_middleware(
         Gate,

@@ -112,7 +112,7 @@ class MatchingService:
             matcher = self._matcher(settings)
             pixels = _Pixels(photographs, self._limits)
             for number, (first, second) in enumerate(pairs):
-                if time.monotonic() > stop:
+                if matched and time.monotonic() > stop:
                     break
                 on_pair(number, len(pairs))
                 matched.append(

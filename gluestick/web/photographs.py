@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from gluestick.images.header import read_header
+from gluestick.images.decode import no_pillow_limit
 from gluestick.images.load import load_image
 from gluestick.web.limits import Limits
 
@@ -75,21 +75,17 @@ def _fault(path: Path, limits: Limits) -> str | None:
     if size == 0:
         return "is an empty file"
     if size > limits.max_file_bytes:
-        return f"has {size / 1e6:.0f} MB, more than {limits.max_file_bytes / 1e6:.0f}: shrink it"
+        return f"has {size / 1e6:.3g} MB, more than {limits.max_file_bytes / 1e6:.3g}: shrink it"
     try:
-        with Image.open(path) as opened:
-            kind = opened.format
+        with no_pillow_limit(), Image.open(path) as opened:
+            kind, (width, height) = opened.format, opened.size
     except Exception:  # whatever Pillow raises for damaged files
         return "is not an image that can be read"
-    header = read_header(path)
     if kind not in _FORMATS:
-        return f"is a {kind} file: convert it to JPEG or PNG"
-    if header is None:
-        return "is damaged"
-    width, height = header.image_size
+        return f"is in the format {kind}: convert it to JPEG or PNG"
     if width * height > limits.max_pixels:
         return (
-            f"has {width} x {height} pixels, more than {limits.max_pixels / 1e6:.0f} million: "
+            f"has {width} x {height} pixels, more than {limits.max_pixels / 1e6:.3g} million: "
             "shrink it"
         )
     if min(width, height) < limits.min_side:

@@ -18,7 +18,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this computer reaches."""
 
 _SWEEP_SECONDS = 60.0
-_GRACE_SECONDS = 3
 
 
 def serve(
@@ -48,9 +47,7 @@ def serve(
         OSError: If the address cannot be listened at.
     """
     try:
-        import uvicorn
-
-        from gluestick.web.app import create_app
+        from gluestick.web.app import PageServer, create_app
     except ImportError as error:
         if (error.name or "").startswith("gluestick"):
             raise
@@ -71,12 +68,9 @@ def serve(
             reconstruction=reconstruction,
             hosts=["127.0.0.1", "localhost"] if host in LOOPBACK[:2] else None,
         )
-        config = uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False
-        )
         with _swept(sessions), _termination_as_interrupt():
             on_start(_address(host, listener.getsockname()[1]))
-            uvicorn.Server(config).run(sockets=[listener])
+            PageServer(app).run(sockets=[listener])
 
 
 @contextmanager

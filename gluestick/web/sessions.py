@@ -97,7 +97,7 @@ class Sessions:
                 if entry not in known and entry not in held and entry != self._results:
                     with suppress(OSError):
                         if entry.stat().st_mtime < oldest:
-                            shutil.rmtree(entry)
+                            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def stored_bytes(self) -> int:
         """Return how much is stored."""

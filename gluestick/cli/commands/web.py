@@ -39,16 +39,18 @@ def web(
     from gluestick.cli.resources import use_threads
     from gluestick.web.server import LOOPBACK, serve
 
-    chosen, count = select_device(device), use_threads(threads)
-    if host not in LOOPBACK:
-        typer.echo(
-            f"gluestick: warning: everyone who reaches {host}:{port} can use this page", err=True
-        )
+    def started(address: str) -> None:
+        if host not in LOOPBACK:
+            typer.echo(
+                f"gluestick: warning: everyone who reaches {host} can use this page", err=True
+            )
+        typer.echo(f"Open {address} in a browser; Ctrl-C ends.")
+
     serve(
         host=host,
         port=port,
-        device=chosen,
-        threads=count,
+        device=select_device(device),
+        threads=use_threads(threads),
         reconstruction=reconstruction,
-        on_start=lambda address: typer.echo(f"Open {address} in a browser; Ctrl-C ends."),
+        on_start=started,
     )
