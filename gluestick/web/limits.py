@@ -19,7 +19,7 @@ class Limits:
     """
 
     max_photographs: int = 8
-    max_file_bytes: int = 30_000_000
+    max_file_bytes: int = 32 * 2**20
     max_pixels: int = 40_000_000
     min_side: int = 32
     max_seconds: float = 300.0

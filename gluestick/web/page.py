@@ -169,7 +169,7 @@ def _photographs_tab(actions: _Actions, limits: Limits) -> None:
             button = gr.Button("Match", variant="primary", interactive=False)
             inputs = _settings()
             gr.Markdown(
-                f"At most {limits.max_file_bytes / 1e6:.0f} MB and "
+                f"At most {limits.max_file_bytes / 2**20:.0f} MB and "
                 f"{limits.max_pixels / 1e6:.0f} million pixels each. Photographs and results stay "
                 "on the computer that runs this page, and are deleted when you close it, or after "
                 f"{limits.keep_seconds / 60:.0f} minutes without use."
