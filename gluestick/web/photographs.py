@@ -75,7 +75,8 @@ def _fault(path: Path, limits: Limits) -> str | None:
     if size == 0:
         return "is an empty file"
     if size > limits.max_file_bytes:
-        return f"has {size / 2**20:.3g} MB, more than {limits.max_file_bytes / 2**20:.3g}: shrink it"
+        most = limits.max_file_bytes / 2**20
+        return f"has {size / 2**20:.3g} MB, more than {most:.3g}: shrink it"
     try:
         with no_pillow_limit(), Image.open(path) as opened:
             kind, (width, height) = opened.format, opened.size
