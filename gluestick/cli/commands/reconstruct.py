@@ -79,6 +79,9 @@ def reconstruct(
     ] = False,
     refine: Annotated[bool, typer.Option(help="Refine keypoints along their tracks.")] = True,
     lines: Annotated[bool, typer.Option(help="Make a map of lines in space.")] = True,
+    line_views: Annotated[
+        int, typer.Option(help="By how many photographs a line in space needs to be seen.")
+    ] = 3,
     undistort: Annotated[
         bool, typer.Option("--undistort", help="Also write undistorted photographs.")
     ] = False,
@@ -127,7 +130,7 @@ def reconstruct(
         junctions=junctions,
         mapper=mapper,
         refine=refine,
-        lines=lines,
+        line_views=line_views if lines else None,
         seed=seed,
         threads=use_threads(threads),
     )
@@ -174,7 +177,9 @@ def reconstruct(
     _report(made, written)
 
 
-def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
+def _config(
+    *, pairs: str, threads: int, line_views: int | None, **chosen: Any
+) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
     from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
@@ -195,7 +200,7 @@ def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
         verification=chosen["verification"],
         mapping=MappingConfig(mapper=chosen["mapper"], seed=chosen["seed"], threads=threads),
         refinement=RefinementConfig() if chosen["refine"] else None,
-        lines=LineMapConfig() if chosen["lines"] else None,
+        lines=None if line_views is None else LineMapConfig(min_views=line_views),
     )
 
 
