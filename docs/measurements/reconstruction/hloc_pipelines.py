@@ -16,6 +16,7 @@ import numpy as np
 import pycolmap
 from hloc import extract_features, localize_sfm, match_features, reconstruction, triangulation
 from reconstruction import errors
+from true_models import camera_words, pinhole, true_pose, write_true_model
 
 from gluestick.bridges.hloc import FEATURES, MATCHES
 from gluestick.export import export_hloc_folder
@@ -27,48 +28,6 @@ FIXED = {
     "ba_refine_principal_point": False,
     "ba_refine_extra_params": False,
 }
-
-
-def pinhole(camera: dict) -> pycolmap.Camera:
-    """Return COLMAP's camera of an entry of ``cameras.json``."""
-    K = np.array(camera["K"])
-    return pycolmap.Camera(
-        model="PINHOLE",
-        width=camera["width"],
-        height=camera["height"],
-        params=[K[0, 0], K[1, 1], K[0, 2] + 0.5, K[1, 2] + 0.5],
-    )
-
-
-def words(*values: object) -> str:
-    """Return values with blanks between them."""
-    return " ".join(map(str, values))
-
-
-def camera_words(camera: pycolmap.Camera) -> str:
-    """Return a camera as hloc's lists and COLMAP's text files have it."""
-    return words("PINHOLE", camera.width, camera.height, *camera.params)
-
-
-def true_pose(camera: dict) -> pycolmap.Rigid3d:
-    """Return the pose of an entry of ``cameras.json``."""
-    U, _, V = np.linalg.svd(np.array(camera["R_cam_from_world"]))
-    return pycolmap.Rigid3d(pycolmap.Rotation3d(U @ V), np.array(camera["t_cam_from_world"]))
-
-
-def write_reference(cameras: dict, names: list[str], folder: Path) -> Path:
-    """Write a COLMAP model of some images, as text, with their true poses and without points."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines: dict[str, list[str]] = {"cameras": [], "images": [], "points3D": []}
-    for number, name in enumerate(names, start=1):
-        camera, pose = pinhole(cameras[name]), true_pose(cameras[name])
-        x, y, z, w = pose.rotation.quat
-        lines["cameras"].append(f"{number} {camera_words(camera)}")
-        lines["images"].append(words(number, w, x, y, z, *pose.translation, number, name))
-        lines["images"].append("")
-    for name, content in lines.items():
-        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in content))
-    return folder
 
 
 def write_pairs(pairs: list[tuple[str, str]], path: Path) -> Path:
@@ -140,7 +99,7 @@ def measure(scene: Path, output: Path, way: str) -> None:
     known = [name for name in names if name not in queries]
     model = triangulation.main(
         folder / "triangulated",
-        write_reference(cameras, known, folder / "reference"),
+        write_true_model(scene, folder / "reference", names=known),
         scene / "images",
         write_pairs(list(combinations(known, 2)), folder / "known.txt"),
         features,
