@@ -3,24 +3,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import Tensor
+from PIL import Image
 
 from gluestick.pipeline import PointLineMatcher
 
 
 def test_the_result_is_vismatchs_and_lines(
-    other_programs: Path,
-    leuven: tuple[Tensor, Tensor],
-    assets: Path,
-    small_matcher: PointLineMatcher,
+    other_programs: Path, assets: Path, small_matcher: PointLineMatcher, tmp_path: Path
 ) -> None:
     bridge = import_module("gluestick.bridges.vismatch")
     matcher = bridge.GlueStickMatcher(
         max_num_keypoints=128, max_num_lines=40, ransac_reproj_thresh=5
     )
     assert matcher.ransac_reproj_thresh == 5
-    result = matcher(assets / "leuven_a.jpg", leuven[1].numpy())
-    wireframe0, wireframe1, matches = small_matcher(*leuven)
+    images = []
+    for letter in "ab":
+        with Image.open(assets / f"leuven_{letter}.jpg") as image:
+            images.append(image.resize((375, 281)))
+    images[0].save(tmp_path / "a.png")
+    result = matcher(tmp_path / "a.png", np.asarray(images[1], np.float32).transpose(2, 0, 1) / 255)
+    wireframe0, wireframe1, matches = small_matcher(*images)
     points0, points1 = matches.matched_keypoints(wireframe0, wireframe1)
     assert len(points0) > 40
     np.testing.assert_allclose(result["matched_kpts0"], points0, atol=1e-4)

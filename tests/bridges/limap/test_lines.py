@@ -4,9 +4,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from torch import Tensor
+from PIL import Image
 
 from gluestick.pipeline import PointLineMatcher
+
+
+@pytest.fixture(scope="module")
+def paths(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Two photographs at half their size, by LIMAP's number."""
+    folder = tmp_path_factory.mktemp("photographs")
+    found = {3: folder / "a.png", 8: folder / "b.png"}
+    for path in found.values():
+        with Image.open(assets / f"leuven_{path.stem}.jpg") as image:
+            image.resize((375, 281)).save(path)
+    return found
 
 
 @pytest.fixture
@@ -24,15 +35,13 @@ def bridge(other_programs: Path, small_matcher: PointLineMatcher) -> SimpleNames
 
 def test_limap_describes_and_matches_lines(
     bridge: SimpleNamespace,
-    assets: Path,
-    leuven: tuple[Tensor, Tensor],
+    paths: dict[int, Path],
     small_matcher: PointLineMatcher,
     tmp_path: Path,
 ) -> None:
     extractor = bridge.extractor
-    paths = {3: assets / "leuven_a.jpg", 8: assets / "leuven_b.jpg"}
     segments = {number: extractor.detect(path) for number, path in paths.items()}
-    wireframes = [small_matcher.extract(image) for image in leuven]
+    wireframes = [small_matcher.extract(path) for path in paths.values()]
     detected = wireframes[0].detected_lines[0].reshape(-1, 4) + 0.5
     np.testing.assert_allclose(segments[3][:, :4], detected, atol=1e-4)
     np.testing.assert_allclose(segments[3][:, 4], wireframes[0].line_scores[0], atol=1e-6)
@@ -53,10 +62,10 @@ def test_limap_describes_and_matches_lines(
     assert not bridge.matcher(0).check_compatibility(object())
 
 
-def test_matches_have_scores(bridge: SimpleNamespace, assets: Path) -> None:
-    segments, first = bridge.extractor.detect_and_extract(assets / "leuven_a.jpg")
+def test_matches_have_scores(bridge: SimpleNamespace, paths: dict[int, Path]) -> None:
+    segments, first = bridge.extractor.detect_and_extract(paths[3])
     fewer = bridge.extractor.sample_descinfo_by_indexes(first, [4, 2])
-    assert first["image_shape"].tolist() == [563, 751]
+    assert first["image_shape"].tolist() == [281, 375]
     pairs, scores = bridge.matcher(0).match_pair_with_scores(fewer, first)
     assert pairs.tolist() == [[0, 4], [1, 2]]
     assert (scores > 0.5).all()
@@ -66,8 +75,8 @@ def test_matches_have_scores(bridge: SimpleNamespace, assets: Path) -> None:
     assert segments.shape == (40, 5)
 
 
-def test_junctions_have_limaps_names(bridge: SimpleNamespace, assets: Path) -> None:
-    _, descinfo = bridge.extractor.detect_and_extract(assets / "leuven_a.jpg")
+def test_junctions_have_limaps_names(bridge: SimpleNamespace, paths: dict[int, Path]) -> None:
+    _, descinfo = bridge.extractor.detect_and_extract(paths[3])
     ends = descinfo["junctions"][descinfo["lines_junc_idx"]]
     assert ends.shape == descinfo["lines"].shape == (40, 2, 2)
     assert np.linalg.norm(ends - descinfo["lines"], axis=-1).max() < 6
