@@ -24,10 +24,9 @@ arguments = parser.parse_args()
 folder = arguments.reconstruction
 output = folder / "limap"
 output.mkdir(exist_ok=True)
-model = pycolmap.Reconstruction(folder / "sparse" / "0")
-write_structures(
+model = write_structures(
     output / "structures.db",
-    model,
+    pycolmap.Reconstruction(folder / "sparse" / "0"),
     folder / "features.h5",
     folder / "matches.h5",
     topk=arguments.topk,

@@ -1,13 +1,15 @@
 import json
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gluestick.bridges.limap.line_matches import line_matches
 from gluestick.export import FeaturesWriter, MatchesWriter
+
+pycolmap = pytest.importorskip("pycolmap")
 
 NAMES = ("db/a.png", "db/b.png", "c.png")
 PAIRS = {
@@ -19,12 +21,20 @@ PAIRS = {
 }
 
 
-def model(*, camera: str = "PINHOLE", num_points: int = 4) -> SimpleNamespace:
-    images = {
-        number: SimpleNamespace(name=name, num_points2D=lambda: num_points)
-        for number, name in zip((2, 5, 9), NAMES, strict=True)
-    }
-    return SimpleNamespace(cameras={1: SimpleNamespace(model_name=camera)}, images=images)
+def model(*, distortion: float = 0.0, num_points: int = 4) -> Any:
+    """Three images by one camera, numbered 2, 5 and 9."""
+    made = pycolmap.Reconstruction()
+    camera = pycolmap.Camera(
+        model="SIMPLE_RADIAL", width=64, height=48, params=[60, 32, 24, distortion]
+    )
+    camera.camera_id = 1
+    made.add_camera_with_trivial_rig(camera)
+    for number, name in zip((2, 5, 9), NAMES, strict=True):
+        image = pycolmap.Image(
+            name=name, keypoints=np.full((num_points, 2), 8.0), camera_id=1, image_id=number
+        )
+        made.add_image_with_trivial_frame(image, pycolmap.Rigid3d())
+    return made
 
 
 @pytest.fixture
@@ -58,15 +68,16 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def write(other_programs: Path, files: tuple[Path, Path], tmp_path: Path):
     structures = import_module("gluestick.bridges.limap.structures")
 
-    def run(own: SimpleNamespace, **options: object) -> dict:
-        structures.write_structures(tmp_path / "structures.db", own, *files, **options)
-        return json.loads((tmp_path / "structures.db").read_text())
+    def run(own: Any, **options: int) -> tuple[dict, Any]:
+        path = tmp_path / "structures.db"
+        returned = structures.write_structures(path, own, *files, **options)
+        return json.loads(path.read_text()), returned
 
     return run
 
 
 def test_lines_junctions_and_matches_are_handed_over(write) -> None:
-    stored = write(model())
+    stored, _ = write(model())
     assert list(stored["structures"]) == ["2", "5", "9"]
     first = stored["structures"]["2"]
     assert first["num_points"] == 4
@@ -76,13 +87,24 @@ def test_lines_junctions_and_matches_are_handed_over(write) -> None:
 
 
 def test_a_model_with_other_keypoints_has_no_junctions(write) -> None:
-    assert write(model(num_points=0))["structures"]["5"]["edges"] == []
+    stored, _ = write(model(num_points=0))
+    assert stored["structures"]["5"]["edges"] == []
 
 
-def test_distortion_is_refused(write, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="camera 1 is OPENCV: reconstruct with --undistort"):
-        write(model(camera="OPENCV"))
-    assert not (tmp_path / "structures.db").exists()
+def test_lines_and_model_are_undistorted(write) -> None:
+    own = model(distortion=-0.2)
+    stored, pinholes = write(own)
+    camera = pinholes.cameras[1]
+    assert (camera.model_name, camera.params.tolist()) == ("PINHOLE", [60, 60, 32, 24])
+    assert own.cameras[1].model_name == "SIMPLE_RADIAL"
+    seen = np.array(stored["structures"]["2"]["lines"]).reshape(-1, 2)
+    rays = np.column_stack([(seen - [32, 24]) / 60, np.ones(len(seen))])
+    detected = np.arange(12).reshape(-1, 2) + 0.5
+    np.testing.assert_allclose(own.cameras[1].img_from_cam(rays), detected, atol=1e-4)
+    assert np.abs(seen - detected).max() > 1
+    point = pinholes.images[5].points2D[0].xy
+    ray = np.append((point - [32, 24]) / 60, 1)
+    np.testing.assert_allclose(own.cameras[1].img_from_cam(ray), [8, 8], atol=1e-4)
 
 
 def test_an_error_leaves_no_database(write, tmp_path: Path) -> None:
