@@ -1,5 +1,10 @@
-"""COLMAP models of surveyed scenes, from their ``cameras.json``."""
+"""COLMAP models of surveyed scenes, from their ``cameras.json``.
 
+Usage: ``python docs/measurements/reconstruction/true_models.py SCENE FOLDER`` writes into FOLDER the
+model without points that ``gluestick reconstruct SCENE/images --model FOLDER`` takes.
+"""
+
+import argparse
 import json
 from pathlib import Path
 
@@ -57,3 +62,11 @@ def write_true_model(scene: Path, folder: Path, *, names: list[str] | None = Non
     for kind, content in lines.items():
         (folder / f"{kind}.txt").write_text("".join(f"{line}\n" for line in content))
     return folder
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scene", type=Path)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    write_true_model(given.scene, given.folder)
