@@ -1,7 +1,7 @@
 """COLMAP models of surveyed scenes, from their ``cameras.json``.
 
-Usage: ``python docs/measurements/reconstruction/true_models.py SCENE FOLDER`` writes into FOLDER the
-model without points that ``gluestick reconstruct SCENE/images --model FOLDER`` takes.
+Usage: ``python docs/measurements/reconstruction/true_models.py SCENE FOLDER`` writes into FOLDER
+the model without points that ``gluestick reconstruct SCENE/images --model FOLDER`` takes.
 """
 
 import argparse

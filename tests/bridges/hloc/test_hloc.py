@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from gluestick.pipeline import PointLineMatcher
+from gluestick.types import Matches, Wireframe
 
 FEW = {"max_num_keypoints": 128, "max_num_lines": 40}
 
@@ -45,6 +46,15 @@ def images(leuven: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     }
 
 
+@pytest.fixture(scope="module")
+def expected(
+    images: dict[str, Tensor], small_matcher: PointLineMatcher
+) -> tuple[Wireframe, Wireframe, Matches]:
+    """What the pipeline finds without hloc."""
+    wireframe0, wireframe1 = (small_matcher.extract(image) for image in images.values())
+    return wireframe0, wireframe1, small_matcher.match(wireframe0, wireframe1)
+
+
 def test_hloc_finds_both_models_once(bridge: SimpleNamespace) -> None:
     reload(bridge.module)
     extractors = import_module("hloc.extractors")
@@ -56,21 +66,20 @@ def test_hloc_finds_both_models_once(bridge: SimpleNamespace) -> None:
 def test_files_of_hloc_hold_what_the_pipeline_finds(
     bridge: SimpleNamespace,
     images: dict[str, Tensor],
-    small_matcher: PointLineMatcher,
+    expected: tuple[Wireframe, Wireframe, Matches],
     tmp_path: Path,
 ) -> None:
     features, matches = tmp_path / "features.h5", tmp_path / "matches.h5"
     store_features(features, bridge.extractor(), images)
     name0, name1 = images
     store_matches(matches, bridge.matcher(), features, name0, name1)
-    wireframe0, wireframe1 = (small_matcher.extract(image) for image in images.values())
-    keypoints, noise = read_keypoints(features, name0)
-    np.testing.assert_allclose(keypoints, wireframe0.keypoints[0], atol=1e-4)
+    found, noise = read_keypoints(features, name0)
+    np.testing.assert_allclose(found, expected[0].keypoints[0], atol=1e-4)
     assert noise == 1
-    expected = small_matcher.match(wireframe0, wireframe1).matches0[0]
+    partners = expected[2].matches0[0].numpy()
     pairs, scores = read_pairs(matches, name0, name1)
     assert len(pairs) > 40
-    same = (expected.numpy()[pairs[:, 0]] == pairs[:, 1]).mean()  # descriptors in half precision
+    same = (partners[pairs[:, 0]] == pairs[:, 1]).mean()  # descriptors in half precision
     assert same > 0.95
     assert (scores > 0).all()
     assert (read_pairs(matches, name1, name0)[0] == pairs[:, ::-1]).all()
@@ -79,8 +88,7 @@ def test_files_of_hloc_hold_what_the_pipeline_finds(
 def test_lines_match_as_without_files(
     bridge: SimpleNamespace,
     images: dict[str, Tensor],
-    small_matcher: PointLineMatcher,
-    tmp_path: Path,
+    expected: tuple[Wireframe, Wireframe, Matches],
 ) -> None:
     extractor, matcher = bridge.extractor(), bridge.matcher(junctions=True)
     data = {}
@@ -89,15 +97,15 @@ def test_lines_match_as_without_files(
         data |= {f"{key}{side}": value.float() for key, value in found.items()}
         data[f"image_size{side}"] = data[f"seen_size{side}"]
     found = matcher(data)
-    expected = small_matcher.match(*(small_matcher.extract(image) for image in images.values()))
-    assert expected.junction_matches0 is not None
-    assert (expected.junction_matches0 > -1).sum() > 10
-    both = torch.where(expected.matches0 > -1, expected.matches0, expected.junction_matches0)
+    own = expected[2]
+    assert own.junction_matches0 is not None
+    assert (own.junction_matches0 > -1).sum() > 10
+    both = torch.where(own.matches0 > -1, own.matches0, own.junction_matches0)
     assert torch.equal(found["matches0"], both)
-    assert torch.equal(found["line_matches0"], expected.line_matches0)
+    assert torch.equal(found["line_matches0"], own.line_matches0)
     assert (found["line_matches0"] > -1).sum() > 5
     torch.testing.assert_close(
-        found["line_matching_scores0"], expected.line_matching_scores0, atol=1e-4, rtol=0
+        found["line_matching_scores0"], own.line_matching_scores0, atol=1e-4, rtol=0
     )
 
 
