@@ -96,6 +96,8 @@ def reconstruct(
     resize: options.Resize = None,
     rotation: options.Rotation = None,
     config: options.Config = None,
+    workers: options.WorkerKind = "local",
+    ray_address: options.RayAddress = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -160,6 +162,7 @@ def reconstruct(
         model=settings.model,
         config=chosen,
         strict=strict,
+        workers=options.make_workers(workers, address=ray_address),
         progress=progress,
     )
     written = [made.database, made.model, made.points, output / RECORD]
