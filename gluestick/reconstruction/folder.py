@@ -19,6 +19,7 @@ from gluestick.export.features_h5 import FeaturesReader
 from gluestick.export.folder_images import NamePair, Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
 from gluestick.export.matches_h5 import MatchesReader
+from gluestick.export.workers.protocol import Workers
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.colmap.database import open_database
 from gluestick.reconstruction.colmap.features import add_keypoints, add_matches
@@ -89,6 +90,7 @@ def reconstruct(
     model: str,
     config: ReconstructionConfig | None = None,
     strict: bool = False,
+    workers: Workers | None = None,
     timer: StageTimer | None = None,
     progress: Progress = no_progress,
 ) -> Reconstruction:
@@ -104,6 +106,7 @@ def reconstruct(
         model: The name of the matcher, which is kept with what it finds.
         config: The options.
         strict: Whether a photograph or a pair that cannot be used is an error.
+        workers: Who finds features and matches; None for this process.
         timer: Where the seconds of the steps are added up.
         progress: Shows how far it is.
 
@@ -139,6 +142,7 @@ def reconstruct(
             model=model,
             mask_dir=inputs.mask_dir,
             strict=strict,
+            workers=workers,
             progress=progress,
         )
     write_settings(inputs.output, settings)
