@@ -16,6 +16,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -89,12 +90,15 @@ def read_depth(folder: Path, name: str) -> np.ndarray:
     return np.where(depth > 0, depth, np.nan)
 
 
-def left_out_errors(scene: Scene, config: LineMapConfig) -> np.ndarray:
+Maker = Callable[[Scene], LineMap]
+
+
+def left_out_errors(scene: Scene, make: Maker) -> np.ndarray:
     """Return distances, px, and angles, degrees, of lines in photographs left out, [N, 2]."""
     errors = [np.zeros((0, 2))]
     for number, view in enumerate(scene.views):
         within = [each for each in scene.matches if number not in (each.view0, each.view1)]
-        lines = make_line_map(scene.views, within, config=config)
+        lines = make(replace(scene, matches=within))
         partners = segments_in(scene, number, lines)
         rows = np.array(sorted(partners), np.int64)
         if not len(rows):
@@ -155,8 +159,12 @@ def depth_errors(scene: Scene, lines: LineMap) -> np.ndarray:
 
 def print_row(scene: Scene, label: str, config: LineMapConfig, *, left_out: bool) -> None:
     """Print a row of the table."""
+
+    def make(part: Scene) -> LineMap:
+        return make_line_map(part.views, part.matches, config=config)
+
     start = time.perf_counter()
-    lines = make_line_map(scene.views, scene.matches, config=config)
+    lines = make(scene)
     seconds = time.perf_counter() - start
     cells = [
         scene.name.removeprefix("strecha_"),
@@ -167,7 +175,7 @@ def print_row(scene: Scene, label: str, config: LineMapConfig, *, left_out: bool
         f"{lines.errors.mean():.2f}",
     ]
     if left_out:
-        errors = left_out_errors(scene, config)
+        errors = left_out_errors(scene, make)
         near = (errors[:, 0] < 2).mean()
         cells += [f"{len(errors)}", f"{np.median(errors[:, 0]):.2f}", f"{100 * near:.1f}%"]
         cells.append(f"{np.median(errors[:, 1]):.2f}")

@@ -100,6 +100,8 @@ def reconstruct(
     resize: options.Resize = None,
     rotation: options.Rotation = None,
     config: options.Config = None,
+    workers: options.WorkerKind = "local",
+    ray_address: options.RayAddress = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -166,6 +168,7 @@ def reconstruct(
         model=settings.model,
         config=chosen,
         strict=strict,
+        workers=options.make_workers(workers, address=ray_address),
         progress=progress,
     )
     written = [made.database, made.model, made.points, output / RECORD, made.report]
