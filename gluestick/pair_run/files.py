@@ -50,55 +50,18 @@ def write_pair(
     Returns:
         The names of the files.
     """
-    matches = result[2]
     written = ["matches.npz"]
     write_matches_npz(folder / "matches.npz", *result, estimate=estimate)
-    keypoints, scores = drawn_keypoints(*result)
-    lines = (
-        result[0].detected_lines[0],
-        result[1].detected_lines[0],
-        matches.line_matches0[0],
-    )
     if pictures:
-        pair = pair_matches(*result)
-        swapped = ends_reversed(pair.lines0, pair.lines1, pair.points0, pair.points1)
-        points = draw_point_matches(
-            *images, *keypoints, inliers=estimate.point_inliers, names=names
-        )
         written += ["points.png", "lines.png"]
-        save_picture(folder / "points.png", points)
-        save_picture(
-            folder / "lines.png",
-            draw_line_matches(
-                *images,
-                *lines,
-                inliers=estimate.line_inliers,
-                reversed_ends=swapped,
-                names=names,
-            ),
-        )
+        _save_pictures(folder, names, images, result, estimate)
     picture = draw_check(names, images, result, estimate) if overlay else None
     if picture is not None:
         written.append("overlay.png")
         save_picture(folder / "overlay.png", picture)
     if viewer:
         written.append("viewer.html")
-        many = matches.line_pair_indices
-        overlaid = estimate.trusted and estimate.geometry == "homography"
-        write_viewer(
-            folder / "viewer.html",
-            *images,
-            *keypoints,
-            scores,
-            *lines,
-            matches.line_matching_scores0[0],
-            point_inliers=estimate.point_inliers,
-            line_inliers=estimate.line_inliers,
-            line_pairs=None if many is None else many[:, 1:],
-            line_pair_probabilities=matches.line_pair_probabilities,
-            H_0to1=estimate.H_0to1 if overlaid else None,
-            title=" – ".join(names),
-        )
+        _write_viewer(folder / "viewer.html", names, images, result, estimate)
     return written
 
 
@@ -154,3 +117,58 @@ def drawn_keypoints(
     keypoints = wireframe0.keypoints[0, first0:], wireframe1.keypoints[0, first1:]
     matches0 = (matches0 - first1).where(matches0 > -1, -1)
     return (*keypoints, matches0), matches.matching_scores0[0, first0:]
+
+
+def _save_pictures(
+    folder: Path,
+    names: Sequence[str],
+    images: tuple[Tensor, Tensor],
+    result: tuple[Wireframe, Wireframe, Matches],
+    estimate: PairGeometry,
+) -> None:
+    keypoints, _ = drawn_keypoints(*result)
+    points = draw_point_matches(*images, *keypoints, inliers=estimate.point_inliers, names=names)
+    save_picture(folder / "points.png", points)
+    pair = pair_matches(*result)
+    lines = draw_line_matches(
+        *images,
+        *_drawn_lines(*result),
+        inliers=estimate.line_inliers,
+        reversed_ends=ends_reversed(pair.lines0, pair.lines1, pair.points0, pair.points1),
+        names=names,
+    )
+    save_picture(folder / "lines.png", lines)
+
+
+def _write_viewer(
+    path: Path,
+    names: Sequence[str],
+    images: tuple[Tensor, Tensor],
+    result: tuple[Wireframe, Wireframe, Matches],
+    estimate: PairGeometry,
+) -> None:
+    matches = result[2]
+    keypoints, scores = drawn_keypoints(*result)
+    many = matches.line_pair_indices
+    overlaid = estimate.trusted and estimate.geometry == "homography"
+    write_viewer(
+        path,
+        *images,
+        *keypoints,
+        scores,
+        *_drawn_lines(*result),
+        matches.line_matching_scores0[0],
+        point_inliers=estimate.point_inliers,
+        line_inliers=estimate.line_inliers,
+        line_pairs=None if many is None else many[:, 1:],
+        line_pair_probabilities=matches.line_pair_probabilities,
+        H_0to1=estimate.H_0to1 if overlaid else None,
+        title=" – ".join(names),
+    )
+
+
+def _drawn_lines(
+    wireframe0: Wireframe, wireframe1: Wireframe, matches: Matches
+) -> tuple[Tensor, Tensor, Tensor]:
+    lines0, lines1 = (wireframe.detected_lines[0] for wireframe in (wireframe0, wireframe1))
+    return lines0, lines1, matches.line_matches0[0]

@@ -10,7 +10,7 @@ from torch import Tensor
 from gluestick.config import MatchConfig
 from gluestick.match_images import pair_matches
 from gluestick.matching.protocols import Matcher
-from gluestick.pair_geometry import PairGeometry, estimate_geometry
+from gluestick.pair_geometry import PairGeometry, PairMatches, estimate_geometry
 from gluestick.pair_run.files import FILES, write_pair
 from gluestick.pair_run.summary import Count, count_kinds, run_record, write_json
 from gluestick.storage.result_folder import files_together
@@ -94,15 +94,7 @@ def match_into_files(
     result = matcher(*images, **(given or {}), timer=timer)
     result = (*result[:2], _kept_line_pairs(result[2], files.line_pairs))
     with timer.stage("estimation"):
-        estimate = estimate_geometry(
-            pair_matches(*result),
-            geometry=settings.geometry,
-            camera0=cameras[0],
-            camera1=cameras[1],
-            max_error=settings.max_error,
-            homography_solver=settings.homography_solver,
-            fundamental_solver=settings.fundamental_solver,
-        )
+        estimate = _estimate(pair_matches(*result), settings, cameras)
     counts = count_kinds(*result, estimate)
     with files_together(files.output, FILES) as folder:
         with timer.stage("writing"):
@@ -119,8 +111,7 @@ def match_into_files(
         names.append("run.json")
         named = files.output if files.named_output is None else files.named_output
         run = {
-            "K": [None if camera is None else camera.K.tolist() for camera in cameras],
-            "distortion": [None if camera is None else camera.distortion for camera in cameras],
+            **_calibrations(cameras),
             "files": [str(named / name) for name in names],
             "device": str(matcher.device),
             "threads": threads,
@@ -135,6 +126,27 @@ def match_into_files(
         written=[files.output / name for name in names],
         record=record,
     )
+
+
+def _estimate(
+    matches: PairMatches, settings: MatchConfig, cameras: Sequence[Camera | None]
+) -> PairGeometry:
+    return estimate_geometry(
+        matches,
+        geometry=settings.geometry,
+        camera0=cameras[0],
+        camera1=cameras[1],
+        max_error=settings.max_error,
+        homography_solver=settings.homography_solver,
+        fundamental_solver=settings.fundamental_solver,
+    )
+
+
+def _calibrations(cameras: Sequence[Camera | None]) -> dict[str, Any]:
+    return {
+        "K": [None if camera is None else camera.K.tolist() for camera in cameras],
+        "distortion": [None if camera is None else camera.distortion for camera in cameras],
+    }
 
 
 def _kept_line_pairs(matches: Matches, threshold: float | None) -> Matches:

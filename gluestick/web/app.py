@@ -90,20 +90,7 @@ def create_app(
     os.environ["GRADIO_TEMP_DIR"] = str(sessions.uploads)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     app = FastAPI(openapi_url=None)
-
-    @app.get(VIEWER_ADDRESS + "/{token}/{pair}")
-    def viewer(token: str, pair: str) -> Response:
-        path = sessions.result(token, f"{pair}/viewer.html")
-        if path is None:
-            return PlainTextResponse("These results are no longer here", status_code=404)
-        return FileResponse(path, media_type="text/html", headers=_FRAMED)
-
-    @app.get(REPORT_ADDRESS)
-    def report() -> Response:
-        if reconstruction is None or not (reconstruction / REPORT).is_file():
-            return HTMLResponse(_NO_REPORT, status_code=404, headers=_FRAMED)
-        return FileResponse(reconstruction / REPORT, media_type="text/html", headers=_FRAMED)
-
+    _add_framed_pages(app, sessions, reconstruction)
     page = build_page(service, sessions, limits, reconstruction=reconstruction is not None)
     gr.mount_gradio_app(
         app,
@@ -131,3 +118,18 @@ def create_app(
     if hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     return app
+
+
+def _add_framed_pages(app: FastAPI, sessions: Sessions, reconstruction: Path | None) -> None:
+    @app.get(VIEWER_ADDRESS + "/{token}/{pair}")
+    def viewer(token: str, pair: str) -> Response:
+        path = sessions.result(token, f"{pair}/viewer.html")
+        if path is None:
+            return PlainTextResponse("These results are no longer here", status_code=404)
+        return FileResponse(path, media_type="text/html", headers=_FRAMED)
+
+    @app.get(REPORT_ADDRESS)
+    def report() -> Response:
+        if reconstruction is None or not (reconstruction / REPORT).is_file():
+            return HTMLResponse(_NO_REPORT, status_code=404, headers=_FRAMED)
+        return FileResponse(reconstruction / REPORT, media_type="text/html", headers=_FRAMED)
