@@ -5,6 +5,10 @@ from gluestick.estimation.fundamental import FundamentalEstimate, estimate_funda
 from gluestick.estimation.homography import HomographyEstimate, estimate_homography
 from gluestick.estimation.relative_pose import RelativePoseEstimate, estimate_relative_pose
 from gluestick.estimation.two_view import TwoViewGeometry, estimate_two_view_geometry
+from gluestick.estimation.uncalibrated_pose import (
+    UncalibratedPoseEstimate,
+    estimate_uncalibrated_pose,
+)
 
 __all__ = [
     "AbsolutePoseEstimate",
@@ -12,9 +16,11 @@ __all__ = [
     "HomographyEstimate",
     "RelativePoseEstimate",
     "TwoViewGeometry",
+    "UncalibratedPoseEstimate",
     "estimate_absolute_pose",
     "estimate_fundamental",
     "estimate_homography",
     "estimate_relative_pose",
     "estimate_two_view_geometry",
+    "estimate_uncalibrated_pose",
 ]
