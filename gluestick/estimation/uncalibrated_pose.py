@@ -39,7 +39,7 @@ _REFINED = 3
 _MIN_INLIERS = 5
 """Four points determine the pose and the focal length."""
 
-_MOST_UNCERTAIN = 0.1
+MOST_UNCERTAIN = 0.1
 """A focal length of a larger relative deviation is not trusted: camera and scene may be anywhere
 along the line of sight."""
 
@@ -174,7 +174,7 @@ def _judged(
         point_inliers=points,
         line_inliers=lines,
         log10_false_alarms=alarms,
-        trusted=trusted and deviation <= _MOST_UNCERTAIN,
+        trusted=trusted and deviation <= MOST_UNCERTAIN,
         camera=refined.camera,
         focal_length_deviation=deviation,
     )
