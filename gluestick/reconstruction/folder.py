@@ -3,7 +3,9 @@
 In the folder of results lie, in the order in which they are made: ``retrieval.h5`` where
 photographs are compared, ``features.h5`` and ``matches.h5`` (:mod:`gluestick.export.hloc_folder`),
 ``database.db``, ``sparse/0`` with the largest model, further ones in ``sparse/1`` and so on,
-``points.ply``, and ``reconstruction.json``. Each step takes up what an earlier run has finished.
+``points.ply``, ``lines.ply``, ``lines.obj`` and ``lines.json`` with the line map of the largest
+model, ``report.html`` and ``reconstruction.json``. Each step takes up what an earlier run has
+finished.
 """
 
 import json
@@ -32,6 +34,8 @@ from gluestick.reconstruction.inputs import (
     write_settings,
 )
 from gluestick.reconstruction.known_cameras import KnownCamera
+from gluestick.reconstruction.lines.making import LINES, line_map_record, make_lines
+from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.models import ModelFiles, ModelTask, make_models
 from gluestick.reconstruction.outcome import (
     Record,
@@ -41,11 +45,15 @@ from gluestick.reconstruction.outcome import (
     write_json,
 )
 from gluestick.reconstruction.pairs.selection import choose_pairs
+from gluestick.reconstruction.report import write_report
 from gluestick.storage.fingerprints import text_fingerprint
 from gluestick.timing import StageTimer
 
 RECORD = "reconstruction.json"
 """What came of it."""
+
+REPORT = "report.html"
+"""What came of it, to look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +66,9 @@ class Reconstruction:
         database: COLMAP's database.
         model: The folder of the largest model.
         points: Its points as PLY.
+        lines: Its line map as JSON, beside which lie ``lines.ply`` and ``lines.obj``; None where
+            none was asked for.
+        report: A page that shows all this.
         record: What is in ``reconstruction.json``.
     """
 
@@ -66,6 +77,8 @@ class Reconstruction:
     database: Path
     model: Path
     points: Path
+    lines: Path | None
+    report: Path
     record: Record
 
 
@@ -133,7 +146,13 @@ def reconstruct(
         filled = _fill(inputs, exported, wanted, given.known, config, progress)
     with timer.stage("model"):
         files = make_models(_task(inputs, config, given, settings, filled), progress=progress)
+    with timer.stage("lines"):
+        lines = _lines(inputs.output, config, files, filled.pairs, exported, progress)
     record = _record(inputs.image_dir, given, files, filled.pairs, exported)
+    record["line_map"] = None if lines is None else line_map_record(lines)
+    with timer.stage("report"):
+        title = f"Reconstruction of {inputs.image_dir.resolve().name}"
+        write_report(inputs.output / REPORT, files.models, lines, record, title=title)
     record["seconds"] = {stage: round(value, 2) for stage, value in timer.seconds.items()}
     write_json(inputs.output / RECORD, record)
     if not files.models:
@@ -144,6 +163,8 @@ def reconstruct(
         database=filled.path,
         model=files.folder / "0",
         points=inputs.output / "points.ply",
+        lines=None if lines is None else inputs.output / LINES,
+        report=inputs.output / REPORT,
         record=record,
     )
 
@@ -234,6 +255,28 @@ def _task(
         made_from=text_fingerprint(json.dumps([filled.made_from, settings], sort_keys=True)),
         mapping=config.mapping,
         refinement=config.refinement,
+    )
+
+
+def _lines(
+    output: Path,
+    config: ReconstructionConfig,
+    files: ModelFiles,
+    pairs: Sequence[Record],
+    exported: HlocFolder,
+    progress: Progress,
+) -> LineMap | None:
+    if config.lines is None or not files.models:
+        return None
+    return make_lines(
+        files.models[0],
+        exported.features,
+        exported.matches,
+        [(first, second) for first, second in (pair["names"] for pair in pairs)],
+        output,
+        model_digest=files.made_from,
+        config=config.lines,
+        progress=progress,
     )
 
 

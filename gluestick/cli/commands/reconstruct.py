@@ -78,6 +78,7 @@ def reconstruct(
         bool, typer.Option("--junctions", help="Also match line junctions as points.")
     ] = False,
     refine: Annotated[bool, typer.Option(help="Refine keypoints along their tracks.")] = True,
+    lines: Annotated[bool, typer.Option(help="Make a map of lines in space.")] = True,
     undistort: Annotated[
         bool, typer.Option("--undistort", help="Also write undistorted photographs.")
     ] = False,
@@ -101,8 +102,9 @@ def reconstruct(
 ) -> None:
     """Reconstruct the cameras and points of a folder of photographs with COLMAP.
 
-    Writes features and matches, a COLMAP database, models in sparse/, points.ply and
-    reconstruction.json. A stopped run goes on where it was.
+    Writes features and matches, a COLMAP database, models in sparse/, points.ply, lines in space
+    (lines.ply, lines.obj, lines.json), reconstruction.json, and report.html to look at. A stopped
+    run goes on where it was.
 
     Example: gluestick reconstruct photos --output output/reconstruction
     """
@@ -125,6 +127,7 @@ def reconstruct(
         junctions=junctions,
         mapper=mapper,
         refine=refine,
+        lines=lines,
         seed=seed,
         threads=use_threads(threads),
     )
@@ -162,7 +165,9 @@ def reconstruct(
         strict=strict,
         progress=progress,
     )
-    written = [made.database, made.model, made.points, output / RECORD]
+    written = [made.database, made.model, made.points, output / RECORD, made.report]
+    if made.lines is not None:
+        written.insert(3, made.lines)
     if undistort:
         written.append(_undistorted(made, photo_dir, output, threads=chosen.mapping.threads))
     _write_run(output / "run.json", photo_dir, settings, chosen, device=str(loaded.device))
@@ -173,6 +178,7 @@ def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
     from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
+    from gluestick.reconstruction.lines import LineMapConfig
     from gluestick.reconstruction.mapping import MappingConfig
     from gluestick.reconstruction.pairs.selection import PairsConfig
     from gluestick.reconstruction.refinement.model import RefinementConfig
@@ -189,6 +195,7 @@ def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
         verification=chosen["verification"],
         mapping=MappingConfig(mapper=chosen["mapper"], seed=chosen["seed"], threads=threads),
         refinement=RefinementConfig() if chosen["refine"] else None,
+        lines=LineMapConfig() if chosen["lines"] else None,
     )
 
 
@@ -234,4 +241,15 @@ def _report(made: Reconstruction, written: list[Path]) -> None:
         f"{model['num_points']} points seen by {model['mean_track_length']:.1f} photographs each, "
         f"{model['mean_reprojection_error']:.2f} px mean reprojection error"
     )
+    lines = record["line_map"]
+    if lines is not None:
+        typer.echo(
+            f"{lines['num_lines']} lines in space, seen by {lines['mean_track_length']:.1f} "
+            "photographs each"
+            + (
+                f", {lines['mean_reprojection_error']:.2f} px mean reprojection error"
+                if lines["num_lines"]
+                else ""
+            )
+        )
     typer.echo(f"Written: {', '.join(map(str, written))}")

@@ -1,0 +1,6 @@
+"""Line segments in space, from matched segments of photographs whose poses are known."""
+
+from gluestick.reconstruction.lines.line_map import LineMapConfig, make_line_map
+from gluestick.reconstruction.lines.values import LineMap, LineMatches, LineView
+
+__all__ = ["LineMap", "LineMapConfig", "LineMatches", "LineView", "make_line_map"]
