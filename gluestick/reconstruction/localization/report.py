@@ -1,10 +1,8 @@
 """``report.html``: a table of all queries, and a picture of each with what agrees in it."""
 
 import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from gluestick.reconstruction.localization.scene_map import SceneMap
 from gluestick.reconstruction.outcome import Record
 from gluestick.types import Pose
 from gluestick.visualization.canvas import Canvas
-from gluestick.visualization.embedded_pictures import jpeg_data_uri
+from gluestick.visualization.page_parts import jpeg_data_uri, write_page
 
 _MOST_PICTURES = 60
 _WIDTH = 640  # px
@@ -96,11 +94,7 @@ def write_report(
         "ROWS": "\n".join(_row(record) for record, _ in results),
         "PICTURES": "\n".join(pictures),
     }
-    template = resources.files("gluestick.visualization").joinpath("localization.html")
-    page = re.sub(
-        r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template.read_text(encoding="utf-8")
-    )
-    path.write_bytes(page.encode("utf-8", errors="replace"))
+    write_page(path, "localization.html", parts)
 
 
 def _row(record: Record) -> str:

@@ -1,17 +1,17 @@
 """The model in which queries are localized: what each feature of its photographs is in space."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gluestick.datasets.posed.colmap_model import read_colmap_model
+from gluestick.reconstruction.lines.files import read_line_map
+from gluestick.reconstruction.lines.making import LINES
 from gluestick.storage.fingerprints import file_fingerprint, text_fingerprint
 
-FEATURES, MODEL, LINES = "features.h5", "sparse/0", "lines.json"
+FEATURES, MODEL = "features.h5", "sparse/0"
 _MODEL_FILES = ("cameras.bin", "images.bin", "points3D.bin")
 
 
@@ -66,11 +66,12 @@ def read_scene_map(folder: Path) -> SceneMap:
     }
     if not any((own >= 0).any() for own in seen.values()):
         raise ValueError(f"the model in {folder / MODEL} has no points to match with")
-    lines3d, lines = _read_lines(folder / LINES)
+    names = sorted(seen)
+    lines3d, lines = _read_lines(folder / LINES, names)
     files = [folder / MODEL / name for name in _MODEL_FILES]
     files += [folder / LINES] if (folder / LINES).is_file() else []
     return SceneMap(
-        names=sorted(seen),
+        names=names,
         points3d=np.array([model.points3D[number].xyz for number in numbers]),
         lines3d=lines3d,
         points_of_keypoints=seen,
@@ -79,22 +80,11 @@ def read_scene_map(folder: Path) -> SceneMap:
     )
 
 
-def _read_lines(path: Path) -> tuple[np.ndarray, dict[str, dict[int, int]]]:
+def _read_lines(path: Path, names: Sequence[str]) -> tuple[np.ndarray, dict[str, dict[int, int]]]:
     if not path.is_file():
         return np.zeros((0, 2, 3)), {}
-    try:
-        stored: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["lines"]
-        ends = np.array([line["ends"] for line in stored], dtype=np.float64)
-        found: dict[str, dict[int, int]] = {}
-        for row, line in enumerate(stored):
-            for seen in line["track"]:
-                found.setdefault(str(seen["image"]), {})[int(seen["line"])] = row
-        ends = ends.reshape(len(stored), 2, 3)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} needs for each line its ends and its track, an image and the index of a "
-            f"line each: {error!r}"
-        ) from error
-    if not np.isfinite(ends).all():
-        raise ValueError(f"{path} has ends that are not finite numbers")
-    return ends, found
+    lines, _ = read_line_map(path, names)
+    found: dict[str, dict[int, int]] = {name: {} for name in names}
+    for row, view, segment in lines.observations.tolist():
+        found[names[view]][segment] = row
+    return lines.segments, found

@@ -16,6 +16,8 @@ from sfm_scenes import (
 
 from gluestick.export import read_features_h5
 from gluestick.pipeline import PointLineMatcher
+from gluestick.reconstruction.lines.files import write_line_map
+from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.localization import Localization, LocalizationInputs, localize
 
 pytest.importorskip("pycolmap")
@@ -194,9 +196,16 @@ def write_lines_of_the_wall(folder: Path) -> None:
         before = centre + rays * ((-0.7 - centre[2]) / rays[..., 2:])
         hidden = (np.abs(before[..., 0] - 1.0) < 1.3).any(axis=1)
         for index in np.flatnonzero(~hidden).tolist():
-            track = [{"image": name, "line": index}]
-            lines.append({"ends": ends[index].tolist(), "track": track})
-    (folder / "lines.json").write_text(json.dumps({"lines": lines}))
+            lines.append((ends[index], name, index))
+    found = LineMap(
+        segments=np.array([line[0] for line in lines]),
+        errors=np.zeros(len(lines)),
+        uncertainties=np.zeros(len(lines)),
+        observations=np.array(
+            [(row, IN_MODEL.index(line[1]), line[2]) for row, line in enumerate(lines)]
+        ),
+    )
+    write_line_map(folder, found, IN_MODEL)
 
 
 def test_models_and_photographs_that_are_not_there(
