@@ -12,6 +12,7 @@ import argparse
 import json
 import shutil
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from gluestick.reconstruction.localization.query_pose import (
     correspondences,
     estimate_query_pose,
 )
+from gluestick.reconstruction.localization.query_refinement import QueryRefinement
 from gluestick.reconstruction.localization.references import References
 from gluestick.reconstruction.localization.scene_map import read_scene_map
 from gluestick.reconstruction.pairs.retrieval import PhotographDescriptors
@@ -103,19 +105,22 @@ def localize_left_out(
         references = References(
             matcher, features, descriptors, scene_map.names, place.image_dir, model=name
         )
+        refinement = QueryRefinement(scene_map, place.image_dir)
         for query in left_out:
             matched = references.match(scene / "images" / query)
             size = tuple(matched.features["image_size"].tolist())
             given = Query(name=query, path=scene / "images" / query, camera=known[query])
             cameras = {"known": query_camera(given, size), "unknown": QueryCamera(source="unknown")}
             found = correspondences(scene_map, matched.references)
-            for (focal, camera), lines in (
-                (item, lines) for item in cameras.items() for lines in (False, True)
-            ):
+            for (focal, camera), lines in product(cameras.items(), (False, True)):
                 config = PoseConfig(lines=lines)
                 pose = estimate_query_pose(scene_map, matched, found, camera, config=config)
-                kind = focal, "points and lines" if lines else "points"
-                outcomes.append(outcome(kind, pose.estimate, true[query], to_survey))
+                refined = refinement.refine(given.path, matched, found, pose)
+                used = "points and lines" if lines else "points"
+                for kind, own in ((used, pose), (f"{used}, refined", refined)):
+                    outcomes.append(
+                        outcome((focal, kind), own.estimate, own.camera, true[query], to_survey)
+                    )
     return outcomes
 
 
@@ -128,7 +133,9 @@ def similarity(model: Path, true: dict[str, Any]) -> Any:
     )
 
 
-def outcome(kind: tuple[str, str], estimate: Any, entry: dict[str, Any], to_survey: Any) -> Outcome:
+def outcome(
+    kind: tuple[str, str], estimate: Any, camera: Any, entry: dict[str, Any], to_survey: Any
+) -> Outcome:
     """Compare a pose with the survey."""
     if estimate is None or not estimate.trusted:
         return Outcome(kind=kind, counts=(0, 0), errors=(np.inf, np.inf, np.inf))
@@ -140,7 +147,7 @@ def outcome(kind: tuple[str, str], estimate: Any, entry: dict[str, Any], to_surv
     focal = 0.0
     if isinstance(estimate, UncalibratedPoseEstimate):
         true_length = np.sqrt(entry["K"][0][0] * entry["K"][1][1])
-        focal = 100 * abs(estimate.camera.K[0, 0] / true_length - 1)
+        focal = 100 * abs(camera.params[0] / true_length - 1)
     counts = int(estimate.point_inliers.sum()), int(estimate.line_inliers.sum())
     distance = 1000 * float(np.linalg.norm(moved - centre))
     return Outcome(kind=kind, counts=counts, errors=(distance, float(angle), float(focal)))

@@ -61,6 +61,9 @@ def localize(
         float, typer.Option(help="Largest reprojection error of an inlier, px as detected.")
     ] = 3.0,
     lines: Annotated[bool, typer.Option(help="Use lines too, where the model has any.")] = True,
+    refine: Annotated[
+        bool, typer.Option(help="Align keypoints with those of the model's photographs.")
+    ] = True,
     untrusted: Annotated[
         bool, typer.Option("--untrusted", help="Also write poses that could be chance.")
     ] = False,
@@ -113,7 +116,7 @@ def localize(
         ),
     )
     matching = MatchingConfig(num_similar=num_similar)
-    pose = PoseConfig(max_error=max_error, lines=lines, seed=seed)
+    pose = PoseConfig(max_error=max_error, lines=lines, refine=refine, seed=seed)
     check_output(output, (POSES, RECORDS, REPORT, _RUN))
     loaded = options.load_matcher(settings).to(select_device(device))
     if not isinstance(loaded, PointLineMatcher):

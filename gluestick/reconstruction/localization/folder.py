@@ -23,6 +23,7 @@ from gluestick.reconstruction.localization.query_pose import (
     correspondences,
     estimate_query_pose,
 )
+from gluestick.reconstruction.localization.query_refinement import QueryRefinement
 from gluestick.reconstruction.localization.records import failed_record, pose_lines, query_record
 from gluestick.reconstruction.localization.references import MatchingConfig, References
 from gluestick.reconstruction.localization.report import Seen, write_report
@@ -153,7 +154,7 @@ def localize(
                 progress=progress,
             )
 
-        waiting = _Queries(store, scene, settings, pose, references)
+        waiting = _Queries(store, scene, settings, pose, place.image_dir, references)
         results = [waiting.result(query) for query in progress(queries, "Queries")]
     records = [record for record, _ in results]
     _write(inputs.output, scene, queries, results, untrusted=untrusted)
@@ -169,12 +170,14 @@ class _Queries:
         scene: SceneMap,
         settings: Sequence[Any],
         config: PoseConfig,
+        image_dir: Path,
         make_references: Callable[[], References],
     ) -> None:
         self._store, self._scene, self._config = store, scene, config
         self._settings = settings
         self._make_references = make_references
         self._references: References | None = None
+        self._refinement = QueryRefinement(scene, image_dir)
 
     def result(self, query: Query) -> tuple[Record, Seen | None]:
         """Return the record of a query, and what is seen in it where it could be read."""
@@ -196,6 +199,8 @@ class _Queries:
             return _failed(query, error), None
         found = correspondences(self._scene, matched.references)
         pose = estimate_query_pose(self._scene, matched, found, camera, config=self._config)
+        if self._config.refine:
+            pose = self._refinement.refine(query.path, matched, found, pose)
         record = query_record(query.name, self._scene, matched, found, camera, pose)
         seen = Seen.of(matched, found, pose)
         self._store.append(

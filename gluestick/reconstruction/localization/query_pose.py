@@ -9,13 +9,13 @@ import numpy as np
 from gluestick.datasets.posed.colmap_model import import_pycolmap, pinhole_camera, undistort_by
 from gluestick.estimation import (
     AbsolutePoseEstimate,
-    UncalibratedPoseEstimate,
     estimate_absolute_pose,
     estimate_uncalibrated_pose,
 )
 from gluestick.reconstruction.localization.queries import QueryCamera
 from gluestick.reconstruction.localization.references import MatchedQuery, ReferenceMatches
 from gluestick.reconstruction.localization.scene_map import SceneMap
+from gluestick.types import Camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,13 @@ class PoseConfig:
         max_error: The largest reprojection error of an inlier, px of the query as detectors saw
             it; for a line the sum of both endpoints' distances.
         lines: Whether lines take part.
+        refine: Whether keypoints are aligned with those of the model's photographs.
         seed: Of all that is drawn at random.
     """
 
     max_error: float = 3.0
     lines: bool = True
+    refine: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -129,8 +131,15 @@ def estimate_query_pose(
         max_error=max_error,
         seed=config.seed,
     )
-    made = None if free is None else _simple_pinhole(free, width, height)
+    made = None if free is None else simple_pinhole(free.camera, width, height)
     return QueryPose(estimate=free, camera=made, max_error=max_error)
+
+
+def simple_pinhole(camera: Camera, width: int, height: int) -> Any:
+    """Return the ``pycolmap.Camera`` of square pixels that has the focal length of a camera."""
+    pycolmap = import_pycolmap("localization")
+    length = float(camera.K[0, 0])
+    return pycolmap.Camera.create_from_model_name(0, "SIMPLE_PINHOLE", length, width, height)
 
 
 def _calibrated(
@@ -164,12 +173,6 @@ def _calibrated(
         log10_false_alarms=estimate.log10_false_alarms,
         trusted=estimate.trusted,
     )
-
-
-def _simple_pinhole(estimate: UncalibratedPoseEstimate, width: int, height: int) -> Any:
-    pycolmap = import_pycolmap("localization")
-    length = float(estimate.camera.K[0, 0])
-    return pycolmap.Camera.create_from_model_name(0, "SIMPLE_PINHOLE", length, width, height)
 
 
 def _distinct(pairs: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from gluestick.datasets.posed.colmap_model import read_colmap_model
 from gluestick.reconstruction.lines.files import read_line_map
 from gluestick.reconstruction.lines.making import LINES
+from gluestick.reconstruction.refinement.tracks import PosedImage
 from gluestick.storage.fingerprints import file_fingerprint, text_fingerprint
 
 FEATURES, MODEL = "features.h5", "sparse/0"
@@ -27,6 +28,7 @@ class SceneMap:
             keypoint; -1 where it is none.
         lines_of_segments: For each photograph the rows in ``lines3d`` by the indices of its
             segments; segments that are part of no line are left out.
+        views: The photographs with their poses.
         fingerprint: Changes with all of it.
     """
 
@@ -35,6 +37,7 @@ class SceneMap:
     lines3d: np.ndarray
     points_of_keypoints: Mapping[str, np.ndarray]
     lines_of_segments: Mapping[str, Mapping[int, int]]
+    views: Mapping[str, PosedImage]
     fingerprint: str
 
 
@@ -76,6 +79,11 @@ def read_scene_map(folder: Path) -> SceneMap:
         lines3d=lines3d,
         points_of_keypoints=seen,
         lines_of_segments=lines,
+        views={
+            image.name: PosedImage(image, model.cameras[image.camera_id])
+            for image in model.images.values()
+            if image.has_pose
+        },
         fingerprint=text_fingerprint(" ".join(map(file_fingerprint, files))),
     )
 

@@ -18,7 +18,12 @@ from gluestick.export import read_features_h5
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.lines.files import write_line_map
 from gluestick.reconstruction.lines.values import LineMap
-from gluestick.reconstruction.localization import Localization, LocalizationInputs, localize
+from gluestick.reconstruction.localization import (
+    Localization,
+    LocalizationInputs,
+    PoseConfig,
+    localize,
+)
 
 pytest.importorskip("pycolmap")
 
@@ -238,3 +243,16 @@ def test_features_of_another_matcher_are_refused(
     )
     with pytest.raises(ValueError, match="described by small, and queries were to be by another"):
         localize(small_matcher, inputs, model="another")
+
+
+def test_aligned_keypoints_make_poses_more_exact(
+    copy: Path, made: tuple[Path, Localization], small_matcher: PointLineMatcher
+) -> None:
+    entry = json.loads((copy / "cameras.json").read_text())["2.png"]
+    (copy / "cameras.json").write_text(json.dumps({"queries/2.png": entry}))
+    (copy / "list.txt").write_text("queries/2.png\n")
+    done = run(copy, small_matcher, queries=copy / "list.txt", pose=PoseConfig(refine=False))
+    detected, aligned = record(done, "queries/2.png"), record(made[1], "2.png")
+    assert detected["num_point_inliers"] == aligned["num_point_inliers"]
+    assert detected["cam_from_world"] != aligned["cam_from_world"]
+    assert errors(aligned)[0] < errors(detected)[0]

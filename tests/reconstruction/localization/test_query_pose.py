@@ -38,6 +38,7 @@ def scene() -> SceneMap:
             "s.png": np.where(np.arange(60) < 30, np.arange(60), -1),
         },
         lines_of_segments={"r.png": {index: index for index in range(20)}},
+        views={},
         fingerprint="",
     )
 
