@@ -117,7 +117,8 @@ def localize_left_out(
                 pose = estimate_query_pose(scene_map, matched, found, camera, config=config)
                 refined = refinement.refine(given.path, matched, found, pose)
                 used = "points and lines" if lines else "points"
-                for kind, own in ((used, pose), (f"{used}, refined", refined)):
+                ways = [(used, pose), (f"{used}, refined", refined)]
+                for kind, own in ways if focal == "known" else ways[:1]:
                     outcomes.append(
                         outcome((focal, kind), own.estimate, own.camera, true[query], to_survey)
                     )

@@ -131,11 +131,11 @@ def estimate_query_pose(
         max_error=max_error,
         seed=config.seed,
     )
-    made = None if free is None else simple_pinhole(free.camera, width, height)
+    made = None if free is None else _simple_pinhole(free.camera, width, height)
     return QueryPose(estimate=free, camera=made, max_error=max_error)
 
 
-def simple_pinhole(camera: Camera, width: int, height: int) -> Any:
+def _simple_pinhole(camera: Camera, width: int, height: int) -> Any:
     """Return the ``pycolmap.Camera`` of square pixels that has the focal length of a camera."""
     pycolmap = import_pycolmap("localization")
     length = float(camera.K[0, 0])

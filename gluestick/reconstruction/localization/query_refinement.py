@@ -14,11 +14,7 @@ import numpy as np
 from gluestick.datasets.posed.colmap_model import pinhole_camera, undistort_by
 from gluestick.estimation import UncalibratedPoseEstimate
 from gluestick.estimation.absolute_refinement import WorldMatches, refine_absolute_pose
-from gluestick.reconstruction.localization.query_pose import (
-    Correspondences,
-    QueryPose,
-    simple_pinhole,
-)
+from gluestick.reconstruction.localization.query_pose import Correspondences, QueryPose
 from gluestick.reconstruction.localization.references import MatchedQuery
 from gluestick.reconstruction.localization.scene_map import SceneMap
 from gluestick.reconstruction.refinement.model import RefinementConfig
@@ -64,20 +60,20 @@ class QueryRefinement:
             pose: Its pose.
 
         Returns:
-            The pose, with a focal length of its own where that was estimated; as it was where
-            it is not trusted or fewer than 20 keypoints can be aligned.
+            The pose; as it was where it is not trusted, its camera is estimated, whose model
+            would not bear the smaller errors, or fewer than 20 keypoints can be aligned.
         """
         estimate = pose.estimate
         opened = self._open(path.parent, [path.name])
         photograph = opened.get(0)
-        if estimate is None or not estimate.trusted or photograph is None:
+        guessed = isinstance(estimate, UncalibratedPoseEstimate)
+        if estimate is None or not estimate.trusted or guessed or photograph is None:
             return pose
         rows = np.flatnonzero(estimate.point_inliers)
         positions, aligned = self._aligned(photograph, matched, found.points[rows], pose)
         if aligned.sum() < _FEWEST:
             return pose
         rows = rows[aligned]
-        free = isinstance(estimate, UncalibratedPoseEstimate)
         refined = refine_absolute_pose(
             estimate.cam_from_world,
             pinhole_camera(pose.camera),
@@ -88,16 +84,8 @@ class QueryRefinement:
                 lines3d=np.zeros((0, 2, 3)),
             ),
             max_error=_MAX_ERROR * opened.mean_enlargement(),
-            refine_focal_length=free,
         )
-        camera = pose.camera
-        if free:
-            camera = simple_pinhole(refined.camera, camera.width, camera.height)
-        return replace(
-            pose,
-            estimate=replace(estimate, cam_from_world=refined.cam_from_world),
-            camera=camera,
-        )
+        return replace(pose, estimate=replace(estimate, cam_from_world=refined.cam_from_world))
 
     def _open(self, folder: Path, names: Sequence[str]) -> Photographs:
         return Photographs(
