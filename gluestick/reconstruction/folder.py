@@ -19,6 +19,7 @@ from gluestick.export.features_h5 import FeaturesReader
 from gluestick.export.folder_images import NamePair, Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
 from gluestick.export.matches_h5 import MatchesReader
+from gluestick.export.workers.protocol import Workers
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.colmap.database import open_database
 from gluestick.reconstruction.colmap.features import add_keypoints, add_matches
@@ -89,6 +90,7 @@ def reconstruct(
     model: str,
     config: ReconstructionConfig | None = None,
     strict: bool = False,
+    workers: Workers | None = None,
     timer: StageTimer | None = None,
     progress: Progress = no_progress,
 ) -> Reconstruction:
@@ -104,6 +106,7 @@ def reconstruct(
         model: The name of the matcher, which is kept with what it finds.
         config: The options.
         strict: Whether a photograph or a pair that cannot be used is an error.
+        workers: Who finds features and matches; None for this process.
         timer: Where the seconds of the steps are added up.
         progress: Shows how far it is.
 
@@ -139,6 +142,7 @@ def reconstruct(
             model=model,
             mask_dir=inputs.mask_dir,
             strict=strict,
+            workers=workers,
             progress=progress,
         )
     write_settings(inputs.output, settings)
@@ -150,11 +154,7 @@ def reconstruct(
         lines = _lines(inputs.output, config, files, filled.pairs, exported, progress)
     record = _record(inputs.image_dir, given, files, filled.pairs, exported)
     record["line_map"] = None if lines is None else line_map_record(lines)
-    with timer.stage("report"):
-        title = f"Reconstruction of {inputs.image_dir.resolve().name}"
-        write_report(inputs.output / REPORT, files.models, lines, record, title=title)
-    record["seconds"] = {stage: round(value, 2) for stage, value in timer.seconds.items()}
-    write_json(inputs.output / RECORD, record)
+    _write_outcome(inputs, files, lines, record, timer)
     if not files.models:
         raise ValueError(_no_model(inputs.output, len(given.names), filled.pairs))
     return Reconstruction(
@@ -278,6 +278,21 @@ def _lines(
         config=config.lines,
         progress=progress,
     )
+
+
+def _write_outcome(
+    inputs: ReconstructionInputs,
+    files: ModelFiles,
+    lines: LineMap | None,
+    record: Record,
+    timer: StageTimer,
+) -> None:
+    """Write the page and the record, to which the seconds are added."""
+    with timer.stage("report"):
+        title = f"Reconstruction of {inputs.image_dir.resolve().name}"
+        write_report(inputs.output / REPORT, files.models, lines, record, title=title)
+    record["seconds"] = {stage: round(value, 2) for stage, value in timer.seconds.items()}
+    write_json(inputs.output / RECORD, record)
 
 
 def _record(

@@ -163,6 +163,7 @@ def test_poses_of_a_model_are_kept(copy: Path, small_matcher: PointLineMatcher) 
     done = run(small_matcher, copy, model=copy / "model")
     found = pycolmap.Reconstruction(str(done.model))
     assert found.num_points3D() > 20
+    assert done.record["line_map"]["num_lines"] > 0
     for image in found.images.values():
         if image.has_pose:
             before = posed.find_image_with_name(image.name).projection_center()

@@ -79,6 +79,9 @@ def reconstruct(
     ] = False,
     refine: Annotated[bool, typer.Option(help="Refine keypoints along their tracks.")] = True,
     lines: Annotated[bool, typer.Option(help="Make a map of lines in space.")] = True,
+    line_views: Annotated[
+        int, typer.Option(help="By how many photographs a line in space needs to be seen.")
+    ] = 3,
     undistort: Annotated[
         bool, typer.Option("--undistort", help="Also write undistorted photographs.")
     ] = False,
@@ -97,6 +100,8 @@ def reconstruct(
     resize: options.Resize = None,
     rotation: options.Rotation = None,
     config: options.Config = None,
+    workers: options.WorkerKind = "local",
+    ray_address: options.RayAddress = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -127,7 +132,7 @@ def reconstruct(
         junctions=junctions,
         mapper=mapper,
         refine=refine,
-        lines=lines,
+        line_views=line_views if lines else None,
         seed=seed,
         threads=use_threads(threads),
     )
@@ -163,6 +168,7 @@ def reconstruct(
         model=settings.model,
         config=chosen,
         strict=strict,
+        workers=options.make_workers(workers, address=ray_address),
         progress=progress,
     )
     written = [made.database, made.model, made.points, output / RECORD, made.report]
@@ -174,7 +180,9 @@ def reconstruct(
     _report(made, written)
 
 
-def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
+def _config(
+    *, pairs: str, threads: int, line_views: int | None, **chosen: Any
+) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
     from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
@@ -195,7 +203,7 @@ def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
         verification=chosen["verification"],
         mapping=MappingConfig(mapper=chosen["mapper"], seed=chosen["seed"], threads=threads),
         refinement=RefinementConfig() if chosen["refine"] else None,
-        lines=LineMapConfig() if chosen["lines"] else None,
+        lines=None if line_views is None else LineMapConfig(min_views=line_views),
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.reconstruction.lines.viewing_planes import ViewingPlanes
 
-_COMBINATIONS = 400_000
-"""How many pairs of a proposal and a segment are looked at together."""
+COMBINATIONS = 400_000
+"""How many pairs of a segment in space and one of a photograph are compared together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,19 +156,19 @@ def best_proposals(
     )
     count = np.bincount(edges.source, minlength=len(planes))
     start = np.cumsum(count) - count
-    ends, usable = triangulate(planes, edges.source, edges.target, min_angle=min_angle)
-    chosen = np.flatnonzero(usable & (_ranks(edges, start) < max_proposals))
+    chosen = np.flatnonzero(_ranks(edges, start) < max_proposals)
     work = np.cumsum(count[edges.source[chosen]])
-    if not len(chosen):
-        return best
-    cuts = np.searchsorted(work, np.arange(0, work[-1], _COMBINATIONS)[1:])
+    cuts = np.searchsorted(work, np.arange(0, work[-1] if len(work) else 0, COMBINATIONS)[1:])
     for part in progress(np.split(chosen, cuts), "Lines in space"):
-        sources = edges.source[part]
-        scores, num_views = _consensus(planes, edges, ends[part], sources, start, count, config)
+        ends, usable = triangulate(
+            planes, edges.source[part], edges.target[part], min_angle=min_angle
+        )
+        ends, sources = ends[usable], edges.source[part[usable]]
+        scores, num_views = _consensus(planes, edges, ends, sources, start, count, config)
         scores = np.where(num_views + 1 >= min_views, scores, 0)
-        for row in np.argsort(scores, kind="stable"):
-            if scores[row] > best.score[sources[row]]:
-                best.ends[sources[row]], best.score[sources[row]] = ends[part[row]], scores[row]
+        for row, (segment, score) in enumerate(zip(sources, scores, strict=True)):
+            if score > best.score[segment]:
+                best.ends[segment], best.score[segment] = ends[row], score
     return best
 
 
@@ -195,7 +195,7 @@ def _consensus(
     offset = np.arange(len(proposal)) - np.repeat(np.cumsum(num) - num, num)
     target = edges.target[start[sources][proposal] + offset]
     found = support(planes, ends[proposal], target, config)
-    num_views = int(planes.view.max()) + 1
+    num_views = int(planes.view.max(initial=0)) + 1
     key, place = np.unique(proposal * num_views + planes.view[target], return_inverse=True)
     by_view = np.zeros(len(key))
     np.maximum.at(by_view, place, found)

@@ -7,6 +7,7 @@ import numpy as np
 
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.reconstruction.lines.hypotheses import (
+    COMBINATIONS,
     Edges,
     Proposals,
     SupportConfig,
@@ -140,8 +141,10 @@ def _agreeing(
     """
     known = np.isfinite(found.ends[:, 0, 0])
     scores = np.zeros(len(edges.source))
-    use = known[edges.source]
-    scores[use] = support(planes, found.ends[edges.source[use]], edges.target[use], config)
+    use = np.flatnonzero(known[edges.source])
+    for part in np.split(use, np.arange(COMBINATIONS, len(use), COMBINATIONS)):
+        ends = found.ends[edges.source[part]]
+        scores[part] = support(planes, ends, edges.target[part], config)
     order = np.lexsort((edges.source, edges.target))  # the same edges, the other way round
     back = np.where(known[edges.target], scores[order], float(one_way))
     both = np.where(known[edges.source], scores, float(one_way)) * back

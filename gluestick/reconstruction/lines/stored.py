@@ -21,8 +21,8 @@ def line_views(model: Any, features: FeaturesReader) -> list[LineView]:
         features: The features. Photographs without lines have none.
 
     Returns:
-        The views in the order of their names. Ends of lines that the lens cannot have seen, where
-        its distortion has no inverse, leave out their line as a point.
+        The views in the order of their names. A line with an end that the lens cannot have seen,
+        where its distortion has no inverse, becomes a point, which nothing is triangulated from.
     """
     images = sorted(
         (image for image in model.images.values() if image.has_pose), key=lambda each: each.name

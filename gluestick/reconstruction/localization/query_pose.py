@@ -77,10 +77,19 @@ def correspondences(scene: SceneMap, references: Sequence[ReferenceMatches]) -> 
 
     Returns:
         The correspondences in the order of the query's features.
+
+    Raises:
+        ValueError: If a photograph has more keypoints than the model knows of.
     """
     points, lines = [], []
     for own in references:
-        rows = scene.points_of_keypoints[own.name][own.keypoints[:, 1]]
+        seen = scene.points_of_keypoints[own.name]
+        if own.keypoints[:, 1].max(initial=-1) >= len(seen):
+            raise ValueError(
+                f"{own.name} has {len(seen)} keypoints in the model and more among its features: "
+                "they come from different runs"
+            )
+        rows = seen[own.keypoints[:, 1]]
         known = rows >= 0
         points.append(np.stack([own.keypoints[known, 0], rows[known]], axis=1))
         of_segments = scene.lines_of_segments.get(own.name, {})

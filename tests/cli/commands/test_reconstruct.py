@@ -49,6 +49,7 @@ def test_a_folder_becomes_a_model(invoke: Callable[..., Result], scene: Path) ->
     [
         (("nowhere",), "there is no folder nowhere"),
         (("PHOTOGRAPHS", "--mapper", "quick"), "incremental or global"),
+        (("PHOTOGRAPHS", "--line-views", "1"), "min_views needs to be at least 2"),
         (("PHOTOGRAPHS", "--cameras", "nowhere.json"), "no file of cameras nowhere.json"),
         (("PHOTOGRAPHS", "--model", "nowhere"), "needs the files of a COLMAP model"),
         (("PHOTOGRAPHS", "--pairs", "PAIRS"), "no pair is left to match"),

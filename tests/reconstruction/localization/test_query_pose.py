@@ -75,6 +75,12 @@ def test_what_several_photographs_say_counts_once(scene: SceneMap, seen) -> None
     assert correspondences(scene, []).points.shape == (0, 2)
 
 
+def test_features_of_another_run_are_refused(scene: SceneMap, seen) -> None:
+    scene.points_of_keypoints["r.png"] = np.arange(20)
+    with pytest.raises(ValueError, match=r"r\.png has 20 keypoints in the model and more"):
+        correspondences(scene, seen().references)
+
+
 def test_known_and_unknown_focal_lengths(scene: SceneMap, seen) -> None:
     matched = seen()
     found = correspondences(scene, matched.references)
