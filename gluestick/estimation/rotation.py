@@ -75,7 +75,8 @@ def estimate_rotation(
 
     LO-RANSAC (Chum, Matas and Kittler, DAGM 2003) with the score of MSAC, on samples of two
     points, a point and a line, or two lines, each kind as often as the others (Pautrat et al.,
-    "GlueStick: Robust Image Matching by Sticking Points and Lines Together", ICCV 2023). A point is a direction, and a line the normal of the plane through it and the camera.
+    "GlueStick: Robust Image Matching by Sticking Points and Lines Together", ICCV 2023). A
+    point is a direction, and a line the normal of the plane through it and the camera.
     The winner is refined on all inliers. Errors and inliers are those of
     :func:`~gluestick.estimation.estimate_homography` for the homography K1 R K0^-1.
 
