@@ -1,0 +1,231 @@
+"""How one photograph shows what another one shows, found with the detector itself.
+
+Where matching finds next to nothing, one photograph may be a detail of the other or show it from
+another side. Both are described once more, small and squeezed in several directions (Morel and
+Yu, "ASIFT", SIAM J. Imaging Sciences 2009), and the descriptions of both are compared: mutual
+nearest neighbours that follow one affine map too often for chance tell how the photographs lie to
+each other. No network is needed for that, and what the first attempt found is one of the
+descriptions.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from gluestick.features.extractor import FeatureExtractor
+from gluestick.features.image_batch import ImageBatch
+from gluestick.geometry.affine import as_rows, compose, inverse, stretch
+from gluestick.images.resize import ResizeConfig
+from gluestick.transfers import to_host
+from gluestick.types import ViewFrame, Wireframe
+from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
+from gluestick.viewpoint.affine_turn import mutual_nearest
+from gluestick.viewpoint.attempts import PairAttempt
+
+_QUARTER_TURNS = (0.0, 90.0, 180.0, -90.0)
+_AS_IT_IS = ResizeConfig(size=None)
+
+_ALIKE = 1.3
+"""Maps of less scale and tilt against each other are one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewSearchConfig:
+    """Options of the search.
+
+    Attributes:
+        sizes: The long sides of the small copies, px, each seen in all four upright turns.
+        size: The long side of what is squeezed, px.
+        tilts: By how much it is squeezed.
+        num_directions: In how many directions, evenly spread over half a turn.
+        max_num_keypoints: How many keypoints are described in each copy.
+        max_error: How far matches may be from the affine map, as a share of the longer side.
+        max_false_alarms: The log10 of the number of false alarms below which a map that small
+            copies tell is tried.
+        max_squeezed_false_alarms: The same for squeezed copies, which are alike, so that wrong
+            matches recur.
+        max_candidates: How many maps are tried with the matcher.
+    """
+
+    sizes: tuple[int, ...] = (200, 100)
+    size: int = 320
+    tilts: tuple[float, ...] = (3.0,)
+    num_directions: int = 6
+    max_num_keypoints: int = 384
+    max_error: float = 0.015
+    max_false_alarms: float = 0.0
+    max_squeezed_false_alarms: float = -2.0
+    max_candidates: int = 3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        object.__setattr__(self, "tilts", tuple(self.tilts))
+
+
+class Described(NamedTuple):
+    """The keypoints of one image in one view.
+
+    Attributes:
+        positions: [N, 2] px of the image.
+        descriptors: [N, D], rows of unit norm.
+        kind: In what kind of view: "whole", "small" or "squeezed".
+    """
+
+    positions: np.ndarray
+    descriptors: np.ndarray
+    kind: str
+
+
+def describe_whole(wireframe: Wireframe) -> Described:
+    """Return the keypoints that were found in an image as it is, of a batch of one."""
+    mask = wireframe.keypoint_mask & ~wireframe.junction_mask
+    positions, descriptors = to_host(wireframe.keypoints[mask], wireframe.descriptors[mask])
+    return Described(positions.astype(np.float64), descriptors, "whole")
+
+
+def describe_small(
+    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
+) -> Iterator[Described]:
+    """Describe small copies of an image, in all upright turns."""
+    for size in config.sizes:
+        upright = extractor.view(image, mask, resize=ResizeConfig(size=size))
+        for turn in _QUARTER_TURNS:
+            points = extractor.points_in(
+                upright.turned(turn), max_num_keypoints=config.max_num_keypoints
+            )
+            positions, descriptors = to_host(points.keypoints, points.descriptors)
+            yield Described(positions.astype(np.float64), descriptors, "small")
+
+
+def describe_squeezed(
+    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
+) -> Iterator[Described]:
+    """Describe a copy of an image, and what it looks like squeezed in several directions."""
+    height, width = image.shape[1:]
+    for frame in squeezed_frames((width, height), config=config):
+        view = extractor.view(image, mask, frame=frame, resize=_AS_IT_IS)
+        points = extractor.points_in(view, max_num_keypoints=config.max_num_keypoints)
+        positions, descriptors = to_host(points.keypoints, points.descriptors)
+        yield Described(positions.astype(np.float64), descriptors, "squeezed")
+
+
+def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
+    """Return the views of an image of a size (width, height) px, the unsqueezed one first."""
+    scale = min(1.0, config.size / max(size))
+    yield _centred(scale * np.eye(2), size)
+    for tilt in config.tilts:
+        for step in range(config.num_directions):
+            angle = math.pi * step / config.num_directions
+            direction = np.array([math.cos(angle), math.sin(angle)])
+            squeeze = np.eye(2) - (1 - 1 / tilt) * np.outer(direction, direction)
+            yield _centred(scale * squeeze, size)
+
+
+def _centred(linear: np.ndarray, size: tuple[int, int]) -> ViewFrame:
+    """Return the view of a whole image under a linear map [2, 2] about its centre."""
+    canvas = np.maximum(np.ceil(abs(linear) @ np.array(size)), 1)
+    shift = (canvas - 1) / 2 - linear @ ((np.array(size) - 1) / 2)
+    width, height = canvas.astype(int).tolist()
+    return ViewFrame(affine=as_rows(np.column_stack([linear, shift])), size=(width, height))
+
+
+def compare(
+    described0: Sequence[Described],
+    described1: Sequence[Described],
+    *,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    config: ViewSearchConfig,
+    num_tests: int,
+    max_false_alarms: float,
+) -> list[AffineEvidence]:
+    """Find the affine maps that mutual nearest neighbours follow, of each two descriptions.
+
+    Args:
+        described0: Those of image 0.
+        described1: Those of image 1; each is compared with each.
+        sizes: (width, height) px of both images.
+        config: The options.
+        num_tests: How many comparisons are made in all.
+        max_false_alarms: The log10 of the number of false alarms below which a map is taken.
+
+    Returns:
+        The maps, best first.
+    """
+    found = []
+    for one in described0:
+        for other in described1:
+            matched0, matched1, _ = mutual_nearest(one.descriptors, other.descriptors)
+            evidence = fit_affine(
+                one.positions[matched0],
+                other.positions[matched1],
+                size0=sizes[0],
+                size1=sizes[1],
+                max_error=config.max_error,
+                num_tests=num_tests,
+            )
+            if evidence is not None and evidence.log10_false_alarms < max_false_alarms:
+                found.append(evidence)
+    return sorted(found, key=lambda evidence: evidence.log10_false_alarms)
+
+
+def search_views(
+    extractor: FeatureExtractor,
+    pair: PairAttempt,
+    *,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    config: ViewSearchConfig,
+) -> list[AffineEvidence]:
+    """Search how two images lie to each other.
+
+    Args:
+        extractor: Detects and describes.
+        pair: The pair as it was matched first.
+        batch0: Image 0, a batch of one.
+        batch1: Image 1, a batch of one.
+        config: The options.
+
+    Returns:
+        Affine maps from image 0 to image 1 that are no chance, best first, no two alike.
+    """
+    images = [
+        (batch.images[0], None if batch.masks is None else batch.masks[0])
+        for batch in (batch0, batch1)
+    ]
+    whole = [[describe_whole(each)] for each in (pair.wireframe0, pair.wireframe1)]
+    small = [list(describe_small(extractor, *image, config)) for image in images]
+    num_squeezed = 1 + len(config.tilts) * config.num_directions
+    maps_between = partial(
+        compare,
+        sizes=(pair.size0, pair.size1),
+        config=config,
+        num_tests=len(small[0]) + len(small[1]) + num_squeezed**2,
+    )
+    limit = config.max_false_alarms
+    found = maps_between(whole[0], small[1], max_false_alarms=limit)
+    found += maps_between(small[0], whole[1], max_false_alarms=limit)
+    if not found:
+        squeezed = [list(describe_squeezed(extractor, *image, config)) for image in images]
+        found = maps_between(*squeezed, max_false_alarms=config.max_squeezed_false_alarms)
+    found.sort(key=lambda evidence: evidence.log10_false_alarms)
+    return _distinct(found)[: config.max_candidates]
+
+
+def _distinct(found: Sequence[AffineEvidence]) -> list[AffineEvidence]:
+    kept: list[AffineEvidence] = []
+    for evidence in found:
+        if not any(_alike(evidence, other) for other in kept):
+            kept.append(evidence)
+    return kept
+
+
+def _alike(evidence: AffineEvidence, other: AffineEvidence) -> bool:
+    """Tell whether two maps would lead to about the same views."""
+    between = compose(inverse(other.affine), evidence.affine)
+    scale, tilt = stretch(between)
+    return max(scale, 1 / scale) < _ALIKE and tilt < _ALIKE
