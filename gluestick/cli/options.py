@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from gluestick.config import MatchConfig
+    from gluestick.export.workers.protocol import Workers
     from gluestick.matching.protocols import Matcher
 
 Model = Annotated[
@@ -52,6 +53,19 @@ Resize = Annotated[
     int | None,
     typer.Option(
         help="Detect at this long side, px; 0 for the original size.", show_default="1024"
+    ),
+]
+WorkerKind = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        help="Who finds features and matches: local (this process) or ray (a Ray cluster).",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="A running Ray cluster, HOST:PORT or auto.", show_default="one of this machine's CPUs"
     ),
 ]
 Tiles = Annotated[
@@ -213,3 +227,21 @@ def load_matcher(config: MatchConfig) -> Matcher:
         detector_weights=config.detector_weights,
         config=config.pipeline,
     )
+
+
+def make_workers(kind: str, *, address: str | None) -> Workers:
+    """Return who finds features and matches.
+
+    Raises:
+        ValueError: If there is no such kind, an address is given without a cluster, or nobody
+            answers there.
+        ImportError: If Ray is missing.
+    """
+    from gluestick.export.workers.cluster import RayWorkers
+    from gluestick.export.workers.local import LocalWorkers
+
+    if kind not in ("local", "ray"):
+        raise ValueError(f"--workers needs to be local or ray, found {kind!r}")
+    if kind == "local" and address is not None:
+        raise ValueError("--ray-address needs --workers ray")
+    return LocalWorkers() if kind == "local" else RayWorkers(address)

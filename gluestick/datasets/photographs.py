@@ -39,12 +39,15 @@ def list_photographs(folder: Path) -> list[str]:
     return names
 
 
-def load_photograph(path: Path, *, image_size: tuple[int, int]) -> np.ndarray:
+def load_photograph(
+    path: Path, *, image_size: tuple[int, int], max_detail: float = 1.0
+) -> np.ndarray:
     """Read a photograph, cut it centrally to an aspect ratio and resize it.
 
     Args:
         path: The file.
         image_size: (width, height) px of the result.
+        max_detail: The result may be up to so many times as large, where the photograph is.
 
     Returns:
         [height, width, 3] uint8, RGB.
@@ -58,7 +61,9 @@ def load_photograph(path: Path, *, image_size: tuple[int, int]) -> np.ndarray:
     crop_width, crop_height = round(width * factor), round(height * factor)
     left, top = (image.shape[2] - crop_width) // 2, (image.shape[1] - crop_height) // 2
     crop = image[:, top : top + crop_height, left : left + crop_width]
+    detail = min(max(factor, 1.0), max_detail)
+    size = round(height * detail), round(width * detail)
     resized = F.interpolate(
-        crop[None], size=(height, width), mode="bilinear", align_corners=False, antialias=True
+        crop[None], size=size, mode="bilinear", align_corners=False, antialias=True
     )[0]
     return (resized * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()

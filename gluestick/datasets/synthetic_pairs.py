@@ -1,12 +1,14 @@
-"""Pairs of views of one photograph, by random homographies and photometric changes.
+"""Pairs of views of one photograph, by random homographies, zooms or tilts, and changes of light.
 
 A pair depends on the seed, the photograph's path and the pair's number alone, so that more
 photographs do not change the pairs of those that were there.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -17,6 +19,10 @@ from gluestick.datasets.holdout import is_held_out
 from gluestick.datasets.homographies import HomographyConfig, sample_views
 from gluestick.datasets.photographs import list_photographs, load_photograph
 from gluestick.datasets.photometric import PhotometricChange, sample_photometric_change
+from gluestick.datasets.zooms_and_tilts import draw_tilt, draw_zoom
+
+ZOOMS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
+TILTS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +39,12 @@ class SyntheticPairsConfig(HomographyConfig):
             see :func:`gluestick.datasets.holdout.is_held_out`.
         photometric_probability: How likely it is in [0, 1] that a view's light, colour or
             sharpness changes.
+        change: By what the views differ. ``homography``: both are random; ``zoom``: view 0 is a
+            window of the photograph, enlarged, and view 1 the whole; ``tilt``: view 0 is the
+            photograph, and view 1 the same squeezed along a random direction, in black. Of the
+            options of :class:`HomographyConfig` only ``max_turn`` matters to the latter.
+        strength: The zoom or tilt, at least 1; None for each of :data:`ZOOMS` or :data:`TILTS` in
+            turn, pair after pair of a photograph.
         seed: Decides everything that is random.
     """
 
@@ -42,6 +54,8 @@ class SyntheticPairsConfig(HomographyConfig):
     num_photographs: int | None = None
     holdout: bool = False
     photometric_probability: float = 0.75
+    change: Literal["homography", "zoom", "tilt"] = "homography"
+    strength: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,6 +67,8 @@ class SyntheticPairsConfig(HomographyConfig):
             raise ValueError(
                 f"num_photographs needs to be at least 1 or None, found {self.num_photographs}"
             )
+        if self.strength is not None and self.strength < 1:
+            raise ValueError(f"strength needs to be at least 1 or None, found {self.strength}")
         if self.seed < 0:
             raise ValueError(f"seed needs to be at least 0, found {self.seed}")
 
@@ -80,12 +96,16 @@ class SyntheticPair:
         image_size: (width, height) px of the photograph, once it is cut and resized, and of both
             views.
         views: View 0 and view 1.
+        zoom: How much closer view 0 is, for a pair that differs by that.
+        tilt: By how much view 1 is squeezed, for a pair that differs by that.
     """
 
     path: Path
     name: str
     image_size: tuple[int, int]
     views: tuple[SyntheticView, SyntheticView]
+    zoom: float | None = None
+    tilt: float | None = None
 
     @property
     def H_0to1(self) -> np.ndarray:  # noqa: N802
@@ -101,12 +121,25 @@ class SyntheticPair:
         Raises:
             ValueError: If the photograph cannot be read.
         """
-        photograph = load_photograph(self.path, image_size=self.image_size)
-        image0, image1 = (
-            view.change.apply(cv2.warpPerspective(photograph, view.H, self.image_size))
-            for view in self.views
-        )
+        finer = self.zoom or 1.0
+        photograph = load_photograph(self.path, image_size=self.image_size, max_detail=finer)
+        image0, image1 = (view.change.apply(self._seen(photograph, view.H)) for view in self.views)
         return _to_tensor(image0), _to_tensor(image1)
+
+    def _seen(self, photograph: np.ndarray, H: np.ndarray) -> np.ndarray:
+        """Return a photograph, which may be finer than the pair's, as a view shows it.
+
+        What is squeezed is made larger and reduced, so that nothing is aliased.
+        """
+        size, given = np.array(self.image_size), np.array(photograph.shape[1::-1])
+        from_finer = _resizing(size / given)
+        coarser = 1
+        if self.zoom is not None or self.tilt is not None:
+            smallest = np.linalg.svd((H @ from_finer)[:2, :2], compute_uv=False)[1]
+            coarser = max(math.ceil(1 / smallest - 1e-6), 1)
+        large = _resizing(np.full(2, coarser)) @ H @ from_finer
+        seen = cv2.warpPerspective(photograph, large, tuple(int(side) for side in size * coarser))
+        return cv2.resize(seen, self.image_size, interpolation=cv2.INTER_AREA)
 
 
 def draw_synthetic_pairs(
@@ -146,19 +179,38 @@ def _draw_pair(
     size = (config.width, config.height)
     digest = hashlib.sha256(photograph.encode()).digest()
     rng = np.random.default_rng([config.seed, number, int.from_bytes(digest[:8], "big")])
+    zoom = tilt = None
+    turned: dict[str, Any] = {"image_size": size, "max_turn": config.max_turn or 0.0}
+    if config.change == "zoom":
+        zoom = config.strength or ZOOMS[number % len(ZOOMS)]
+        maps = draw_zoom(rng, zoom=zoom, **turned)
+    elif config.change == "tilt":
+        tilt = config.strength or TILTS[number % len(TILTS)]
+        maps = draw_tilt(rng, tilt=tilt, **turned)
+    else:
+        maps = sample_views(rng, image_size=size, config=config)
     view0, view1 = (
         SyntheticView(
             H=H,
             change=sample_photometric_change(rng, probability=config.photometric_probability),
         )
-        for H in sample_views(rng, image_size=size, config=config)
+        for H in maps
     )
     return SyntheticPair(
         path=photo_dir / photograph,
         name=f"{photograph}#{number}",
         image_size=size,
         views=(view0, view1),
+        zoom=zoom,
+        tilt=tilt,
     )
+
+
+def _resizing(scale: np.ndarray) -> np.ndarray:
+    """Return the map [3, 3] of pixels of an image to those of one resized by (x, y)."""
+    matrix = np.diag([*scale, 1.0])
+    matrix[:2, 2] = (scale - 1) / 2
+    return matrix
 
 
 def _to_tensor(image: np.ndarray) -> Tensor:

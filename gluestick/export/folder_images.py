@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+import numpy as np
+
 from gluestick.storage.fingerprints import file_fingerprint
 
 NamePair = tuple[str, str]
@@ -163,3 +165,28 @@ def _check_match_names(names: Iterable[str]) -> None:
                 f"the images {other} and {name} have the same name in a match file, where / "
                 "becomes -: rename one of them"
             )
+
+
+def neighbours_together(pairs: Sequence[NamePair]) -> list[NamePair]:
+    """Order pairs so that those of an image follow each other, and each is read about once.
+
+    Images are ordered so that those that are matched lie close together (the reverse order of
+    Cuthill and McKee 1969), and pairs by the places of both. The same pairs give the same order.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    if not pairs:
+        return []
+    names = sorted({name for pair in pairs for name in pair})
+    number = {name: index for index, name in enumerate(names)}
+    rows, columns = np.array([[number[name] for name in pair] for pair in pairs]).T
+    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(names), len(names)))
+    order = reverse_cuthill_mckee((graph + graph.T).tocsr(), symmetric_mode=True)
+    place = {names[index]: position for position, index in enumerate(order)}
+
+    def places(pair: NamePair) -> tuple[int, int]:
+        first, second = (place[name] for name in pair)
+        return max(first, second), min(first, second)
+
+    return sorted(pairs, key=places)

@@ -12,10 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from gluestick.export.arrays import wireframe_arrays, wireframe_from_arrays
 from gluestick.export.features_h5 import FeaturesWriter
 from gluestick.export.folder_checks import check_features, check_matches
 from gluestick.export.folder_images import (
@@ -23,21 +21,19 @@ from gluestick.export.folder_images import (
     Progress,
     Skipped,
     checked_pairs,
-    mask_path,
+    neighbours_together,
     no_progress,
 )
 from gluestick.export.matches_h5 import MatchesWriter
 from gluestick.export.origins import feature_settings, matching_settings
-from gluestick.export.stored_frame import in_stored_frame
-from gluestick.images.decode import upright
-from gluestick.images.load import load_image, load_mask, load_oriented_image
+from gluestick.export.workers.local import LocalWorkers
+from gluestick.export.workers.protocol import Workers
+from gluestick.export.workers.steps import Failure, FolderSteps
+from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.storage.fingerprints import arrays_fingerprint
-from gluestick.types import Wireframe
 from gluestick.viewpoint.folder_turns import Search, estimate_folder_turns
 from gluestick.viewpoint.turn_search import search_turn
-
-WIREFRAMES_IN_MEMORY = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +68,7 @@ def export_hloc_folder(
     model: str,
     mask_dir: Path | None = None,
     strict: bool = False,
+    workers: Workers | None = None,
     progress: Progress = no_progress,
 ) -> HlocFolder:
     """Write the features of the images of a folder and the matches of some pairs of them.
@@ -93,6 +90,7 @@ def export_hloc_folder(
             stored pixels, as COLMAP has them: nothing is found where it is black. None, or a
             missing file, for no mask.
         strict: Whether an image or a pair that cannot be used is an error.
+        workers: Who finds features and matches; None for this process. The files are the same.
         progress: Shows how far it is.
 
     Returns:
@@ -108,8 +106,9 @@ def export_hloc_folder(
     matches = matching_settings(matcher, model=model)
     skipped = Skipped(strict=strict)
     wanted = checked_pairs(image_dir, pairs, skipped, mask_dir=mask_dir, progress=progress)
+    steps = FolderSteps(matcher, image_dir, mask_dir)
     folder = _Folder(
-        matcher, image_dir, mask_dir, features, matches, wanted.images, skipped, progress
+        steps, workers or LocalWorkers(), features, matches, wanted.images, skipped, progress
     )
     paths = output / "features.h5", output / "matches.h5"
     with FeaturesWriter(paths[0]) as stored, MatchesWriter(paths[1]) as matched:
@@ -136,9 +135,8 @@ def export_hloc_folder(
 class _Folder:
     """The steps of an export, and what they share."""
 
-    matcher: PointLineMatcher
-    image_dir: Path
-    mask_dir: Path | None
+    steps: FolderSteps
+    workers: Workers
     feature_settings: Mapping[str, Any]
     matching_settings: Mapping[str, Any]
     images: Mapping[str, str]  # the fingerprints of the files by name
@@ -153,41 +151,25 @@ class _Folder:
         missing = [
             name for name in self.images if name not in stored and name not in self.skipped.images
         ]
-        for name in self.progress(missing, "Features"):
-            try:
-                image, orientation = load_oriented_image(self.image_dir / name)
-                mask = self._mask(name, image, orientation)
-            except (ValueError, OSError) as error:
-                self.skipped.skip_image(name, error)
+        images = [(name, turns.get(name, 0.0)) for name in missing]
+        found = self.workers.extract(self.steps, images)
+        for name, turn in self.progress(images, "Features"):
+            arrays = next(found)
+            if isinstance(arrays, Failure):
+                self.skipped.skip_image(name, arrays.reason)
                 continue
-            turn = turns.get(name, 0.0)
-            wireframe = self.matcher.extract(image, masks=mask, turns=[turn])
-            wireframe = in_stored_frame(wireframe, orientation=orientation)
             origin = {
                 "image": self.images[name],
                 "settings": self.feature_settings,
                 "turn": turn,
-                "features": arrays_fingerprint(wireframe_arrays(wireframe)),
+                "features": arrays_fingerprint(arrays),
             }
-            stored.add(name, wireframe, origin=origin)
+            stored.add(name, arrays, origin=origin)
             stored.flush()
-
-    def _mask(self, name: str, image: Tensor, orientation: int) -> Tensor | None:
-        """Return the mask of an upright image [H, W] bool, None without one."""
-        path = mask_path(self.mask_dir, name)
-        if path is None:
-            return None
-        mask = torch.from_numpy(upright(load_mask(path).numpy(), orientation).copy())
-        if mask.shape != image.shape[1:]:
-            raise ValueError(
-                f"the mask {path} has {' x '.join(map(str, mask.shape[::-1]))} px upright, and the "
-                f"image {' x '.join(map(str, image.shape[:0:-1]))} px"
-            )
-        return mask
 
     def _turns(self, stored: FeaturesWriter, pairs: Sequence[NamePair]) -> dict[str, float]:
         """Return by how much each image is to be turned, beyond what EXIF says."""
-        if self.matcher.rotation == "none":
+        if self.steps.matcher.rotation == "none":
             return {}
         names = list(self.images)
         indices = {name: index for index, name in enumerate(names)}
@@ -199,7 +181,7 @@ class _Folder:
 
         def image(name: str) -> Tensor | None:
             try:
-                return load_image(self.image_dir / name)
+                return load_image(self.steps.image_dir / name)
             except (ValueError, OSError) as error:
                 self.skipped.skip_image(name, error)
                 return None
@@ -208,22 +190,22 @@ class _Folder:
             (image(name) for name in self.progress(names, "Turns of images")),
             ((indices[a], indices[b]) for a, b in self.progress(pairs, "Turns of pairs")),
             known=known,
-            search=self._search(names) if self.matcher.rotation == "exhaustive" else None,
-            config=self.matcher.relative_turn,
+            search=self._search(names) if self.steps.matcher.rotation == "exhaustive" else None,
+            config=self.steps.matcher.relative_turn,
         )
         return dict(zip(names, turns, strict=True))
 
     def _search(self, names: Sequence[str]) -> Search:
-        extractor = self.matcher.extractor
+        extractor = self.steps.matcher.extractor
         assert extractor is not None
 
         @lru_cache(maxsize=2)
         def image(index: int) -> Tensor:
-            return load_image(self.image_dir / names[index])
+            return load_image(self.steps.image_dir / names[index])
 
         def search(index0: int, index1: int) -> Any:
             return search_turn(
-                extractor, image(index0), image(index1), config=self.matcher.turn_search
+                extractor, image(index0), image(index1), config=self.steps.matcher.turn_search
             )
 
         return search
@@ -232,20 +214,12 @@ class _Folder:
         self, stored: FeaturesWriter, matched: MatchesWriter, pairs: Sequence[NamePair]
     ) -> int:
         """Match the pairs that the file lacks and return how many they were."""
-
-        @lru_cache(maxsize=WIREFRAMES_IN_MEMORY)
-        def wireframe(name: str) -> tuple[Wireframe, str]:
-            own = wireframe_from_arrays(stored.read(name)).to(self.matcher.device)
-            return own, str(stored.origin(name).get("features"))
-
-        missing = [pair for pair in pairs if pair not in matched]
+        missing = neighbours_together([pair for pair in pairs if pair not in matched])
+        found = self.workers.match(self.steps, missing, stored.read)
         for name0, name1 in self.progress(missing, "Matches"):
-            (wireframe0, features0), (wireframe1, features1) = wireframe(name0), wireframe(name1)
-            origin = {
-                "settings": self.matching_settings,
-                "features": {name0: features0, name1: features1},
-            }
-            found = self.matcher.match(wireframe0, wireframe1)
-            matched.add(name0, name1, wireframe0, wireframe1, found, origin=origin)
+            arrays = next(found)
+            origins = {name: str(stored.origin(name).get("features")) for name in (name0, name1)}
+            origin = {"settings": self.matching_settings, "features": origins}
+            matched.add_arrays(name0, name1, arrays, origin=origin)
             matched.flush()
         return len(missing)

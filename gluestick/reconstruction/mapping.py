@@ -1,6 +1,7 @@
 """Sparse models from a COLMAP database, by pycolmap."""
 
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -96,8 +97,9 @@ def triangulate(
     """Find the points of photographs whose cameras and poses are known.
 
     Args:
-        posed: A ``pycolmap.Reconstruction``; its points are replaced.
-        database: COLMAP's database, whose images are told by their names.
+        posed: A ``pycolmap.Reconstruction``, whose cameras and poses are taken.
+        database: COLMAP's database. Its images are told by their names, and its numbers of
+            images, cameras and rigs are those of the result.
         image_dir: The folder of photographs, for the colours of points.
         output: Where COLMAP may write meanwhile.
         config: The options.
@@ -114,7 +116,7 @@ def triangulate(
     output.mkdir(parents=True, exist_ok=True)
     with colmap_errors("COLMAP's triangulation"):
         return pycolmap.triangulate_points(
-            posed,
+            _as_in_database(pycolmap, posed, database),
             str(database),
             str(image_dir),
             str(output),
@@ -122,6 +124,37 @@ def triangulate(
             options=_incremental_options(pycolmap, config or MappingConfig()),
             refine_intrinsics=False,
         )
+
+
+def _as_in_database(pycolmap: Any, posed: Any, database: Path) -> Any:
+    """Return the cameras and poses of a model under the numbers that a database has for them."""
+    known = {image.name: image for image in posed.images.values() if image.has_pose}
+    model = pycolmap.Reconstruction()
+    with pycolmap.Database.open(str(database)) as opened:
+        images = {
+            image.image_id: image for image in opened.read_all_images() if image.name in known
+        }
+        cameras = {camera.camera_id: camera for camera in opened.read_all_cameras()}
+        rigs, frames = opened.read_all_rigs(), opened.read_all_frames()
+    for image in images.values():
+        camera = copy(posed.cameras[known[image.name].camera_id])
+        camera.camera_id = image.camera_id
+        cameras[image.camera_id] = camera
+    for camera in cameras.values():
+        model.add_camera(camera)
+    for rig in rigs:
+        model.add_rig(rig)
+    for frame in frames:
+        own = [images[data.id] for data in frame.image_ids if data.id in images]
+        if not own:
+            continue
+        model.add_frame(frame)
+        for image in own:
+            pose = known[image.name].cam_from_world()
+            model.frames[frame.frame_id].set_cam_from_world(image.camera_id, pose)
+            model.add_image(image)
+        model.register_frame(frame.frame_id)
+    return model
 
 
 def _incremental_options(pycolmap: Any, config: MappingConfig) -> Any:

@@ -65,10 +65,10 @@ def model_record(model: Any) -> Record:
         "num_registered": model.num_reg_images(),
         "num_points": len(points),
         "num_observations": model.compute_num_observations(),
-        "mean_track_length": _rounded(model.compute_mean_track_length() if points else 0.0),
+        "mean_track_length": rounded(model.compute_mean_track_length() if points else 0.0),
         "track_lengths": {str(length): lengths[length] for length in sorted(lengths)},
-        "mean_reprojection_error": _rounded(errors.mean() if len(errors) else None),
-        "median_reprojection_error": _rounded(np.median(errors) if len(errors) else None),
+        "mean_reprojection_error": rounded(errors.mean() if len(errors) else None),
+        "median_reprojection_error": rounded(np.median(errors) if len(errors) else None),
     }
 
 
@@ -128,6 +128,11 @@ def write_json(path: Path, content: Record) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def rounded(value: Any) -> float | None:
+    """Return a number to four decimals, or None for None."""
+    return None if value is None else round(float(value), 4)
+
+
 def _reason(name: str, pairs: Sequence[Record], model: int | None) -> str:
     if model is not None:
         return f"it is in model {model}, which nothing connects with the largest one"
@@ -154,7 +159,3 @@ def _other(record: Record, name: str) -> str:
 
 def _by_pair(numbers: Sequence[int], counts: Sequence[int]) -> dict[int, int]:
     return dict(zip(numbers, counts, strict=True))
-
-
-def _rounded(value: Any) -> float | None:
-    return None if value is None else round(float(value), 4)

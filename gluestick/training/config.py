@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gluestick.pretrained import DEFAULT_MODEL
-from gluestick.training.examples.extraction import ExtractionConfig
+from gluestick.training.examples.extraction_config import ExtractionConfig
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.loop import LoopConfig
 from gluestick.training.optimization import OptimizationConfig

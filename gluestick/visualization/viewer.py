@@ -3,10 +3,7 @@
 import base64
 import html
 import io
-import json
 import os
-import re
-from importlib import resources
 from typing import Any
 
 import cv2
@@ -14,7 +11,6 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from gluestick.storage.atomic import atomic_path
 from gluestick.visualization.colors import neighbor_colors, position_colors
 from gluestick.visualization.inputs import (
     to_coordinates,
@@ -25,6 +21,7 @@ from gluestick.visualization.inputs import (
     to_rgb,
     to_scores,
 )
+from gluestick.visualization.page_parts import resource, script_json, write_page
 
 _MAX_IMAGE_SIDE = 2048  # px; larger images are embedded smaller, coordinates stay as they are
 _JPEG_QUALITY = 88
@@ -107,12 +104,10 @@ def write_viewer(
         "TITLE": html.escape(title),
         "IMAGE0": _data_uri(pictures[0]),
         "IMAGE1": _data_uri(pictures[1]),
-        "DATA": _script_json(data),
-        "SCRIPT": _resource("viewer.js"),
+        "DATA": script_json(data),
+        "SCRIPT": resource("viewer.js"),
     }
-    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _resource("viewer.html"))
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(page.encode("utf-8", errors="replace"))
+    write_page(path, "viewer.html", parts)
 
 
 def _overlay(
@@ -206,21 +201,9 @@ def _match_rows(
     ]
 
 
-def _resource(name: str) -> str:
-    return resources.files("gluestick.visualization").joinpath(name).read_text(encoding="utf-8")
-
-
 def _data_uri(picture: np.ndarray) -> str:
     image = Image.fromarray(picture)
     image.thumbnail((_MAX_IMAGE_SIDE, _MAX_IMAGE_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _script_json(data: Any) -> str:
-    """Return JSON that no HTML parser can take for the end of a script."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text

@@ -1,5 +1,6 @@
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image
 
 from gluestick.datasets.photographs import load_photograph
 from gluestick.datasets.synthetic_pairs import (
+    TILTS,
+    ZOOMS,
     SyntheticPair,
     SyntheticPairsConfig,
     draw_synthetic_pairs,
@@ -118,6 +121,42 @@ def test_the_images_show_what_the_homography_says(photographs: Path) -> None:
         assert difference.mean() < 0.02
 
 
+@pytest.mark.parametrize("turn", [0.0, 180.0])
+@pytest.mark.parametrize("kind", ["zoom", "tilt"])
+def test_zooms_and_tilts(assets: Path, kind: Literal["zoom", "tilt"], turn: float) -> None:
+    config = SyntheticPairsConfig(
+        photometric_probability=0.0, pairs_per_photograph=5, max_turn=turn, change=kind
+    )
+    steps = ZOOMS if kind == "zoom" else TILTS
+    for pair, value in zip(draw_synthetic_pairs(assets, config), steps[:5], strict=False):
+        longest, shortest = np.linalg.svd(pair.H_0to1[:2, :2], compute_uv=False)
+        expected = (1 / value, 1 / value) if kind == "zoom" else (1.0, 1 / value)
+        assert (pair.zoom, pair.tilt) == ((value, None) if kind == "zoom" else (None, value))
+        np.testing.assert_allclose((longest, shortest), expected, rtol=1e-9)
+        images = [(image.permute(1, 2, 0).numpy() * 255) for image in pair.load()]
+        blurred = cv2.GaussianBlur(images[0], None, 0.5 * value)
+        moved = cv2.warpPerspective(blurred, pair.H_0to1, (640, 480))
+        inside = cv2.warpPerspective(np.ones((480, 640)), pair.H_0to1, (640, 480)) == 1
+        inside = cv2.erode(inside.astype(np.uint8), np.ones((9, 9)), borderValue=0) > 0
+        assert inside.sum() > 640 * 480 / value**2 / 4
+        right = abs(moved - images[1])[inside].mean()
+        wrong = abs(np.roll(moved, 4, axis=1) - images[1])[inside].mean()
+        assert right < 10
+        assert right < wrong
+
+
+def test_a_detail_shows_what_the_whole_does_not(assets: Path) -> None:
+    config = SyntheticPairsConfig(
+        width=160, height=120, photometric_probability=0.0, change="zoom", strength=4.0
+    )
+    for pair in draw_synthetic_pairs(assets, config):
+        detail, whole = (image.permute(1, 2, 0).numpy() for image in pair.load())
+        enlarged = cv2.warpPerspective(whole, np.linalg.inv(pair.H_0to1), (160, 120))
+        assert (
+            cv2.Laplacian(detail, cv2.CV_32F).std() > 2 * cv2.Laplacian(enlarged, cv2.CV_32F).std()
+        )
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -127,6 +166,7 @@ def test_the_images_show_what_the_homography_says(photographs: Path) -> None:
         ({"seed": -1}, "seed"),
         ({"pairs_per_photograph": 0}, "pairs_per_photograph"),
         ({"difficulty": 2.0}, "difficulty"),
+        ({"change": "zoom", "strength": 0.5}, "strength"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, float], words: str) -> None:

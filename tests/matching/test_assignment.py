@@ -121,3 +121,21 @@ def test_impossible_pairs_never_match():
     assert (matches.scores1 == 0).all()
     assert (matches.matches0 == -1).all()
     assert (matches.matches1 == -1).all()
+
+
+def test_copies_match_their_first():
+    torch.manual_seed(0)
+    log_assignment = torch.randn(3, 9, 8)
+    log_assignment[:, 4:6] = log_assignment[:, 1:3]
+    log_assignment[:, :, 5] = log_assignment[:, :, 2]
+    found = mutual_matches(log_assignment, threshold=0.0)
+    pairs = log_assignment[:, :-1, :-1]
+    for image, values in enumerate(pairs):
+        for row, column in enumerate(found.matches0[image].tolist()):
+            best = int(values[row].argmax())
+            expected = best if int(values[:, best].argmax()) == row else -1
+            assert column == expected
+            if column > -1:
+                assert found.matches1[image, column] == row
+                assert found.scores1[image, column] == values[row, column].exp()
+        assert (found.matches1[image] > -1).sum() == (found.matches0[image] > -1).sum()

@@ -76,6 +76,23 @@ def test_cameras_are_found_and_what_is_left_out_is_told(
     assert pairs["0.png", "1.png"]["num_inliers"] > 20
 
 
+def test_lines_and_a_page_are_made(made: tuple[Path, Reconstruction]) -> None:
+    root, done = made
+    lines = json.loads((root / "out" / "lines.json").read_text())["lines"]
+    figures = done.record["line_map"]
+    assert figures["num_lines"] == len(lines) > 3
+    for line in lines:
+        assert line["num_views"] >= 3
+        assert line["reprojection_error"] < 2
+        for seen in line["track"]:
+            assert 0 <= seen["line"] < len(read_features_h5(done.features, seen["image"])["lines"])
+    assert done.lines == root / "out" / "lines.json"
+    page = done.report.read_text(encoding="utf-8")
+    assert f"{len(lines)} lines, seen by" in page
+    assert "4 of 6 photographs registered" in page
+    assert "damaged.png is not an image" in page
+
+
 def test_an_index_means_one_point_in_every_file(made: tuple[Path, Reconstruction]) -> None:
     done = made[1]
     model = pycolmap.Reconstruction(str(done.model))
@@ -95,6 +112,7 @@ def test_a_second_run_computes_nothing_again(
 
     before = (copy / "out" / "sparse" / "0" / "images.bin").stat().st_mtime_ns
     monkeypatch.setattr("gluestick.reconstruction.models.map_photographs", never)
+    monkeypatch.setattr("gluestick.reconstruction.lines.making.make_line_map", never)
     monkeypatch.setattr(PointLineMatcher, "extract", never)
     monkeypatch.setattr(PointLineMatcher, "match", never)
     run(small_matcher, copy)
@@ -104,10 +122,16 @@ def test_a_second_run_computes_nothing_again(
 def test_other_options_of_the_mapper_make_another_model(
     copy: Path, small_matcher: PointLineMatcher
 ) -> None:
-    done = run(small_matcher, copy, mapping=MappingConfig(mapper="global"), refinement=None)
+    for path in (copy / "out").glob("lines.*"):
+        path.unlink()
+    options = {"refinement": None, "lines": None}
+    done = run(small_matcher, copy, mapping=MappingConfig(mapper="global"), **options)
     assert done.record["refinement"] == [None]
     assert pose_errors(pycolmap.Reconstruction(str(done.model)))[0] < 0.02
     assert not list((copy / "out").glob(".sparse*"))
+    assert done.lines is None
+    assert done.record["line_map"] is None
+    assert not list((copy / "out").glob("lines.*"))
 
 
 def test_what_decides_the_database_may_not_change(
@@ -139,6 +163,7 @@ def test_poses_of_a_model_are_kept(copy: Path, small_matcher: PointLineMatcher) 
     done = run(small_matcher, copy, model=copy / "model")
     found = pycolmap.Reconstruction(str(done.model))
     assert found.num_points3D() > 20
+    assert done.record["line_map"]["num_lines"] > 0
     for image in found.images.values():
         if image.has_pose:
             before = posed.find_image_with_name(image.name).projection_center()
@@ -175,6 +200,7 @@ def test_photographs_without_overlap_are_one_clear_error(
     with pytest.raises(ValueError, match=r"no two of the 2 photographs could be placed: 0 of 1"):
         reconstruct(small_matcher, inputs, model="small")
     assert not (tmp_path / "out" / "sparse").exists()
+    assert "0 of 2 photographs" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     record = json.loads((tmp_path / "out" / "reconstruction.json").read_text())
     assert [each["registered"] for each in record["photographs"]] == [False, False]
     with pytest.raises(ValueError, match="has its own cameras"):

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sfm_scenes import CAMERA, POSES, pose_errors
+from sfm_scenes import CAMERA, POSES, SIZE, pose_errors
 
 from gluestick.reconstruction.colmap.verification import add_two_view_geometries
 from gluestick.reconstruction.mapping import MappingConfig, map_photographs, triangulate
@@ -67,6 +67,30 @@ def test_points_are_found_from_known_poses(verified: Path, scene: Path, tmp_path
     assert found.num_points3D() > 80
     for image in found.images.values():
         assert image.projection_center() == pytest.approx(before[image.name], abs=1e-9)
+
+
+def test_a_posed_model_may_have_numbers_of_its_own(
+    verified: Path, scene: Path, tmp_path: Path
+) -> None:
+    posed = pycolmap.Reconstruction()
+    fx, fy, cx, cy = CAMERA.K[0, 0], CAMERA.K[1, 1], CAMERA.K[0, 2], CAMERA.K[1, 2]
+    for number, name in enumerate(reversed(NAMES), start=11):  # a camera for each image
+        camera = pycolmap.Camera(
+            model="PINHOLE", width=SIZE[0], height=SIZE[1], params=[fx, fy, cx + 0.5, cy + 0.5]
+        )
+        camera.camera_id = number
+        posed.add_camera_with_trivial_rig(camera)
+        posed.add_image_with_trivial_frame(
+            pycolmap.Image(name=name, camera_id=number, image_id=number + 7),
+            pycolmap.Rigid3d(pycolmap.Rotation3d(POSES[name].R), POSES[name].t),
+        )
+    found = triangulate(posed, verified, scene / "images", tmp_path / "posed")
+    assert found.num_points3D() > 80
+    assert found.compute_mean_reprojection_error() < 0.1
+    assert sorted(image.name for image in found.images.values()) == NAMES
+    for image in found.images.values():
+        pose = POSES[image.name]
+        assert image.projection_center() == pytest.approx(-pose.R.T @ pose.t, abs=1e-9)
 
 
 def test_options_that_do_not_fit_are_refused() -> None:

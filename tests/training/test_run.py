@@ -10,7 +10,7 @@ pytest.importorskip("lightning_fabric")
 
 from gluestick.datasets.homography_pairs import HomographyPairsConfig
 from gluestick.training.config import TrainConfig
-from gluestick.training.examples.extraction import ExtractionConfig
+from gluestick.training.examples.extraction_config import ExtractionConfig
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.loop import LoopConfig
 from gluestick.training.run import train

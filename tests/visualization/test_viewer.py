@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gluestick.storage.atomic import atomic_path
-from gluestick.visualization import viewer, write_viewer
+from gluestick.visualization import page_parts, write_viewer
 
 
 class Page(HTMLParser):
@@ -120,7 +120,7 @@ def test_hostile_title_is_only_text(tmp_path, pair):
 
 
 def test_json_in_a_script_cannot_end_it():
-    text = viewer._script_json({"</script>": "<!--&\u2028"})
+    text = page_parts.script_json({"</script>": "<!--&\u2028"})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"</script>": "<!--&\u2028"}
 
@@ -207,7 +207,7 @@ def test_failed_write_leaves_the_earlier_file(tmp_path, pair, monkeypatch):
 
         return Full()
 
-    monkeypatch.setattr(viewer, "atomic_path", full)
+    monkeypatch.setattr(page_parts, "atomic_path", full)
     with pytest.raises(OSError, match="No space left"):
         write(path, pair)
     assert path.read_text() == "earlier"

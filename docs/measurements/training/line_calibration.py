@@ -17,7 +17,8 @@ from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.same_line import SameLineHead
 from gluestick.pipeline import PointLineMatcher
 from gluestick.training.calibration import average_precision, calibration_error
-from gluestick.training.examples.extraction import Extraction, ExtractionConfig
+from gluestick.training.examples.extraction import Extraction
+from gluestick.training.examples.extraction_config import ExtractionConfig
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.examples.rows import join_rows
 

@@ -19,12 +19,13 @@ from gluestick.benchmarks.report.tables import (
     speed_table,
 )
 from gluestick.benchmarks.run.speed import Speed
-from gluestick.benchmarks.run.suite import ANY_TURN, CLOSEST_PEER, Outcome
+from gluestick.benchmarks.run.suite import CHANGES_OF_VIEW, CLOSEST_PEER, Outcome
 from gluestick.benchmarks.run.summary import group_labels
 from gluestick.storage.atomic import atomic_path
 
 _RATES = ("lines/ap", "lines/recall", "points/recall@3px", "points/precision@3px")
-_TURN_RATES = (
+_VIEW_RATES = (
+    "points_lines/auc@5px",
     "points/recall@3px",
     "points/precision@3px",
     "lines/recall",
@@ -53,11 +54,11 @@ def write_results_page(
     """
     plots = {
         path.parent / _IMAGES / _plot_name(outcome, figure): plot_by_label(
-            "rotation", figure, next(iter(outcome.runs.values()))
+            CHANGES_OF_VIEW[outcome.job.name][0], figure, next(iter(outcome.runs.values()))
         )
         for outcome in outcomes
-        if outcome.job.name == ANY_TURN
-        for figure in _TURN_RATES
+        if outcome.job.name in CHANGES_OF_VIEW
+        for figure in _VIEW_RATES
     }
     page = results_page(outcomes, speed=speed, command=command)
     for target, text in {**plots, path: page}.items():
@@ -92,7 +93,7 @@ def _section(outcome: Outcome) -> list[str]:
     ]
     names, summaries = [name for name, _ in runs], [run.summary for _, run in runs]
     first = runs[0][1]
-    title = outcome.job.name.replace("_", " " if outcome.job.name == ANY_TURN else ": ", 1)
+    title = outcome.job.name.replace("_", " " if outcome.job.name in CHANGES_OF_VIEW else ": ", 1)
     parts = [
         f"## {title[0].upper()}{title[1:]}\n",
         f"{first.summary['num_pairs']} pairs, at most "
@@ -122,15 +123,15 @@ def _groups(outcome: Outcome) -> list[str]:
         return []
     runs = next(iter(outcome.runs.values()))
     names, summaries = [run.model for run in runs], [run.summary for run in runs]
-    any_turn = outcome.job.name == ANY_TURN
+    change = CHANGES_OF_VIEW.get(outcome.job.name)
     parts = []
-    for group in ("rotation",) if any_turn else group_labels(runs[0].results):
-        for figure in _TURN_RATES if any_turn else _RATES:
+    for group in (change[0],) if change else group_labels(runs[0].results):
+        for figure in _VIEW_RATES if change else _RATES:
             parts += [
                 f"By {group} (number of pairs):\n",
                 group_table(names, summaries, group, figure),
             ]
-            if any_turn:
+            if change:
                 parts.append(f"![{figure} by {group}]({_IMAGES}/{_plot_name(outcome, figure)})\n")
     return parts
 

@@ -1,8 +1,8 @@
 """All benchmarks over one folder of data, for a model and its peers.
 
 The folder holds ``homography/`` (HPatches' layout), ``pose/*/`` and ``depth/*/`` (one scene
-each), and ``train/`` (photographs, of which the held-out ones are used, upright and turned any
-way); what is missing is left out.
+each), and ``train/`` (photographs, of which the held-out ones are used, upright, turned any
+way, as details of others and seen from the side); what is missing is left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ from gluestick.benchmarks.run.runner import Run, evenly_spread, run_benchmark, s
 from gluestick.benchmarks.run.speed import Speed, measure_speed
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair
 from gluestick.benchmarks.tasks.registry import BenchmarkCard, benchmark_card
+from gluestick.datasets.synthetic_pairs import TILTS, ZOOMS
 from gluestick.matching.protocols import Matcher
 
 MAIN_BUDGET = 1024
@@ -22,8 +23,15 @@ OTHER_BUDGETS = (512, 2048)
 CLOSEST_PEER = "aliked+lightglue"
 """The peer that is measured with :data:`OTHER_BUDGETS` too."""
 
-ANY_TURN = "any_turn"
-"""The job in which photographs are turned by any angle."""
+_CALM: dict[str, Any] = {"photometric_probability": 0.0}
+
+CHANGES_OF_VIEW: dict[str, tuple[str, dict[str, Any]]] = {
+    "any_turn": ("rotation", {"max_turn": 180.0}),
+    "zoom": ("zoom", {"change": "zoom", "pairs_per_photograph": len(ZOOMS)} | _CALM),
+    "tilt": ("tilt", {"change": "tilt", "pairs_per_photograph": len(TILTS)} | _CALM),
+}
+"""The jobs in which photographs are seen in other views: by what their pairs are grouped, and the
+settings."""
 
 SPEED_PAIRS = 10
 
@@ -91,10 +99,12 @@ def find_jobs(root: Path) -> list[Job]:
         ]
     if (root / "train").is_dir():
         held_out: dict[str, Any] = {"benchmark": "synthetic", "data_dir": root / "train"}
-        any_turn = {"holdout": True, "max_turn": 180.0}
         budget = benchmark_card("synthetic").max_num_keypoints
         jobs.append(Job(name="synthetic", settings={"holdout": True}, **held_out))
-        jobs.append(Job(name=ANY_TURN, settings=any_turn, num_keypoints=budget, **held_out))
+        jobs += [
+            Job(name=name, settings={"holdout": True} | own, num_keypoints=budget, **held_out)
+            for name, (_, own) in CHANGES_OF_VIEW.items()
+        ]
     if not jobs:
         raise ValueError(
             f"{root} needs some of the folders homography, pose/*, depth/* and train, found none"

@@ -98,8 +98,11 @@ class SyntheticBenchmark:
 
 def _groups(pair: SyntheticPair) -> dict[str, str]:
     """Tell how strong the changes between both views are."""
-    change = view_change(pair.H_0to1, image_size=pair.image_size)
     illumination = illumination_difference(*(view.change for view in pair.views))
+    for kind, value in (("zoom", pair.zoom), ("tilt", pair.tilt)):
+        if value is not None:
+            return {kind: f"{value:g}", "illumination": _interval(illumination, _ILLUMINATIONS)}
+    change = view_change(pair.H_0to1, image_size=pair.image_size)
     return {
         "rotation": _interval(change.rotation, _ROTATIONS),
         "scale": _interval(change.scale, _SCALES),

@@ -58,6 +58,8 @@ def export(
         ),
     ] = None,
     config: options.Config = None,
+    workers: options.WorkerKind = "local",
+    ray_address: options.RayAddress = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
@@ -116,6 +118,7 @@ def export(
         model=settings.model,
         mask_dir=masks,
         strict=strict,
+        workers=options.make_workers(workers, address=ray_address),
         progress=progress,
     )
     _report(written)

@@ -78,6 +78,10 @@ def reconstruct(
         bool, typer.Option("--junctions", help="Also match line junctions as points.")
     ] = False,
     refine: Annotated[bool, typer.Option(help="Refine keypoints along their tracks.")] = True,
+    lines: Annotated[bool, typer.Option(help="Make a map of lines in space.")] = True,
+    line_views: Annotated[
+        int, typer.Option(help="By how many photographs a line in space needs to be seen.")
+    ] = 3,
     undistort: Annotated[
         bool, typer.Option("--undistort", help="Also write undistorted photographs.")
     ] = False,
@@ -96,13 +100,16 @@ def reconstruct(
     resize: options.Resize = None,
     rotation: options.Rotation = None,
     config: options.Config = None,
+    workers: options.WorkerKind = "local",
+    ray_address: options.RayAddress = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
 ) -> None:
     """Reconstruct the cameras and points of a folder of photographs with COLMAP.
 
-    Writes features and matches, a COLMAP database, models in sparse/, points.ply and
-    reconstruction.json. A stopped run goes on where it was.
+    Writes features and matches, a COLMAP database, models in sparse/, points.ply, lines in space
+    (lines.ply, lines.obj, lines.json), reconstruction.json, and report.html to look at. A stopped
+    run goes on where it was.
 
     Example: gluestick reconstruct photos --output output/reconstruction
     """
@@ -125,6 +132,7 @@ def reconstruct(
         junctions=junctions,
         mapper=mapper,
         refine=refine,
+        line_views=line_views if lines else None,
         seed=seed,
         threads=use_threads(threads),
     )
@@ -160,19 +168,25 @@ def reconstruct(
         model=settings.model,
         config=chosen,
         strict=strict,
+        workers=options.make_workers(workers, address=ray_address),
         progress=progress,
     )
-    written = [made.database, made.model, made.points, output / RECORD]
+    written = [made.database, made.model, made.points, output / RECORD, made.report]
+    if made.lines is not None:
+        written.insert(3, made.lines)
     if undistort:
         written.append(_undistorted(made, photo_dir, output, threads=chosen.mapping.threads))
     _write_run(output / "run.json", photo_dir, settings, chosen, device=str(loaded.device))
     _report(made, written)
 
 
-def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
+def _config(
+    *, pairs: str, threads: int, line_views: int | None, **chosen: Any
+) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
     from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
+    from gluestick.reconstruction.lines import LineMapConfig
     from gluestick.reconstruction.mapping import MappingConfig
     from gluestick.reconstruction.pairs.selection import PairsConfig
     from gluestick.reconstruction.refinement.model import RefinementConfig
@@ -189,6 +203,7 @@ def _config(*, pairs: str, threads: int, **chosen: Any) -> ReconstructionConfig:
         verification=chosen["verification"],
         mapping=MappingConfig(mapper=chosen["mapper"], seed=chosen["seed"], threads=threads),
         refinement=RefinementConfig() if chosen["refine"] else None,
+        lines=None if line_views is None else LineMapConfig(min_views=line_views),
     )
 
 
@@ -234,4 +249,15 @@ def _report(made: Reconstruction, written: list[Path]) -> None:
         f"{model['num_points']} points seen by {model['mean_track_length']:.1f} photographs each, "
         f"{model['mean_reprojection_error']:.2f} px mean reprojection error"
     )
+    lines = record["line_map"]
+    if lines is not None:
+        typer.echo(
+            f"{lines['num_lines']} lines in space, seen by {lines['mean_track_length']:.1f} "
+            "photographs each"
+            + (
+                f", {lines['mean_reprojection_error']:.2f} px mean reprojection error"
+                if lines["num_lines"]
+                else ""
+            )
+        )
     typer.echo(f"Written: {', '.join(map(str, written))}")

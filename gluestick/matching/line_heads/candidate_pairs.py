@@ -17,6 +17,9 @@ _MAX_GAP = 0.5
 
 _NUM_ALIKE = 4
 
+CANDIDATE_RULE = {"distance": _MAX_DISTANCE, "gap": _MAX_GAP, "alike": _NUM_ALIKE}
+"""What decides which pairs are looked at, and so which examples there are."""
+
 
 class LinePairs(NamedTuple):
     """Pairs of lines of a batch.

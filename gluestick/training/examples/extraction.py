@@ -2,9 +2,9 @@
 
 import pickle
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import torch
@@ -16,6 +16,11 @@ from gluestick.matching.line_heads.guidance import point_matches
 from gluestick.pipeline import PointLineMatcher
 from gluestick.training.examples.batches import Batch, make_batch
 from gluestick.training.examples.cached_batches import CachedBatches
+from gluestick.training.examples.extraction_config import (
+    LEAST_LENGTH,
+    ExtractionConfig,
+    check_budgets,
+)
 from gluestick.training.examples.feature_store import FeatureStore, entry_name
 from gluestick.training.examples.pair_features import describe_pair
 from gluestick.training.examples.pairs import DataConfig, TrainingPair, TrainingPairs
@@ -29,68 +34,8 @@ from gluestick.training.examples.rows import (
 )
 from gluestick.training.logs import Say
 
-_LEAST_LENGTH = 10.0
-_ALL_LINES = LineDetectorConfig(max_num_lines=None, min_length=_LEAST_LENGTH)
+_ALL_LINES = LineDetectorConfig(max_num_lines=None, min_length=LEAST_LENGTH)
 _ENDLESS = 2**62
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtractionConfig:
-    """How pairs are made and turned into examples.
-
-    Attributes:
-        batch_size: How many pairs make a batch.
-        num_workers: How many processes make pairs; 0 makes them in the main one.
-        num_pairs: How many pairs fill the cache.
-        first_pair: From which one on.
-        num_held_out: How many held-out pairs there are to validate on.
-        thinning: How likely it is in [0, 1] that only a random share of the point matches of a
-            pair guides the lines.
-        mirroring: The share in [0, 1] of batches whose images 1 are also seen in a mirror.
-        keep_negatives: The share of the easy negative examples that is kept.
-        part: Which share of the batches this process makes, so that several can fill a cache.
-        parts: How many processes do.
-        features: Where batches come from: ``on_the_fly``, each new and seen once; or ``cached``,
-            pairs whose features are kept on disk, each seen at many budgets.
-        max_num_keypoints: How many keypoints of an image are kept on disk.
-        max_num_lines: How many lines, of 10 px and more.
-        kind: Which of the pairs on disk are trained on.
-    """
-
-    batch_size: int = 8
-    num_workers: int = 0
-    num_pairs: int = 2000
-    first_pair: int = 0
-    num_held_out: int = 64
-    thinning: float = 0.2
-    mirroring: float = 0.1
-    keep_negatives: float = 0.5
-    part: int = 0
-    parts: int = 1
-    features: Literal["on_the_fly", "cached"] = "on_the_fly"
-    max_num_keypoints: int = 2048
-    max_num_lines: int = 1000
-    kind: Literal["all", "homographies", "worlds", "posed"] = "all"
-
-    def __post_init__(self) -> None:
-        for name in ("thinning", "mirroring"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} needs to be in [0, 1], found {getattr(self, name)}")
-        if not 0 < self.keep_negatives <= 1:
-            raise ValueError(f"keep_negatives needs to be in (0, 1], found {self.keep_negatives}")
-        if not 0 <= self.part < self.parts:
-            raise ValueError(
-                f"part needs to be at least 0 and below parts, found {self.part} of {self.parts}"
-            )
-        for name in (
-            "batch_size",
-            "num_pairs",
-            "num_held_out",
-            "max_num_keypoints",
-            "max_num_lines",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} needs to be at least 1, found {getattr(self, name)}")
 
 
 class FeatureStores(NamedTuple):
@@ -132,7 +77,7 @@ class Extraction:
         self.extractor, self.wireframe = matcher.extractor.eval(), matcher.wireframe
         self.data, self.config, self.stores = data, config, stores
         if stores is not None:
-            _check_budgets(data, config)
+            check_budgets(data, config)
 
     def batches(
         self,
@@ -178,7 +123,7 @@ class Extraction:
             self._data(held_out),
             num_keypoints=(config.max_num_keypoints,),
             num_lines=(config.max_num_lines,),
-            least_lengths=(_LEAST_LENGTH,),
+            least_lengths=(LEAST_LENGTH,),
         )
         extractor = self.extractor.to(device)
         kind = "held-out" if held_out else "training"
@@ -295,19 +240,6 @@ def open_stores(folder: Path, origin: dict[str, Any]) -> tuple[RowStore, RowStor
         RowStore(folder / "training", origin),
         RowStore(folder / "held_out", origin),
     )
-
-
-def _check_budgets(data: DataConfig, config: ExtractionConfig) -> None:
-    for name, found, limit in (
-        ("num_keypoints", max(data.num_keypoints), config.max_num_keypoints),
-        ("num_lines", max(data.num_lines), config.max_num_lines),
-        ("least_lengths", -min(data.least_lengths), -_LEAST_LENGTH),
-    ):
-        if found > limit:
-            raise ValueError(
-                f"data.{name} asks for {abs(found):g}, and the cache of features keeps "
-                f"{abs(limit):g}: change either"
-            )
 
 
 class _Numbers(Sampler[int]):

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gluestick.matching.line_heads.candidate_pairs import LinePairs
+from gluestick.matching.line_heads.candidate_pairs import CANDIDATE_RULE, LinePairs
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, point_matches
 from gluestick.matching.line_heads.same_line_features import (
@@ -171,7 +171,8 @@ class RowStore:
 
     def __init__(self, folder: Path, origin: Mapping[str, Any]) -> None:
         self.folder = folder
-        text = json.dumps({**origin, "features": NUM_SAME_LINE_FEATURES}, indent=2, sort_keys=True)
+        made = {"features": NUM_SAME_LINE_FEATURES, "candidates": CANDIDATE_RULE}
+        text = json.dumps({**origin, **made}, indent=2, sort_keys=True)
         note = folder / "origin.json"
         if note.exists():
             if note.read_text(encoding="utf-8") != text:

@@ -9,7 +9,7 @@ from gluestick.benchmarks.report.published_figures import PUBLISHED
 from gluestick.benchmarks.report.results_page import results_page, write_results_page
 from gluestick.benchmarks.report.tables import format_figure, peer_table
 from gluestick.benchmarks.run.speed import Speed
-from gluestick.benchmarks.run.suite import ANY_TURN, Job, Outcome, run_job
+from gluestick.benchmarks.run.suite import Job, Outcome, run_job
 from gluestick.benchmarks.run.summary import figure
 from gluestick.benchmarks.tasks.homography import HomographyBenchmark
 from gluestick.catalog import load_matcher
@@ -17,6 +17,7 @@ from gluestick.matching.protocols import Matcher
 
 PEER = "aliked+lightglue"
 TURN_FIGURES = {
+    "points_lines/auc@5px": "points+lines AUC@5px",
     "points/recall@3px": "points recall@3px",
     "points/precision@3px": "points precision@3px",
     "lines/recall": "lines recall",
@@ -33,7 +34,7 @@ def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
 def turned(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Two peers on turned views of the photographs."""
     job = Job(
-        name=ANY_TURN,
+        name="any_turn",
         benchmark="synthetic",
         data_dir=assets,
         settings={"max_turn": 180.0, "width": 160, "height": 120},

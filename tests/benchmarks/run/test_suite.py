@@ -29,9 +29,13 @@ def test_jobs_are_found_where_there_is_data(tmp_path: Path) -> None:
         ("depth_room", "lines3d"),
         ("synthetic", "synthetic"),
         ("any_turn", "synthetic"),
+        ("zoom", "synthetic"),
+        ("tilt", "synthetic"),
     ]
-    assert jobs[-2].settings == {"holdout": True}
-    assert jobs[-1].settings == {"holdout": True, "max_turn": 180.0}
+    assert jobs[-4].settings == {"holdout": True}
+    assert jobs[-3].settings == {"holdout": True, "max_turn": 180.0}
+    assert jobs[-2].settings["change"] == "zoom"
+    assert jobs[-1].settings["pairs_per_photograph"] == 7
     with pytest.raises(ValueError, match="found none"):
         find_jobs(tmp_path / "other")
 

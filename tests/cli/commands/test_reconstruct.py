@@ -25,6 +25,9 @@ def test_a_folder_becomes_a_model(invoke: Callable[..., Result], scene: Path) ->
     result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     assert "3 of 3 photographs registered" in result.output
+    assert "lines in space" in result.output
+    for name in ("lines.ply", "lines.obj", "lines.json", "report.html"):
+        assert (scene / "out" / name).is_file()
     assert pycolmap.Reconstruction(str(scene / "out" / "sparse" / "0")).num_reg_images() == 3
     undistorted = scene / "out" / "undistorted"
     for name in list(POSES)[:3]:
@@ -46,6 +49,7 @@ def test_a_folder_becomes_a_model(invoke: Callable[..., Result], scene: Path) ->
     [
         (("nowhere",), "there is no folder nowhere"),
         (("PHOTOGRAPHS", "--mapper", "quick"), "incremental or global"),
+        (("PHOTOGRAPHS", "--line-views", "1"), "min_views needs to be at least 2"),
         (("PHOTOGRAPHS", "--cameras", "nowhere.json"), "no file of cameras nowhere.json"),
         (("PHOTOGRAPHS", "--model", "nowhere"), "needs the files of a COLMAP model"),
         (("PHOTOGRAPHS", "--pairs", "PAIRS"), "no pair is left to match"),

@@ -12,7 +12,7 @@ pytest.importorskip("lightning_fabric")
 
 from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.training.examples.batches import Batch, join_batches
-from gluestick.training.examples.extraction import ExtractionConfig
+from gluestick.training.examples.extraction_config import ExtractionConfig
 from gluestick.training.loop import LoopConfig, run_training
 from gluestick.training.optimization import OptimizationConfig, build_optimizer
 from gluestick.training.tasks.line_layers import (

@@ -1,0 +1,1 @@
+"""A folder in which hloc looks for extractors; see :mod:`gluestick.bridges.hloc`."""

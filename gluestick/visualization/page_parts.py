@@ -1,0 +1,40 @@
+"""Pages that need nothing but themselves: their template, their data, and how they are filled."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from gluestick.storage.atomic import atomic_path
+
+
+def resource(name: str) -> str:
+    """Return the text of a file that lies in this folder or below."""
+    return resources.files("gluestick.visualization").joinpath(name).read_text(encoding="utf-8")
+
+
+def script_json(data: Any) -> str:
+    """Return JSON that no HTML parser can take for the end of a script."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def write_page(path: str | os.PathLike[str], template: str, parts: Mapping[str, str]) -> None:
+    """Write a page.
+
+    Args:
+        path: The file.
+        template: The name of its template, in which ``{{NAME}}`` stands for a part.
+        parts: The parts by name, already HTML. What they hold is not filled again.
+
+    Raises:
+        ValueError: If ``path`` is a folder.
+        OSError: If the file cannot be written; an earlier file is left as it was.
+    """
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], resource(template))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(page.encode("utf-8", errors="replace"))

@@ -1,0 +1,1 @@
+"""As much of hloc as its models see, written from its contract."""

@@ -1,0 +1,9 @@
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Line2d:
+    start: np.ndarray
+    end: np.ndarray
