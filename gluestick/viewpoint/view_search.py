@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
-from gluestick.geometry.affine import as_rows, compose, inverse, stretch
+from gluestick.geometry.affine import apply, as_rows, inverse
 from gluestick.images.resize import ResizeConfig
 from gluestick.transfers import to_host
 from gluestick.types import ViewFrame, Wireframe
@@ -27,11 +27,18 @@ from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
 from gluestick.viewpoint.affine_turn import mutual_nearest
 from gluestick.viewpoint.attempts import PairAttempt
 
-_QUARTER_TURNS = (0.0, 90.0, 180.0, -90.0)
+_TURNS = ((0.0, 90.0, 180.0, -90.0), (45.0, 135.0, -135.0, -45.0))
+"""Small copies are turned by the first of these, and by the others if that tells nothing: detectors
+bear turns of a little less than 45 degrees."""
+
+_SURE = -6.0
+"""The log10 of the number of false alarms below which nothing else is searched."""
+
 _AS_IT_IS = ResizeConfig(size=None)
 
-_ALIKE = 1.3
-"""Maps of less scale and tilt against each other are one."""
+_ALIKE = 0.3
+"""Maps are one that differ by less, in their linear parts and, as a share of an image's side, in
+what they show in its centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,7 @@ class ViewSearchConfig:
     """Options of the search.
 
     Attributes:
-        sizes: The long sides of the small copies, px, each seen in all four upright turns.
+        sizes: The long sides of the small copies, px, each seen in eight turns.
         size: The long side of what is squeezed, px.
         tilts: By how much it is squeezed.
         num_directions: In how many directions, evenly spread over half a turn.
@@ -73,33 +80,36 @@ class Described(NamedTuple):
     Attributes:
         positions: [N, 2] px of the image.
         descriptors: [N, D], rows of unit norm.
-        kind: In what kind of view: "whole", "small" or "squeezed".
     """
 
     positions: np.ndarray
     descriptors: np.ndarray
-    kind: str
 
 
 def describe_whole(wireframe: Wireframe) -> Described:
     """Return the keypoints that were found in an image as it is, of a batch of one."""
     mask = wireframe.keypoint_mask & ~wireframe.junction_mask
     positions, descriptors = to_host(wireframe.keypoints[mask], wireframe.descriptors[mask])
-    return Described(positions.astype(np.float64), descriptors, "whole")
+    return Described(positions.astype(np.float64), descriptors)
 
 
 def describe_small(
-    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
+    extractor: FeatureExtractor,
+    image: Tensor,
+    mask: Tensor | None,
+    config: ViewSearchConfig,
+    *,
+    turns: Sequence[float],
 ) -> Iterator[Described]:
-    """Describe small copies of an image, in all upright turns."""
+    """Describe small copies of an image, each in all of these turns."""
     for size in config.sizes:
         upright = extractor.view(image, mask, resize=ResizeConfig(size=size))
-        for turn in _QUARTER_TURNS:
+        for turn in turns:
             points = extractor.points_in(
                 upright.turned(turn), max_num_keypoints=config.max_num_keypoints
             )
             positions, descriptors = to_host(points.keypoints, points.descriptors)
-            yield Described(positions.astype(np.float64), descriptors, "small")
+            yield Described(positions.astype(np.float64), descriptors)
 
 
 def describe_squeezed(
@@ -111,7 +121,7 @@ def describe_squeezed(
         view = extractor.view(image, mask, frame=frame, resize=_AS_IT_IS)
         points = extractor.points_in(view, max_num_keypoints=config.max_num_keypoints)
         positions, descriptors = to_host(points.keypoints, points.descriptors)
-        yield Described(positions.astype(np.float64), descriptors, "squeezed")
+        yield Described(positions.astype(np.float64), descriptors)
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
@@ -197,35 +207,49 @@ def search_views(
         (batch.images[0], None if batch.masks is None else batch.masks[0])
         for batch in (batch0, batch1)
     ]
-    whole = [[describe_whole(each)] for each in (pair.wireframe0, pair.wireframe1)]
-    small = [list(describe_small(extractor, *image, config)) for image in images]
+    whole0, whole1 = ([describe_whole(each)] for each in (pair.wireframe0, pair.wireframe1))
+    num_small = 2 * len(config.sizes) * sum(map(len, _TURNS))
     num_squeezed = 1 + len(config.tilts) * config.num_directions
     maps_between = partial(
         compare,
         sizes=(pair.size0, pair.size1),
         config=config,
-        num_tests=len(small[0]) + len(small[1]) + num_squeezed**2,
+        num_tests=num_small + num_squeezed**2,
     )
-    limit = config.max_false_alarms
-    found = maps_between(whole[0], small[1], max_false_alarms=limit)
-    found += maps_between(small[0], whole[1], max_false_alarms=limit)
+    found: list[AffineEvidence] = []
+    for turns in _TURNS:
+        small0, small1 = (
+            list(describe_small(extractor, *image, config, turns=turns)) for image in images
+        )
+        found += maps_between(whole0, small1, max_false_alarms=config.max_false_alarms)
+        found += maps_between(small0, whole1, max_false_alarms=config.max_false_alarms)
+        if any(evidence.log10_false_alarms < _SURE for evidence in found):
+            break
     if not found:
-        squeezed = [list(describe_squeezed(extractor, *image, config)) for image in images]
-        found = maps_between(*squeezed, max_false_alarms=config.max_squeezed_false_alarms)
+        squeezed0, squeezed1 = (
+            list(describe_squeezed(extractor, *image, config)) for image in images
+        )
+        limit = config.max_squeezed_false_alarms
+        found = maps_between(squeezed0, squeezed1, max_false_alarms=limit)
     found.sort(key=lambda evidence: evidence.log10_false_alarms)
-    return _distinct(found)[: config.max_candidates]
+    return _distinct(found, pair)[: config.max_candidates]
 
 
-def _distinct(found: Sequence[AffineEvidence]) -> list[AffineEvidence]:
+def _distinct(found: Sequence[AffineEvidence], pair: PairAttempt) -> list[AffineEvidence]:
+    """Leave out maps that would lead to about the same views as better ones."""
     kept: list[AffineEvidence] = []
     for evidence in found:
-        if not any(_alike(evidence, other) for other in kept):
+        if not any(_alike(evidence.affine, other.affine, pair) for other in kept):
             kept.append(evidence)
     return kept
 
 
-def _alike(evidence: AffineEvidence, other: AffineEvidence) -> bool:
-    """Tell whether two maps would lead to about the same views."""
-    between = compose(inverse(other.affine), evidence.affine)
-    scale, tilt = stretch(between)
-    return max(scale, 1 / scale) < _ALIKE and tilt < _ALIKE
+def _alike(affine: np.ndarray, other: np.ndarray, pair: PairAttempt) -> bool:
+    change = inverse(other)[:, :2] @ affine[:, :2] - np.eye(2)
+    if np.linalg.norm(change, ord=2) > _ALIKE:
+        return False
+    centre0, centre1 = (np.array(size) / 2 for size in (pair.size0, pair.size1))
+    moved1 = np.linalg.norm(apply(affine, centre0) - apply(other, centre0)) / max(pair.size1)
+    back = inverse(affine), inverse(other)
+    moved0 = np.linalg.norm(apply(back[0], centre1) - apply(back[1], centre1)) / max(pair.size0)
+    return bool(min(moved0, moved1) < _ALIKE)
