@@ -112,9 +112,7 @@ def better_attempt(
     if not warps(options.view) or not _in_doubt(best, vote, options):
         return best
     with steps.timer.stage("rotation"):
-        found = search_views(
-            steps.extractor, first, batch0=batch0, batch1=batch1, config=options.view_search
-        )
+        found = search_views(steps.extractor, batch0, batch1, config=options.view_search)
     return _best_of(best, try_views, _frames_of(found, first), options)
 
 

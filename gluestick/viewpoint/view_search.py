@@ -21,11 +21,11 @@ from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
 from gluestick.geometry.affine import apply, as_rows, inverse
 from gluestick.images.resize import ResizeConfig
+from gluestick.images.view import View
 from gluestick.transfers import to_host
-from gluestick.types import ViewFrame, Wireframe
+from gluestick.types import ViewFrame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
 from gluestick.viewpoint.affine_turn import mutual_nearest
-from gluestick.viewpoint.attempts import PairAttempt
 
 _TURNS = ((0.0, 90.0, 180.0, -90.0), (45.0, 135.0, -135.0, -45.0))
 """Small copies are turned by the first of these, and by the others if that tells nothing: detectors
@@ -33,6 +33,9 @@ bear turns of a little less than 45 degrees."""
 
 _SURE = -6.0
 """The log10 of the number of false alarms below which nothing else is searched."""
+
+Sizes = tuple[tuple[int, int], tuple[int, int]]
+"""(width, height) px of both images."""
 
 _AS_IT_IS = ResizeConfig(size=None)
 
@@ -46,11 +49,15 @@ class ViewSearchConfig:
     """Options of the search.
 
     Attributes:
+        whole_size: The length to which the longer side of a larger image is reduced where all its
+            details are described, px.
+        max_num_whole_keypoints: How many keypoints are described there: a detail that is eight
+            times as close shows a 64th of them.
         sizes: The long sides of the small copies, px, each seen in eight turns.
         size: The long side of what is squeezed, px.
         tilts: By how much it is squeezed.
         num_directions: In how many directions, evenly spread over half a turn.
-        max_num_keypoints: How many keypoints are described in each copy.
+        max_num_keypoints: How many keypoints are described in each small or squeezed copy.
         max_error: How far matches may be from the affine map, as a share of the longer side.
         max_false_alarms: The log10 of the number of false alarms below which a map that small
             copies tell is tried.
@@ -59,8 +66,10 @@ class ViewSearchConfig:
         max_candidates: How many maps are tried with the matcher.
     """
 
-    sizes: tuple[int, ...] = (200, 100)
-    size: int = 320
+    whole_size: int = 768
+    max_num_whole_keypoints: int = 4096
+    sizes: tuple[int, ...] = (120,)
+    size: int = 288
     tilts: tuple[float, ...] = (3.0,)
     num_directions: int = 6
     max_num_keypoints: int = 384
@@ -86,11 +95,18 @@ class Described(NamedTuple):
     descriptors: np.ndarray
 
 
-def describe_whole(wireframe: Wireframe) -> Described:
-    """Return the keypoints that were found in an image as it is, of a batch of one."""
-    mask = wireframe.keypoint_mask & ~wireframe.junction_mask
-    positions, descriptors = to_host(wireframe.keypoints[mask], wireframe.descriptors[mask])
+def _describe(extractor: FeatureExtractor, view: View, *, max_num_keypoints: int) -> Described:
+    points = extractor.points_in(view, max_num_keypoints=max_num_keypoints)
+    positions, descriptors = to_host(points.keypoints, points.descriptors)
     return Described(positions.astype(np.float64), descriptors)
+
+
+def describe_whole(
+    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
+) -> Described:
+    """Describe an image with all its details."""
+    view = extractor.view(image, mask, resize=ResizeConfig(size=config.whole_size))
+    return _describe(extractor, view, max_num_keypoints=config.max_num_whole_keypoints)
 
 
 def describe_small(
@@ -105,11 +121,9 @@ def describe_small(
     for size in config.sizes:
         upright = extractor.view(image, mask, resize=ResizeConfig(size=size))
         for turn in turns:
-            points = extractor.points_in(
-                upright.turned(turn), max_num_keypoints=config.max_num_keypoints
+            yield _describe(
+                extractor, upright.turned(turn), max_num_keypoints=config.max_num_keypoints
             )
-            positions, descriptors = to_host(points.keypoints, points.descriptors)
-            yield Described(positions.astype(np.float64), descriptors)
 
 
 def describe_squeezed(
@@ -119,9 +133,7 @@ def describe_squeezed(
     height, width = image.shape[1:]
     for frame in squeezed_frames((width, height), config=config):
         view = extractor.view(image, mask, frame=frame, resize=_AS_IT_IS)
-        points = extractor.points_in(view, max_num_keypoints=config.max_num_keypoints)
-        positions, descriptors = to_host(points.keypoints, points.descriptors)
-        yield Described(positions.astype(np.float64), descriptors)
+        yield _describe(extractor, view, max_num_keypoints=config.max_num_keypoints)
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
@@ -148,7 +160,7 @@ def compare(
     described0: Sequence[Described],
     described1: Sequence[Described],
     *,
-    sizes: tuple[tuple[int, int], tuple[int, int]],
+    sizes: Sizes,
     config: ViewSearchConfig,
     num_tests: int,
     max_false_alarms: float,
@@ -185,17 +197,15 @@ def compare(
 
 def search_views(
     extractor: FeatureExtractor,
-    pair: PairAttempt,
-    *,
     batch0: ImageBatch,
     batch1: ImageBatch,
+    *,
     config: ViewSearchConfig,
 ) -> list[AffineEvidence]:
     """Search how two images lie to each other.
 
     Args:
         extractor: Detects and describes.
-        pair: The pair as it was matched first.
         batch0: Image 0, a batch of one.
         batch1: Image 1, a batch of one.
         config: The options.
@@ -207,12 +217,14 @@ def search_views(
         (batch.images[0], None if batch.masks is None else batch.masks[0])
         for batch in (batch0, batch1)
     ]
-    whole0, whole1 = ([describe_whole(each)] for each in (pair.wireframe0, pair.wireframe1))
+    (height0, width0), (height1, width1) = (image.shape[1:] for image, _ in images)
+    sizes = (width0, height0), (width1, height1)
+    whole0, whole1 = ([describe_whole(extractor, *image, config)] for image in images)
     num_small = 2 * len(config.sizes) * sum(map(len, _TURNS))
     num_squeezed = 1 + len(config.tilts) * config.num_directions
     maps_between = partial(
         compare,
-        sizes=(pair.size0, pair.size1),
+        sizes=sizes,
         config=config,
         num_tests=num_small + num_squeezed**2,
     )
@@ -232,24 +244,24 @@ def search_views(
         limit = config.max_squeezed_false_alarms
         found = maps_between(squeezed0, squeezed1, max_false_alarms=limit)
     found.sort(key=lambda evidence: evidence.log10_false_alarms)
-    return _distinct(found, pair)[: config.max_candidates]
+    return _distinct(found, sizes)[: config.max_candidates]
 
 
-def _distinct(found: Sequence[AffineEvidence], pair: PairAttempt) -> list[AffineEvidence]:
+def _distinct(found: Sequence[AffineEvidence], sizes: Sizes) -> list[AffineEvidence]:
     """Leave out maps that would lead to about the same views as better ones."""
     kept: list[AffineEvidence] = []
     for evidence in found:
-        if not any(_alike(evidence.affine, other.affine, pair) for other in kept):
+        if not any(_alike(evidence.affine, other.affine, sizes) for other in kept):
             kept.append(evidence)
     return kept
 
 
-def _alike(affine: np.ndarray, other: np.ndarray, pair: PairAttempt) -> bool:
+def _alike(affine: np.ndarray, other: np.ndarray, sizes: Sizes) -> bool:
     change = inverse(other)[:, :2] @ affine[:, :2] - np.eye(2)
     if np.linalg.norm(change, ord=2) > _ALIKE:
         return False
-    centre0, centre1 = (np.array(size) / 2 for size in (pair.size0, pair.size1))
-    moved1 = np.linalg.norm(apply(affine, centre0) - apply(other, centre0)) / max(pair.size1)
+    centre0, centre1 = (np.array(size) / 2 for size in sizes)
+    moved1 = np.linalg.norm(apply(affine, centre0) - apply(other, centre0)) / max(sizes[1])
     back = inverse(affine), inverse(other)
-    moved0 = np.linalg.norm(apply(back[0], centre1) - apply(back[1], centre1)) / max(pair.size0)
+    moved0 = np.linalg.norm(apply(back[0], centre1) - apply(back[1], centre1)) / max(sizes[0])
     return bool(min(moved0, moved1) < _ALIKE)

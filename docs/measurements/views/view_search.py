@@ -18,11 +18,10 @@ from gluestick.datasets.synthetic_pairs import (
     SyntheticPairsConfig,
     draw_synthetic_pairs,
 )
+from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
 from gluestick.geometry.affine import compose, inverse, stretch
-from gluestick.pipeline import PointLineMatcher
-from gluestick.viewpoint.attempts import Attempt, pair_attempts
-from gluestick.viewpoint.view_search import search_views
+from gluestick.viewpoint.view_search import ViewSearchConfig, search_views
 
 CASES = (("zoom", 6.0), ("zoom", 8.0), ("zoom", 10.0), ("tilt", 6.0), ("tilt", 8.0))
 SCALE, TILT = 1.5, 1.8
@@ -36,7 +35,7 @@ def is_right(affine: np.ndarray, pair: SyntheticPair) -> bool:
 
 def measure(root: Path, *, num_photographs: int) -> None:
     """Print the table."""
-    matcher = PointLineMatcher.from_pretrained(view="none")
+    extractor = FeatureExtractor()
     print("| pairs | turned | number | best right | one right | found | log10 false alarms | s |")
     print("|---|---|---|---|---|---|---|---|")
     for change, strength in (*CASES, ("unrelated", 1.0)):
@@ -54,20 +53,12 @@ def measure(root: Path, *, num_photographs: int) -> None:
             for pair, other in zip(pairs, [*pairs[1:], pairs[0]], strict=True):
                 image0 = (other if change == "unrelated" else pair).load()[0]
                 image1 = pair.load()[1]
-                wireframes = matcher.extract(image0), matcher.extract(image1)
-                attempt = Attempt(
-                    wireframe0=wireframes[0],
-                    wireframe1=wireframes[1],
-                    matches=matcher.match(*wireframes),
-                )
-                assert matcher.extractor is not None
                 start = time.process_time()
                 found = search_views(
-                    matcher.extractor,
-                    pair_attempts(attempt)[0],
-                    batch0=ImageBatch(images=[image0]),
-                    batch1=ImageBatch(images=[image1]),
-                    config=matcher.view_search,
+                    extractor,
+                    ImageBatch(images=[image0]),
+                    ImageBatch(images=[image1]),
+                    config=ViewSearchConfig(),
                 )
                 seconds.append(time.process_time() - start)
                 right = [
