@@ -27,8 +27,8 @@ DETAIL = (slice(190, 340), slice(360, 560))
 
 CLOSER = 4
 SQUEEZE = 0.4
-WIDTH = 900
-QUALITY = 80
+WIDTH = 800
+QUALITY = 62
 
 
 def detail() -> tuple[Tensor, Tensor]:
