@@ -98,13 +98,15 @@ def test_the_search_is_bounded_and_the_same_again(
 
 
 def test_squeezed_frames_show_the_whole_image() -> None:
-    frames = list(squeezed_frames((640, 480), config=ViewSearchConfig(tilts=(2.0, 4.0))))
+    frames = list(
+        squeezed_frames((640, 480), config=ViewSearchConfig(tilts=(2.0, 4.0), num_directions=6))
+    )
     assert len(frames) == 1 + 2 * 6
     corners = np.array([[0.0, 0], [639, 0], [639, 479], [0, 479]])
     for frame, tilt in zip(frames, [1.0, *[2.0] * 6, *[4.0] * 6], strict=True):
         scale, found = stretch(np.array(frame.affine))
         assert found == pytest.approx(tilt)
-        assert scale == pytest.approx(0.45 / math.sqrt(tilt))
+        assert scale == pytest.approx(0.625 / math.sqrt(tilt))
         seen = frame.from_original(corners)
         assert (seen > -1).all()
         assert (seen < frame.size).all()
