@@ -15,7 +15,8 @@ import gluestick
 from gluestick.config import MatchConfig
 from gluestick.pair_geometry import PairGeometry
 from gluestick.storage.atomic import atomic_path
-from gluestick.types import Matches, Wireframe
+from gluestick.types import Matches, ViewFrame, Wireframe
+from gluestick.types.views import AffineMap
 
 _PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "poselib", "kornia")
 
@@ -111,13 +112,15 @@ def run_record(
         {"path": str(path), "image_size": wireframe.image_size[0].tolist()}
         for path, wireframe in zip(images, wireframes, strict=True)
     ]
+    views = [_view(wireframe.views[0]) for wireframe in wireframes]
     view = wireframes[1].views[0]
     pose = estimate.pose_0to1
     false_alarms = estimate.log10_false_alarms
     return {
         "images": sides,
         "turn": 0.0 if view is None else _turn(view.affine),
-        "view": None if view is None else {"affine": view.affine, "size": view.size},
+        "view": views[1],
+        "view0": views[0],
         "counts": {
             count.kind: {
                 "found": count.found,
@@ -162,9 +165,14 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
         temporary.write_text(as_json(record) + "\n", encoding="utf-8", errors="replace")
 
 
-def _turn(affine: tuple[tuple[float, float, float], tuple[float, float, float]]) -> float:
+def _view(view: ViewFrame | None) -> dict[str, Any] | None:
+    return None if view is None else {"affine": view.affine, "size": view.size}
+
+
+def _turn(affine: AffineMap) -> float:
     """Return how far a view is turned, degrees from the x towards the y axis."""
-    return math.degrees(math.atan2(affine[1][0], affine[0][0]))
+    (a, b, _), (c, d, _) = affine
+    return math.degrees(math.atan2(c - b, a + d))
 
 
 def _listed(matrix: np.ndarray | None) -> list | None:

@@ -102,6 +102,7 @@ def _add_command(card: BenchmarkCard) -> None:
             bool, typer.Option("--score-only", help="Score stored predictions; load no model.")
         ] = False,
         report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+        view: options.View = None,
         rotation: options.Rotation = None,
         device: options.Device = "auto",
     ) -> None:
@@ -118,6 +119,7 @@ def _add_command(card: BenchmarkCard) -> None:
             match_config,
             weights=weights,
             detector_weights=detector_weights,
+            view=view,
             rotation=rotation,
         )
         contest = _Contest(
@@ -147,6 +149,7 @@ def _own_settings(
     *,
     weights: str | None,
     detector_weights: str | None,
+    view: str | None,
     rotation: str | None,
 ) -> MatchConfig:
     """Return the settings of the model; a peer has only its name and files."""
@@ -161,11 +164,14 @@ def _own_settings(
             model=model,
             weights=weights,
             detector_weights=detector_weights,
+            view=view,
             rotation=rotation,
         )
     card = matcher_card(model)
-    if path is not None or rotation is not None:
-        raise ValueError(f"--match-config and --rotation are for models, and {card.name} is a peer")
+    if any(option is not None for option in (path, view, rotation)):
+        raise ValueError(
+            f"--match-config, --view and --rotation are for models, and {card.name} is a peer"
+        )
     return MatchConfig(model=model, weights=weights, detector_weights=detector_weights)
 
 
