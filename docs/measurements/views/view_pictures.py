@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from gluestick.cli.pair.files import drawn_keypoints
 from PIL import Image
 from torch import Tensor
 
-from gluestick.cli.pair.files import drawn_keypoints
 from gluestick.geometry.line_ends import ends_reversed
 from gluestick.images.load import load_image
 from gluestick.match_images import pair_matches
