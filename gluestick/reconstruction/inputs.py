@@ -78,6 +78,11 @@ class ReconstructionInputs:
     model: Path | None = None
     database: Path | None = None
 
+    @property
+    def database_file(self) -> Path:
+        """The COLMAP database, which may not exist yet."""
+        return self.database or self.output / "database.db"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
@@ -166,14 +171,14 @@ def database_settings(given: Given, config: ReconstructionConfig) -> Record:
     }
 
 
-def check_settings(output: Path, settings: Record) -> None:
-    """Check that an earlier run into a folder had the same settings.
+def check_settings(inputs: ReconstructionInputs, settings: Record) -> None:
+    """Check that a database that is there comes from a run with the same settings.
 
     Raises:
         ValueError: If not; the message says which differ.
     """
-    path = output / _SETTINGS
-    if not path.is_file():
+    path = inputs.output / _SETTINGS
+    if not (path.is_file() and inputs.database_file.is_file()):
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -183,8 +188,8 @@ def check_settings(output: Path, settings: Record) -> None:
     differ = [key for key in needed if found.get(key) != needed[key]]
     if differ:
         raise ValueError(
-            f"{output} has a database of another run ({', '.join(differ)} differ): choose another "
-            "output folder"
+            f"{inputs.database_file} is the database of another run ({', '.join(differ)} differ): "
+            "name another file with --database, or choose another output folder"
         )
 
 
