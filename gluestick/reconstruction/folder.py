@@ -142,7 +142,7 @@ def reconstruct(
             workers=workers,
             progress=progress,
         )
-    write_settings(inputs.output, settings)
+    write_settings(inputs, settings)
     with timer.stage("COLMAP database"):
         filled = fill_database(inputs, exported, wanted, given.known, config, progress)
     with timer.stage("model"):

@@ -177,15 +177,11 @@ def check_settings(inputs: ReconstructionInputs, settings: Record) -> None:
     Raises:
         ValueError: If not; the message says which differ.
     """
-    path = inputs.output / _SETTINGS
-    if not (path.is_file() and inputs.database_file.is_file()):
+    if not inputs.database_file.is_file():
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: remove it") from error
+    found = _stored_settings(inputs).get(_key(inputs), {})
     needed = json.loads(json.dumps(settings))
-    differ = [key for key in needed if found.get(key) != needed[key]]
+    differ = [key for key in needed if found and found.get(key) != needed[key]]
     if differ:
         raise ValueError(
             f"{inputs.database_file} is the database of another run ({', '.join(differ)} differ): "
@@ -193,6 +189,24 @@ def check_settings(inputs: ReconstructionInputs, settings: Record) -> None:
         )
 
 
-def write_settings(output: Path, settings: Record) -> None:
-    """Write the settings of a run into its folder."""
-    write_json(output / _SETTINGS, settings)
+def write_settings(inputs: ReconstructionInputs, settings: Record) -> None:
+    """Write the settings of a run, beside those of runs with other databases."""
+    write_json(
+        inputs.output / _SETTINGS, {**_stored_settings(inputs), _key(inputs): dict(settings)}
+    )
+
+
+def _stored_settings(inputs: ReconstructionInputs) -> Record:
+    """Return the settings of earlier runs by their databases."""
+    path = inputs.output / _SETTINGS
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: remove it") from error
+
+
+def _key(inputs: ReconstructionInputs) -> str:
+    path, folder = inputs.database_file.resolve(), inputs.output.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

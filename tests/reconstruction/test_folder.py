@@ -140,6 +140,9 @@ def test_what_decides_the_database_may_not_change(
         run(small_matcher, copy, junctions=True)
     done = run(small_matcher, copy, junctions=True, database=copy / "other.db")
     assert done.database == copy / "other.db"
+    for named in ({}, {"database": copy / "out" / "database.db"}):
+        with pytest.raises(ValueError, match=r"database of another run .*junctions"):
+            run(small_matcher, copy, junctions=True, **named)
 
 
 def test_settings_of_a_failed_run_do_not_bind_the_next(
