@@ -15,12 +15,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
-from gluestick.geometry.affine import apply, as_rows, inverse, stretch
+from gluestick.geometry.affine import apply, as_rows, inverse
 from gluestick.images.resize import ResizeConfig
 from gluestick.images.view import View
 from gluestick.transfers import to_host
@@ -39,10 +38,6 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]
 """(width, height) px of both images."""
 
 _AS_IT_IS = ResizeConfig(size=None)
-
-_BEARABLE_TILT = 3.0
-_BEARABLE_SCALE = 3.0
-_BEARABLE_TURN = 50.0  # degrees
 
 _ALIKE = 0.3
 """Maps are one that differ by less, in their linear parts and, as a share of an image's side, in
@@ -74,10 +69,10 @@ class ViewSearchConfig:
     whole_size: int = 768
     max_num_whole_keypoints: int = 4096
     sizes: tuple[int, ...] = (120,)
-    size: int = 400
+    size: int = 320
     tilts: tuple[float, ...] = (3.0,)
-    num_directions: int = 4
-    max_num_keypoints: int = 256
+    num_directions: int = 6
+    max_num_keypoints: int = 384
     max_error: float = 0.015
     max_false_alarms: float = 0.0
     max_squeezed_false_alarms: float = -2.0
@@ -94,20 +89,16 @@ class Described(NamedTuple):
     Attributes:
         positions: [N, 2] px of the image.
         descriptors: [N, D], rows of unit norm.
-        linear: [2, 2], the linear part of the map from the image to the view.
     """
 
     positions: np.ndarray
     descriptors: np.ndarray
-    linear: np.ndarray
 
 
 def _describe(extractor: FeatureExtractor, view: View, *, max_num_keypoints: int) -> Described:
     points = extractor.points_in(view, max_num_keypoints=max_num_keypoints)
     positions, descriptors = to_host(points.keypoints, points.descriptors)
-    corners = view.place.from_original(torch.tensor([[0.0, 0], [1, 0], [0, 1]])).numpy()
-    linear = (corners[1:] - corners[0]).T
-    return Described(positions.astype(np.float64), descriptors, linear)
+    return Described(positions.astype(np.float64), descriptors)
 
 
 def describe_whole(
@@ -199,25 +190,9 @@ def compare(
                 max_error=config.max_error,
                 num_tests=num_tests,
             )
-            if evidence is None or evidence.log10_false_alarms >= max_false_alarms:
-                continue
-            if _is_bearable(other.linear @ evidence.affine[:, :2] @ np.linalg.inv(one.linear)):
+            if evidence is not None and evidence.log10_false_alarms < max_false_alarms:
                 found.append(evidence)
     return sorted(found, key=lambda evidence: evidence.log10_false_alarms)
-
-
-def _is_bearable(linear: np.ndarray) -> bool:
-    """Tell whether descriptors bear what a map [2, 2] does between two views.
-
-    Where wrong matches follow a map by chance, it mostly does more.
-    """
-    scale, tilt = stretch(linear)
-    turn = math.atan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
-    return (
-        tilt < _BEARABLE_TILT
-        and max(scale, 1 / scale) < _BEARABLE_SCALE
-        and abs(math.degrees(turn)) < _BEARABLE_TURN
-    )
 
 
 def search_views(

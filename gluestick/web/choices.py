@@ -56,7 +56,7 @@ class Choices:
         point_threshold: The probability that a match of points must exceed.
         line_threshold: The probability that a match of lines must exceed.
         max_error: The largest error of an inlier, px; 0 for 3 px as detectors see the images.
-        view: How the views are found in which both images are seen.
+        view: In which views the images of a pair are seen.
         geometry: What is estimated.
     """
 

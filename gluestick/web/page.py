@@ -212,7 +212,9 @@ def _settings() -> list[gr.components.Component]:
             )
             for name, label in _SLIDERS.items()
         ]
-        view = gr.Dropdown([*VIEWS], value=_DEFAULTS.view, label="Find turns, zooms and tilts")
+        view = gr.Dropdown(
+            [*VIEWS], value=_DEFAULTS.view, label="Find how the images lie to each other"
+        )
         geometry = gr.Dropdown([*GEOMETRIES], value=_DEFAULTS.geometry, label="Geometry")
     return [model, *sliders, view, geometry]
 

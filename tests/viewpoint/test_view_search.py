@@ -106,7 +106,7 @@ def test_squeezed_frames_show_the_whole_image() -> None:
     for frame, tilt in zip(frames, [1.0, *[2.0] * 6, *[4.0] * 6], strict=True):
         scale, found = stretch(np.array(frame.affine))
         assert found == pytest.approx(tilt)
-        assert scale == pytest.approx(0.625 / math.sqrt(tilt))
+        assert scale == pytest.approx(0.5 / math.sqrt(tilt))
         seen = frame.from_original(corners)
         assert (seen > -1).all()
         assert (seen < frame.size).all()
