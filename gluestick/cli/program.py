@@ -8,7 +8,7 @@ import gluestick
 from gluestick.cli.commands.benchmark import app as benchmark_app
 from gluestick.cli.commands.data import data
 from gluestick.cli.commands.detect import detect
-from gluestick.cli.commands.export import export
+from gluestick.cli.commands.export import app as export_app
 from gluestick.cli.commands.match import match
 from gluestick.cli.commands.models import models
 from gluestick.cli.commands.reconstruct import reconstruct
@@ -28,13 +28,13 @@ app = typer.Typer(
 app.command()(match)
 app.command()(detect)
 app.command()(stitch)
-app.command()(export)
 app.command()(reconstruct)
 app.command()(models)
 app.command()(settings)
 app.command()(data)
 app.command()(worlds)
 app.command()(train)
+app.add_typer(export_app)
 app.add_typer(benchmark_app)
 
 
