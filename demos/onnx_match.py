@@ -44,7 +44,7 @@ for kind, color in (("matches", (0, 200, 0)), ("line_matches", (0, 120, 255))):
     name = {"matches": "keypoints", "line_matches": "lines"}[kind]
     for i, j in pairs:
         place0, place1 = values[f"{name}0"][0, i], values[f"{name}1"][0, j]
-        place1 = place1 + [images[0].shape[1], 0]
+        place1 = np.add(place1, [images[0].shape[1], 0])
         parts = [(place0, place1)] if kind == "matches" else [place0, place1]
         for start, end in parts:
             cv2.line(canvas, np.intp(start).tolist(), np.intp(end).tolist(), color, 1)

@@ -12,6 +12,7 @@ from gluestick.cli.commands.export import app as export_app
 from gluestick.cli.commands.match import match
 from gluestick.cli.commands.models import models
 from gluestick.cli.commands.reconstruct import reconstruct
+from gluestick.cli.commands.serve import serve
 from gluestick.cli.commands.settings import settings
 from gluestick.cli.commands.stitch import stitch
 from gluestick.cli.commands.train import train
@@ -29,6 +30,7 @@ app.command()(match)
 app.command()(detect)
 app.command()(stitch)
 app.command()(reconstruct)
+app.command()(serve)
 app.command()(models)
 app.command()(settings)
 app.command()(data)

@@ -39,12 +39,10 @@ class BatchMaps(NamedTuple):
 
 def maps_and_scores(network: AlikedNetwork, images: Tensor) -> tuple[BatchMaps, Tensor]:
     """Run the network on images [B, 3, H, W] in [0, 1]: its maps, and the scores [B, H, W]."""
-    height, width = images.shape[2:]
-    rows, top = _padded(height)
-    columns, left = _padded(width)
-    row = (torch.arange(rows, device=images.device) - top).clamp(0, height - 1)
-    column = (torch.arange(columns, device=images.device) - left).clamp(0, width - 1)
-    padded = images.index_select(2, row).index_select(3, column)
+    height, width = images.shape[2], images.shape[3]
+    top, bottom = _padding(height)
+    left, right = _padding(width)
+    padded = F.pad(images, (left, right, top, bottom), mode="replicate")
     fine = _block(network.block1, padded)
     half = _block(network.block2, F.avg_pool2d(fine, 2))
     eighth = _block(network.block3, F.avg_pool2d(half, 4))
@@ -70,16 +68,21 @@ def describe(network: AlikedNetwork, maps: BatchMaps, positions: Tensor) -> Tens
     patches = _features_at(network, maps, pixels)  # [B, M, 9, D]
     head = network.desc_head
     patches = patches.transpose(2, 3).flatten(0, 1).unflatten(2, (3, 3))
-    offsets = head.offsets(patches, furthest=max(maps.height, maps.width) / 4)
-    offsets = offsets.unflatten(0, positions.shape[:2])  # [B, M, S, 2]
+    offsets = head.offsets(patches, furthest=_longer(maps.height, maps.width) / 4)
+    offsets = offsets.view(*positions.shape[:2], -1, 2)  # [B, M, S, 2]
     sampled = _interpolated_features(network, maps, positions[:, :, None] + offsets, last)
-    return head(sampled.flatten(0, 1)).unflatten(0, positions.shape[:2])
+    return head(sampled.flatten(0, 1)).view(*positions.shape[:2], -1)
 
 
-def _padded(length: int) -> tuple[int, int]:
-    """Return a length with its padding, and how much of that comes first."""
-    padded = (length + _STRIDE - 1) // _STRIDE * _STRIDE
-    return padded, (padded - length) // 2
+def _longer(height: int, width: int) -> int:
+    """Return the larger of two sizes, without a comparison, which tracing would freeze."""
+    return (height + width + abs(height - width)) // 2
+
+
+def _padding(length: int) -> tuple[int, int]:
+    """Return how much is added before and after a length, so that the strides divide it."""
+    missing = (length + _STRIDE - 1) // _STRIDE * _STRIDE - length
+    return missing // 2, missing - missing // 2
 
 
 def _block(block: nn.Module, dense: Tensor) -> Tensor:
@@ -92,9 +95,9 @@ def _block(block: nn.Module, dense: Tensor) -> Tensor:
 def _convolve(convolution: nn.Module, dense: Tensor) -> Tensor:
     if not isinstance(convolution, DeformableConvolution):
         return convolution(dense)
-    height, width = dense.shape[2:]
+    height, width = dense.shape[2], dense.shape[3]
     kernel = convolution.regular_conv.kernel_size[0]
-    furthest = max(height, width) / 4
+    furthest = _longer(height, width) / 4
     offsets = convolution.offset_conv(dense).clamp(-furthest, furthest)
     dy, dx = offsets.unflatten(1, (-1, 2)).unbind(2)  # [B, K, h, w] each, taps row by row
     tap = torch.arange(kernel, device=dense.device) - kernel // 2
@@ -105,7 +108,7 @@ def _convolve(convolution: nn.Module, dense: Tensor) -> Tensor:
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
     taps = F.grid_sample(dense, grid.flatten(2, 3), mode="bilinear", align_corners=False)
     weight = convolution.regular_conv.weight.flatten(1)
-    return (weight @ taps.flatten(1, 2)).unflatten(2, (height, width))
+    return (weight @ taps.flatten(1, 2)).view(dense.shape[0], len(weight), height, width)
 
 
 def _scores(network: AlikedNetwork, maps: BatchMaps) -> Tensor:
@@ -162,4 +165,4 @@ def _features_at(network: AlikedNetwork, maps: BatchMaps, pixels: Tensor) -> Ten
         for dense in maps.coarse
     ]
     features = F.normalize(torch.cat([fine, *coarse], dim=-1), dim=-1)
-    return features.unflatten(1, pixels.shape[1:-1])
+    return features.view(*pixels.shape[:-1], -1)

@@ -69,10 +69,7 @@ class DetectorGraph(nn.Module):
         low, high = images.flatten(2).aminmax(dim=2)
         shows_something = (high - low > BLANK_RANGE).any(1)  # [B]
         peaks = self._peaks(scores) & shows_something[:, None, None]
-        number: int = max_num_keypoints.item()  # type: ignore[assignment]
-        torch._check(number >= 2)
-        torch._check(number <= scores.shape[1] * scores.shape[2])
-        values, keypoints = self._strongest(scores, peaks, number)
+        values, keypoints = self._strongest(scores, peaks, max_num_keypoints)
         keypoint_mask = values > 0
         junctions, junction_mask, line_junctions = merge_ends(
             lines, line_mask, radius=self.junction_radius
@@ -81,10 +78,10 @@ class DetectorGraph(nn.Module):
         return Detections(
             keypoints=keypoints,
             scores=values,
-            descriptors=described[:, :number],
+            descriptors=described[:, :max_num_keypoints],
             keypoint_mask=keypoint_mask,
             junctions=junctions,
-            junction_descriptors=described[:, number:],
+            junction_descriptors=described[:, max_num_keypoints:],
             junction_mask=junction_mask,
             line_junctions=line_junctions,
             side_colors=_side_colors(images, lines),
@@ -101,20 +98,20 @@ class DetectorGraph(nn.Module):
         inner = inner & (column >= radius) & (column < width - radius)
         return (scores == largest) & (scores > self.threshold) & inner
 
-    def _strongest(self, scores: Tensor, peaks: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    def _strongest(self, scores: Tensor, peaks: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scores [B, K] and positions [B, K, 2] px of the best keypoints."""
         height, width = scores.shape[1:]
         image, y, x = peaks.nonzero(as_tuple=True)
         positions, strict = self._refine(scores, image, y, x)
         values = sample_pixels(scores, image, positions) * strict
         ranked = torch.zeros_like(scores).index_put((image, y, x), values).flatten(1)
-        values, index = ranked.topk(number, dim=1)
+        values, index = ranked.topk(number, dim=1)  # type: ignore[call-overload]
         row = index // width
-        column = (index - row * width).clamp(self.radius, width - 1 - self.radius)
-        row = row.clamp(self.radius, height - 1 - self.radius)
+        column = (index - row * width).clamp(min=self.radius).clamp(max=width - 1 - self.radius)
+        row = row.clamp(min=self.radius).clamp(max=height - 1 - self.radius)
         image = torch.arange(scores.shape[0], device=scores.device)[:, None].expand_as(index)
         positions, _ = self._refine(scores, image.flatten(), row.flatten(), column.flatten())
-        return values, positions.unflatten(0, index.shape)
+        return values, positions.view(*index.shape, 2)
 
     def _refine(self, scores: Tensor, image: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Move peaks [N] by a soft arg-max: [N, 2] px, and which are larger than all around."""
@@ -131,8 +128,8 @@ def sample_pixels(dense: Tensor, image: Tensor, positions: Tensor) -> Tensor:
     """Interpolate maps [B, H, W] of the images [N] at positions [N, 2] px inside: [N]."""
     height, width = dense.shape[1:]
     x, y = positions.unbind(1)
-    left = x.floor().clamp(0, width - 2)
-    above = y.floor().clamp(0, height - 2)
+    left = x.floor().clamp(min=0).clamp(max=width - 2)
+    above = y.floor().clamp(min=0).clamp(max=height - 2)
     right, below = x - left, y - above
     column, row = left.long(), above.long()
     upper = dense[image, row, column] * (1 - right) + dense[image, row, column + 1] * right

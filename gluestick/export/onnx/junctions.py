@@ -3,15 +3,14 @@
 import torch
 from torch import Tensor
 
-_ROUNDS = 16
-"""Enough for chains of ends far longer than images have: a round at least doubles the reach."""
+_SQUARINGS = 8
+"""Enough for chains of 256 ends: each doubles the reach."""
 
 
 def merge_ends(lines: Tensor, line_mask: Tensor, *, radius: float) -> tuple[Tensor, Tensor, Tensor]:
     """Merge ends that lie close to each other, as ``gluestick.wireframe.junctions`` does.
 
-    A group of ends has the number of its first end. Numbers are handed to neighbours, and to
-    those that have the number of a neighbour, until all of a group have the smallest.
+    A group of ends has the number of its first end.
 
     Args:
         lines: [B, L, 2, 2] px.
@@ -27,11 +26,11 @@ def merge_ends(lines: Tensor, line_mask: Tensor, *, radius: float) -> tuple[Tens
     x, y = ends.unbind(-1)
     squared = (x[:, :, None] - x[:, None]) ** 2 + (y[:, :, None] - y[:, None]) ** 2
     near = (squared <= radius**2) & real[:, :, None] & real[:, None]
-    own = torch.arange(ends.shape[1], device=lines.device).expand(ends.shape[0], -1)
-    label = own
-    for _ in range(_ROUNDS):
-        lowest = torch.where(near, label[:, None], own[:, :, None]).amin(2)
-        label = lowest.gather(1, lowest)
+    reached = near.to(ends.dtype)
+    for _ in range(_SQUARINGS):
+        reached = ((reached @ reached) > 0).to(ends.dtype)
+    own = torch.arange(ends.shape[1], device=lines.device)
+    label = torch.where(real, reached.argmax(2), own)
     together = ((label[:, :, None] == label[:, None]) & real[:, None]).to(ends.dtype)
     junctions = (together @ ends) / together.sum(2, keepdim=True).clamp(min=1)
-    return junctions, real & (label == own), label.unflatten(1, (-1, 2))
+    return junctions, real & (label == own), label.view(label.shape[0], -1, 2)

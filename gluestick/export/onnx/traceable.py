@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gluestick.export.onnx.detector import Detections, DetectorGraph
 from gluestick.export.onnx.line_head import LineHeadGraph, LineMatches, Segments
@@ -33,6 +33,41 @@ class TraceableGraph(NamedTuple):
     arguments: tuple[Any, ...]
     inputs: Mapping[str, str]
     outputs: Sequence[str]
+
+
+class FlatGraph(nn.Module):
+    """A graph that takes tensors one by one, where its own arguments are tuples of tensors.
+
+    Args:
+        graph: The graph.
+        arguments: An example of its arguments.
+    """
+
+    def __init__(self, graph: nn.Module, arguments: Sequence[Any]) -> None:
+        super().__init__()
+        self.graph = graph
+        self._kinds = [None if isinstance(value, Tensor) else type(value) for value in arguments]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Run the graph on the tensors of all arguments."""
+        values = iter(tensors)
+        return tuple(
+            self.graph(
+                *(
+                    next(values) if kind is None else kind(*(next(values) for _ in kind._fields))
+                    for kind in self._kinds
+                )
+            )
+        )
+
+
+def flat_values(arguments: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Return the tensors of all arguments in a row."""
+    return tuple(
+        value
+        for argument in arguments
+        for value in ((argument,) if isinstance(argument, Tensor) else argument)
+    )
 
 
 def traceable_graphs(matcher: PointLineMatcher) -> dict[str, TraceableGraph]:
@@ -74,7 +109,7 @@ def traceable_graphs(matcher: PointLineMatcher) -> dict[str, TraceableGraph]:
     threshold = network.config.line_filter_threshold
     return {
         "detector": _detector(DetectorGraph(detector, junction_radius=radius)),
-        "matcher": _matcher(MatcherGraph(network), dim=detector.descriptor_dim),
+        "matcher": matcher_graph(network, descriptor_dim=detector.descriptor_dim),
         "line_head": _line_head(LineHeadGraph(network.line_head, threshold=threshold)),
     }
 
@@ -90,7 +125,15 @@ def _detector(graph: DetectorGraph) -> TraceableGraph:
     )
 
 
-def _matcher(graph: MatcherGraph, *, dim: int) -> TraceableGraph:
+def matcher_graph(network: LightGlueStick, *, descriptor_dim: int) -> TraceableGraph:
+    """Return the graph of a network whose keypoints attend to keypoints only.
+
+    Args:
+        network: The network, without line layers.
+        descriptor_dim: The size of the descriptors.
+    """
+    dim = descriptor_dim
+
     def nodes(num_keypoints: int, num_junctions: int) -> Nodes:
         return Nodes(
             torch.full((_BATCH, 2), 100.0),
@@ -109,7 +152,7 @@ def _matcher(graph: MatcherGraph, *, dim: int) -> TraceableGraph:
         for name, shape in zip(Nodes._fields, shapes, strict=True)
     }
     examples = nodes(_KEYPOINTS, _JUNCTIONS), nodes(_OTHERS["K1"], _OTHERS["J1"])
-    return TraceableGraph(graph, examples, inputs, NodeMatches._fields)
+    return TraceableGraph(MatcherGraph(network), examples, inputs, NodeMatches._fields)
 
 
 def _line_head(graph: LineHeadGraph) -> TraceableGraph:

@@ -1,7 +1,6 @@
 """Writing a model as three ONNX graphs and a manifest."""
 
 import json
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-import gluestick
-from gluestick.export.onnx.traceable import TraceableGraph, traceable_graphs
+from gluestick.export.onnx.operators import add_missing_operators
+from gluestick.export.onnx.traceable import FlatGraph, TraceableGraph, flat_values, traceable_graphs
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import model_card
 from gluestick.storage.atomic import atomic_path
 
 OPSET = 18
 MANIFEST = "manifest.json"
+_PACKAGES = ("gluestick-matching", "torch", "onnx")
 
 
 def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
@@ -36,24 +35,19 @@ def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
 
     Raises:
         ValueError: If the model has parts that cannot be exported.
-        ImportError: If onnx or onnxscript is missing.
+        ImportError: If onnx is missing.
     """
     _require_onnx()
     graphs = {}
     for name, export in traceable_graphs(matcher).items():
-        graphs[name] = _write(export, output / f"{name}.onnx")
+        graphs[name] = write_graph(export, output / f"{name}.onnx")
     features = matcher.extractor.config if matcher.extractor is not None else None
     manifest = {
         "model": model,
         "licence": model_card(model).licence,
         "origin": model_card(model).origin,
         "opset": OPSET,
-        "versions": {
-            "gluestick": gluestick.__version__,
-            "torch": torch.__version__,
-            "onnx": version("onnx"),
-            "onnxscript": version("onnxscript"),
-        },
+        "versions": {name: version(name) for name in _PACKAGES},
         "max_num_keypoints": features.points.max_num_keypoints if features else None,
         "max_num_lines": features.lines.max_num_lines if features else None,
         "graphs": graphs,
@@ -67,51 +61,44 @@ def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
 def _require_onnx() -> None:
     try:
         import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f"export onnx needs {error.name}: pip install 'gluestick-matching[onnx]'"
         ) from error
 
 
-def _write(export: TraceableGraph, path: Path) -> dict[str, Any]:
-    """Write a graph, and return what the manifest says about it."""
-    shapes = iter(export.inputs.values())
-    dynamic = tuple(_dynamic_sizes(argument, shapes) for argument in export.arguments)
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            export.graph.eval(),
-            export.arguments,
-            dynamo=True,
+def write_graph(export: TraceableGraph, path: Path) -> dict[str, Any]:
+    """Write a graph as ONNX.
+
+    Args:
+        export: The graph and an example.
+        path: The file.
+
+    Returns:
+        What the manifest says about it: its file, its inputs with their sizes, its outputs.
+    """
+    dynamic = {
+        name: {dim: size for dim, size in enumerate(shape.split()) if not size.isdigit()}
+        for name, shape in export.inputs.items()
+    }
+    add_missing_operators(OPSET)
+    with atomic_path(path) as partial, _quiet(), torch.no_grad():
+        torch.onnx.export(
+            FlatGraph(export.graph.eval(), export.arguments),
+            flat_values(export.arguments),
+            str(partial),
+            dynamo=False,
             opset_version=OPSET,
-            dynamic_shapes=dynamic,
             input_names=[*export.inputs],
             output_names=[*export.outputs],
-            verbose=False,
+            dynamic_axes={name: sizes for name, sizes in dynamic.items() if sizes},
         )
-    assert program is not None
-    with atomic_path(path) as partial:
-        program.save(partial)
     return {"file": path.name, "inputs": dict(export.inputs), "outputs": [*export.outputs]}
-
-
-def _dynamic_sizes(argument: Any, shapes: Iterator[str]) -> Any:
-    """Return which sizes of a tensor, or of a tuple of tensors, are dynamic."""
-    if isinstance(argument, Tensor):
-        sizes = enumerate(next(shapes).split())
-        return {dim: torch.export.Dim.DYNAMIC for dim, size in sizes if not size.isdigit()}
-    return type(argument)(*(_dynamic_sizes(value, shapes) for value in argument))
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what the exporter says about optional packages that are not needed."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    """Leave out warnings about sizes that tracing freezes: the tests run graphs of other sizes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

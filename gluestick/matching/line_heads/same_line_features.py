@@ -213,8 +213,8 @@ def _candidates(
         The pairs, and how they agree in image 1 and in image 0: [K, 3].
     """
     possible = possibly_near(lines0.carried, lines1.lines)
-    possible |= possibly_near(lines1.carried, lines0.lines).mT
-    possible &= lines0.mask[:, :, None] & lines1.mask[:, None]
+    possible = possible | possibly_near(lines1.carried, lines0.lines).mT
+    possible = possible & lines0.mask[:, :, None] & lines1.mask[:, None]
     pairs = LinePairs(*(possible | alike).nonzero(as_tuple=True))
     forth = compare_one_by_one(pairs.of0(lines0.carried), pairs.of1(lines1.lines)[:, None])
     back = compare_one_by_one(pairs.of1(lines1.carried), pairs.of0(lines0.lines)[:, None])
