@@ -1,5 +1,6 @@
 """Writing a model as three ONNX graphs and a manifest."""
 
+import inspect
 import json
 import warnings
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ from gluestick.storage.atomic import atomic_path
 
 OPSET = 18
 MANIFEST = "manifest.json"
+_BY_TRACING: dict[str, Any] = (
+    {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+)
+"""Older versions of torch have no other way."""
+
 _PACKAGES = ("gluestick-matching", "torch", "onnx")
 
 
@@ -87,13 +93,25 @@ def write_graph(export: TraceableGraph, path: Path) -> dict[str, Any]:
             FlatGraph(export.graph.eval(), export.arguments),
             flat_values(export.arguments),
             str(partial),
-            dynamo=False,
+            **_BY_TRACING,
             opset_version=OPSET,
             input_names=[*export.inputs],
             output_names=[*export.outputs],
             dynamic_axes={name: sizes for name, sizes in dynamic.items() if sizes},
         )
+        _forget_traced_sizes(partial)
     return {"file": path.name, "inputs": dict(export.inputs), "outputs": [*export.outputs]}
+
+
+def _forget_traced_sizes(path: Path) -> None:
+    """Leave out what tracing noted of the sizes of results, which are those of the example."""
+    import onnx
+
+    model = onnx.load(path)
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    onnx.save(model, path)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +21,14 @@ from gluestick.pipeline import PointLineMatcher
 MODULES = ("onnx", "onnxruntime")
 MISSING = [name for name in MODULES if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not installed")
-EXPORTED = os.environ.get("GLUESTICK_ONNX")
-needs_export = pytest.mark.skipif(
-    EXPORTED is None or bool(MISSING),
-    reason="GLUESTICK_ONNX names no folder that `gluestick export onnx` wrote",
-)
 DEMO = Path(__file__).parents[3] / "demos" / "onnx_match.py"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("onnx")
+    export_onnx(PointLineMatcher.from_pretrained(), folder, model="aliked-lsd")
+    return folder
 
 
 def run(path: Path, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
@@ -76,12 +77,18 @@ def test_a_missing_package_names_the_extra(small_matcher: PointLineMatcher, tmp_
     assert not any(tmp_path.iterdir())
 
 
-@needs_export
-def test_exported_graphs_match_as_the_model_does(leuven: tuple[Tensor, Tensor]) -> None:
+@needs_onnx
+def test_exported_graphs_match_as_the_model_does(
+    exported: Path, leuven: tuple[Tensor, Tensor]
+) -> None:
     """Real photographs, a batch of both directions, and 1e-3 for scores and probabilities."""
-    folder = Path(str(EXPORTED))
-    model = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["model"]
-    matcher = PointLineMatcher.from_pretrained(model, max_num_keypoints=512, view="none")
+    folder = exported
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["opset"] == 18
+    assert manifest["graphs"]["line_head"]["inputs"]["lines0"] == "B L 2 2"
+    assert "ALIKED BSD-3-Clause" in manifest["licence"]
+    matcher = PointLineMatcher.from_pretrained(max_num_keypoints=256, view="none")
+    leuven = leuven[0][:, :351, :478].contiguous(), leuven[1][:, :351, :478].contiguous()
     wireframes = [matcher.extract(image) for image in leuven]
     expected = matcher.match(*wireframes)
     most = max(wireframe.line_mask.shape[1] for wireframe in wireframes)
@@ -90,7 +97,7 @@ def test_exported_graphs_match_as_the_model_does(leuven: tuple[Tensor, Tensor]) 
         number = wireframe.line_mask.shape[1]
         lines[side, :number], mask[side, :number] = wireframe.detected_lines[0], True
     own = {"lines": lines, "line_mask": mask, "images": torch.stack(leuven)}
-    own["max_num_keypoints"] = torch.tensor(512)
+    own["max_num_keypoints"] = torch.tensor(256)
     own |= _tensors(run(folder / "detector.onnx", own))
     own["image_size"] = torch.tensor(leuven[0].shape[:0:-1]).float().expand(2, 2)
     values = {f"{name}0": value for name, value in own.items()}
@@ -111,12 +118,14 @@ def test_exported_graphs_match_as_the_model_does(leuven: tuple[Tensor, Tensor]) 
     torch.testing.assert_close(found.sort().values, scores.sort().values, atol=1e-3, rtol=0)
 
 
-@needs_export
-def test_the_demo_needs_neither_torch_nor_this_package(assets: Path, tmp_path: Path) -> None:
+@needs_onnx
+def test_the_demo_needs_neither_torch_nor_this_package(
+    exported: Path, assets: Path, tmp_path: Path
+) -> None:
     blocked = "import sys; sys.modules['torch'] = sys.modules['gluestick'] = None; import runpy; "
     blocked += f"runpy.run_path({str(DEMO)!r})"
     images = assets / "leuven_a.jpg", assets / "leuven_b.jpg"
-    command = [sys.executable, "-c", blocked, EXPORTED, *images, tmp_path / "matched.png"]
+    command = [sys.executable, "-c", blocked, exported, *images, tmp_path / "matched.png"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     points, lines = (int(line.split()[0]) for line in printed.splitlines())
     assert points > 200
