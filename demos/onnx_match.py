@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 
 NUM_LINES, NUM_KEYPOINTS = 250, 1024
+onnxruntime.set_default_logger_severity(3)  # errors alone
 
 
 def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -24,8 +24,8 @@ from gluestick.matching.layers.encoders import RotaryEncoding
 from gluestick.matching.layers.transformer_layer import TransformerLayer
 from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
-from gluestick.matching.slots import assign_slots
-from gluestick.matching.tokens import Tokens, to_nodes, tokenize
+from gluestick.matching.slots import assign_slots, of_nodes
+from gluestick.matching.tokens import Tokens, tokenize
 from gluestick.types import Matches, Wireframe
 
 POSITION_SCALE = 0.5
@@ -156,7 +156,7 @@ class LightGlueStick(nn.Module):
         """
         for transformer in self.transformers:
             tokens0, tokens1 = transformer(tokens0, tokens1)
-        return self._assign_slots(len(self.transformers) - 1, tokens0, tokens1)
+        return assign_slots(self._head(-1), tokens0, tokens1, one_way=self._one_way)
 
     def compile(self, **options: Any) -> None:
         """Compile :meth:`core`, which is used where early exit and pruning are off.
@@ -268,7 +268,7 @@ class LightGlueStick(nn.Module):
         depth_confidence = self.config.depth_confidence
         if depth_confidence <= 0 and self.config.width_confidence <= 0:
             core = self._compiled_core or self.core
-            return self._of_nodes(core(tokens0, tokens1), tokens0, tokens1, shape)
+            return of_nodes(core(tokens0, tokens1), tokens0, tokens1, shape)
         pairs = torch.arange(len(tokens0.x), device=tokens0.x.device)
         num_deciding = self._deciding(tokens0).sum(1) + self._deciding(tokens1).sum(1)
         finished: list[tuple[Tensor, NodeAssignment]] = []
@@ -327,18 +327,8 @@ class LightGlueStick(nn.Module):
         self, layer: int, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
     ) -> NodeAssignment:
         """Match the nodes with the heads of one layer."""
-        return self._of_nodes(self._assign_slots(layer, tokens0, tokens1), tokens0, tokens1, shape)
-
-    def _assign_slots(self, layer: int, tokens0: Tokens, tokens1: Tokens) -> NodeAssignment:
-        return assign_slots(self._head(layer), tokens0, tokens1, one_way=self._one_way)
-
-    def _of_nodes(
-        self, slots: NodeAssignment, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
-    ) -> NodeAssignment:
-        """Say of the nodes what is known about the slots."""
-        return slots._replace(
-            log_assignment=to_nodes(slots.log_assignment, tokens0, tokens1, shape=shape)
-        )
+        slots = assign_slots(self._head(layer), tokens0, tokens1, one_way=self._one_way)
+        return of_nodes(slots, tokens0, tokens1, shape)
 
     def _confidence_logits(self, layer: int, tokens: Tokens, num_nodes: int) -> Tensor | None:
         """Return the confidence of all nodes [B, P], None at the last layer."""

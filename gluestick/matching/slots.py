@@ -8,7 +8,7 @@ from gluestick.matching.assignment import (
     sigmoid_log_double_softmax,
 )
 from gluestick.matching.line_heads.endpoints import NodeAssignment
-from gluestick.matching.tokens import Tokens
+from gluestick.matching.tokens import Tokens, to_nodes
 from gluestick.precision import without_autocast
 
 
@@ -60,3 +60,11 @@ def _assign_precisely(
         endpoint_matchability0=endpoint_matchability0,
         endpoint_matchability1=endpoint_matchability1,
     )
+
+
+def of_nodes(
+    slots: NodeAssignment, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
+) -> NodeAssignment:
+    """Say of the nodes, P0 and P1 as ``shape`` tells, what is known about the slots."""
+    assignment = to_nodes(slots.log_assignment, tokens0, tokens1, shape=shape)
+    return slots._replace(log_assignment=assignment)

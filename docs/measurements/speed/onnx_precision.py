@@ -19,6 +19,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from gluestick.pipeline import PointLineMatcher
 
 REPEATS = 3
+onnxruntime.set_default_logger_severity(3)
 Values = dict[str, np.ndarray]
 
 
@@ -55,7 +56,11 @@ def write_small(folder: Path) -> dict[str, Path]:
     """Write the matcher with weights of 8 bits, and in half precision."""
     single = folder / "matcher.onnx"
     int8, half = folder / "matcher_int8.onnx", folder / "matcher_half.onnx"
-    quantize_dynamic(single, int8, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(int8)  # with the order of weights already changed
+    onnxruntime.InferenceSession(single, options, providers=["CPUExecutionProvider"])
+    quantize_dynamic(int8, int8, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
     onnx.save(convert_float_to_float16(onnx.load(single), keep_io_types=True), half)
     return {"single": single, "int8": int8, "half": half}
 

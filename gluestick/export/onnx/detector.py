@@ -105,7 +105,7 @@ class DetectorGraph(nn.Module):
         positions, strict = self._refine(scores, image, y, x)
         values = sample_pixels(scores, image, positions) * strict
         ranked = torch.zeros_like(scores).index_put((image, y, x), values).flatten(1)
-        values, index = ranked.topk(number, dim=1)  # type: ignore[call-overload]
+        values, index = ranked.topk(number, dim=1)  # type: ignore[arg-type]
         row = index // width
         column = (index - row * width).clamp(min=self.radius).clamp(max=width - 1 - self.radius)
         row = row.clamp(min=self.radius).clamp(max=height - 1 - self.radius)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch.onnx.utils import register_custom_op_symbolic
 
 
 def add_missing_operators(opset: int) -> None:
@@ -11,8 +12,8 @@ def add_missing_operators(opset: int) -> None:
     Args:
         opset: From which version of the operators on.
     """
-    torch.onnx.register_custom_op_symbolic("aten::mT", _transpose_matrices, opset)
-    torch.onnx.register_custom_op_symbolic("aten::logaddexp", _log_add_exp, opset)
+    register_custom_op_symbolic("aten::mT", _transpose_matrices, opset)
+    register_custom_op_symbolic("aten::logaddexp", _log_add_exp, opset)
 
 
 def _transpose_matrices(graph: Any, values: Any) -> Any:
