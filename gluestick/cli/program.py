@@ -8,11 +8,12 @@ import gluestick
 from gluestick.cli.commands.benchmark import app as benchmark_app
 from gluestick.cli.commands.data import data
 from gluestick.cli.commands.detect import detect
-from gluestick.cli.commands.export import export
+from gluestick.cli.commands.export import app as export_app
 from gluestick.cli.commands.localize import localize
 from gluestick.cli.commands.match import match
 from gluestick.cli.commands.models import models
 from gluestick.cli.commands.reconstruct import reconstruct
+from gluestick.cli.commands.serve import serve
 from gluestick.cli.commands.settings import settings
 from gluestick.cli.commands.stitch import stitch
 from gluestick.cli.commands.train import train
@@ -30,8 +31,8 @@ app = typer.Typer(
 app.command()(match)
 app.command()(detect)
 app.command()(stitch)
-app.command()(export)
 app.command()(reconstruct)
+app.command()(serve)
 app.command()(localize)
 app.command()(web)
 app.command()(models)
@@ -39,6 +40,7 @@ app.command()(settings)
 app.command()(data)
 app.command()(worlds)
 app.command()(train)
+app.add_typer(export_app)
 app.add_typer(benchmark_app)
 
 

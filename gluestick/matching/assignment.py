@@ -149,7 +149,7 @@ def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches
     mutual0 = highest1.gather(1, best0.indices) == best0.values
     row = torch.arange(num_rows, device=pairs.device).expand(batch_size, -1)
     partner = torch.where(mutual0, row, num_rows)
-    best1 = torch.full((batch_size, num_columns), num_rows, device=pairs.device)
+    best1 = torch.full_like(highest1, num_rows, dtype=torch.int64)
     best1 = best1.scatter_reduce(1, best0.indices, partner, "amin")  # equals: the first one
     mutual0 = mutual0 & (best1.gather(1, best0.indices) == row)
     scores0 = torch.where(mutual0, best0.values.exp(), 0)

@@ -1,19 +1,14 @@
 """LightGlueStick: LightGlue's layers with messages along the lines (arXiv 2510.16438)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.matching.assignment import (
-    MatchAssignment,
-    block_diagonal,
-    sigmoid_log_double_softmax,
-    to_matches,
-)
+from gluestick.matching.assignment import MatchAssignment, to_matches
 from gluestick.matching.early_exit import (
     TokenConfidence,
     confidence_threshold,
@@ -29,8 +24,8 @@ from gluestick.matching.layers.encoders import RotaryEncoding
 from gluestick.matching.layers.transformer_layer import TransformerLayer
 from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
-from gluestick.matching.tokens import Tokens, to_nodes, tokenize
-from gluestick.precision import without_autocast
+from gluestick.matching.slots import assign_slots, of_nodes
+from gluestick.matching.tokens import Tokens, tokenize
 from gluestick.types import Matches, Wireframe
 
 POSITION_SCALE = 0.5
@@ -118,6 +113,7 @@ class LightGlueStick(nn.Module):
         self.log_assignment = nn.ModuleList(MatchAssignment(dim) for _ in range(num_layers))
         self.token_confidence = nn.ModuleList(TokenConfidence(dim) for _ in range(num_layers - 1))
         self.line_head = LINE_HEADS[config.line_head]()
+        self._compiled_core: Callable[[Tokens, Tokens], NodeAssignment] | None = None
 
     def forward(self, wireframe0: Wireframe, wireframe1: Wireframe) -> Matches:
         """Match two batches of wireframes, pair by pair.
@@ -145,6 +141,37 @@ class LightGlueStick(nn.Module):
         tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
         return self._run_layers(tokens0, tokens1, shape)
+
+    def core(self, tokens0: Tokens, tokens1: Tokens) -> NodeAssignment:
+        """Run all layers, without early exit and pruning, and match the slots of the tokens.
+
+        It maps tensors to tensors: the host reads none of them, so it can be compiled whole.
+
+        Args:
+            tokens0: The tokens of the images 0.
+            tokens1: The tokens of the images 1.
+
+        Returns:
+            What is known about the slots, in place of the nodes.
+        """
+        for transformer in self.transformers:
+            tokens0, tokens1 = transformer(tokens0, tokens1)
+        return assign_slots(self._head(-1), tokens0, tokens1, one_way=self._one_way)
+
+    def compile(self, **options: Any) -> None:
+        """Compile :meth:`core`, which is used where early exit and pruning are off.
+
+        Sizes stay dynamic, so that one compiled graph serves all numbers of nodes.
+
+        Args:
+            **options: Further options of ``torch.compile``.
+        """
+        settings = {"fullgraph": True, "dynamic": True, **options}
+        self._compiled_core = torch.compile(self.core, **settings)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out compiled code, which copies and pickles cannot hold."""
+        return {**super().__getstate__(), "_compiled_core": None}
 
     def assign_at_layers(
         self,
@@ -239,6 +266,9 @@ class LightGlueStick(nn.Module):
     ) -> NodeAssignment:
         """Run as many layers as each pair needs and match the nodes with the last one's heads."""
         depth_confidence = self.config.depth_confidence
+        if depth_confidence <= 0 and self.config.width_confidence <= 0:
+            core = self._compiled_core or self.core
+            return of_nodes(core(tokens0, tokens1), tokens0, tokens1, shape)
         pairs = torch.arange(len(tokens0.x), device=tokens0.x.device)
         num_deciding = self._deciding(tokens0).sum(1) + self._deciding(tokens1).sum(1)
         finished: list[tuple[Tensor, NodeAssignment]] = []
@@ -262,16 +292,20 @@ class LightGlueStick(nn.Module):
             finished.append((pairs, self._assign(last, tokens0, tokens1, shape)))
         return finished[0][1] if len(finished) == 1 else NodeAssignment(*restore_order(finished))
 
+    @property
+    def _one_way(self) -> bool:
+        return self.config.attention == "one_way"
+
     def _head(self, layer: int) -> MatchAssignment:
         return cast(MatchAssignment, self.log_assignment[layer])
 
     def _deciding(self, tokens: Tokens) -> Tensor:
         """Return the real entries among the slots that decide on early exit."""
-        return tokens.real[:, deciding_slots(tokens, one_way=self.config.attention == "one_way")]
+        return tokens.real[:, deciding_slots(tokens, one_way=self._one_way)]
 
     def _unsure(self, layer: int, tokens: Tokens) -> Tensor:
         """Return which deciding nodes are not confident yet."""
-        slots = deciding_slots(tokens, one_way=self.config.attention == "one_way")
+        slots = deciding_slots(tokens, one_way=self._one_way)
         confidence = self.token_confidence[layer](tokens.x[:, slots]).sigmoid()
         threshold = confidence_threshold(layer, self.config.num_layers)
         return (confidence < threshold) & tokens.real[:, slots]
@@ -292,40 +326,9 @@ class LightGlueStick(nn.Module):
     def _assign(
         self, layer: int, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
     ) -> NodeAssignment:
-        """Match the nodes with the heads of one layer, in single precision."""
-        with without_autocast(tokens0.x.device):
-            return self._assign_precisely(self._head(layer), tokens0, tokens1, shape)
-
-    def _assign_precisely(
-        self, head: MatchAssignment, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
-    ) -> NodeAssignment:
-        junctions0, junctions1 = tokens0.num_junctions, tokens1.num_junctions
-        (x0, matchability0), (x1, matchability1) = head.project(tokens0.x), head.project(tokens1.x)
-
-        def between(slots0: slice, slots1: slice) -> Tensor:
-            return sigmoid_log_double_softmax(
-                x0[:, slots0] @ x1[:, slots1].mT,
-                matchability0[:, slots0],
-                matchability1[:, slots1],
-                None if tokens0.mask is None else tokens0.mask[:, slots0],
-                None if tokens1.mask is None else tokens1.mask[:, slots1],
-            )
-
-        if self.config.attention == "full":
-            assignment = between(slice(None), slice(None))
-        else:
-            assignment = block_diagonal(
-                between(slice(junctions0), slice(junctions1)),
-                between(slice(junctions0, None), slice(junctions1, None)),
-            )
-        endpoints0, endpoint_matchability0 = head.project_endpoints(tokens0.x[:, :junctions0])
-        endpoints1, endpoint_matchability1 = head.project_endpoints(tokens1.x[:, :junctions1])
-        return NodeAssignment(
-            log_assignment=to_nodes(assignment, tokens0, tokens1, shape=shape),
-            endpoint_similarity=endpoints0 @ endpoints1.mT,
-            endpoint_matchability0=endpoint_matchability0,
-            endpoint_matchability1=endpoint_matchability1,
-        )
+        """Match the nodes with the heads of one layer."""
+        slots = assign_slots(self._head(layer), tokens0, tokens1, one_way=self._one_way)
+        return of_nodes(slots, tokens0, tokens1, shape)
 
     def _confidence_logits(self, layer: int, tokens: Tokens, num_nodes: int) -> Tensor | None:
         """Return the confidence of all nodes [B, P], None at the last layer."""

@@ -67,7 +67,7 @@ def test_the_version_is_shown(invoke: Callable[..., Result]) -> None:
 
 def test_every_option_has_its_default(invoke: Callable[..., Result]) -> None:
     """Flags that are off say so by their name alone."""
-    for words in (("match",), ("detect",), ("stitch",), ("export",)):
+    for words in (("match",), ("detect",), ("stitch",), ("export", "hloc")):
         text = " ".join(invoke(*words, "--help").output.split())
         options = text.partition(" Options: ")[2]
         for option in re.split(r" (?=--[a-zK][\w-]* )", f" {options}")[1:]:

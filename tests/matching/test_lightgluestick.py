@@ -1,9 +1,11 @@
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 from kornia.feature import LightGlue
 from matching.wireframes import assert_same, crop, make_wireframe, matching_pair, randomize
+from torch._dynamo.testing import CompileCounter
 
 from gluestick.matching.lightgluestick import (
     LightGlueStick,
@@ -301,3 +303,20 @@ def test_published_sizes():
     points = LightGlueStick(LightGlueStickConfig(line_layers=()))
     assert sum(p.numel() for p in lines.parameters()) == pytest.approx(18.4e6, rel=0.01)
     assert len([key for key in points.state_dict() if "line_layer" in key]) == 0
+
+
+def test_the_core_compiles_whole_and_rarely_again() -> None:
+    """One graph without breaks serves all sizes; padding on either side needs a further one."""
+    network = small(num_layers=1, line_layers=()).eval()
+    pairs = [matching_pair(20 + 3 * index, 9 + index, 6 + index, seed=index) for index in range(3)]
+    expected = [network(*pair).log_assignment for pair in pairs]
+    counter = CompileCounter()
+    network.compile(backend=counter)
+    with torch.no_grad():
+        for pair, assignment in zip(pairs, expected, strict=True):
+            assert torch.equal(network(*pair).log_assignment, assignment)
+        assert counter.frame_count <= 2
+        batch = [stack_wireframes([pair[side] for pair in pairs]) for side in (0, 1)]
+        network(*batch)
+    assert counter.frame_count <= 3
+    assert copy.deepcopy(network)._compiled_core is None

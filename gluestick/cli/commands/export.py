@@ -1,4 +1,4 @@
-"""``gluestick export``: features and matches of a folder of images, in another program's files."""
+"""``gluestick export``: files of other programs, and a model that runs without this package."""
 
 from __future__ import annotations
 
@@ -15,9 +15,42 @@ if TYPE_CHECKING:
     from gluestick.export.hloc_folder import HlocFolder
 
 
+app = typer.Typer(
+    name="export",
+    help="Write the files of other programs, or a model as ONNX.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("onnx")
 @one_line_errors
-def export(
-    format: Annotated[str, typer.Argument(help="hloc: features.h5 and matches.h5.")],
+def export_onnx(
+    output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/onnx"),
+    model: options.Model = None,
+    weights: options.Weights = None,
+) -> None:
+    """Write detector, matcher and line head of a model as ONNX graphs, with a manifest.
+
+    They run with ONNX Runtime on images of any size and in batches, without torch and without
+    this package; demos/onnx_match.py shows how. Needs the extra onnx.
+
+    Example: gluestick export onnx --output output/onnx
+    """
+    from gluestick.cli.outputs import check_output
+    from gluestick.export.onnx.write import MANIFEST, export_onnx
+    from gluestick.pipeline import PointLineMatcher
+    from gluestick.pretrained import DEFAULT_MODEL
+
+    check_output(output, [MANIFEST])
+    name = model or DEFAULT_MODEL
+    matcher = PointLineMatcher.from_pretrained(name, weights=weights)
+    typer.echo(f"Written: {export_onnx(matcher, output, model=name)}")
+
+
+@app.command("hloc")
+@one_line_errors
+def export_hloc(
     image_dir: Annotated[Path, typer.Argument(help="The folder of images.")],
     overrides: options.Overrides = None,
     output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/export"),
@@ -76,8 +109,6 @@ def export(
     from gluestick.export.hloc_folder import export_hloc_folder
     from gluestick.pipeline import PointLineMatcher
 
-    if format != "hloc":
-        raise ValueError(f"the format needs to be hloc, found {format!r}")
     features = options.feature_overrides(
         max_num_keypoints=max_num_keypoints,
         max_num_lines=max_num_lines,

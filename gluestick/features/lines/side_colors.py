@@ -35,23 +35,42 @@ def side_colors(image: Tensor, lines: Tensor) -> Tensor:
     check_shapes(
         "side_colors", {"image": image, "lines": lines}, {"image": "3 H W", "lines": "L 2 2"}
     )
-    height, width = image.shape[1:]
     if len(lines) == 0:
         return image.new_zeros(0, 2, NUM_SIDE_COLORS)
     gray = image.mean(0)
-    deviation = gray.std(correction=0).clamp(min=_LEAST_DEVIATION)
-    lines = lines.to(image)
-    steps = lines[:, 1] - lines[:, 0]
-    normals = torch.stack([steps[:, 1], -steps[:, 0]], dim=1)
-    normals = normals / steps.norm(dim=1, keepdim=True).clamp(min=1e-6)
-    along = (torch.arange(_NUM_PLACES, device=image.device, dtype=image.dtype) + 0.5) / _NUM_PLACES
+    return colors_beside(
+        image[None],
+        lines.to(image)[None],
+        mean=gray.mean()[None],
+        deviation=gray.std(correction=0)[None],
+    )[0]
+
+
+def colors_beside(images: Tensor, lines: Tensor, *, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Sample images on both sides of segments.
+
+    Args:
+        images: [B, 3, H, W] in [0, 1], RGB.
+        lines: [B, L, 2, 2] px.
+        mean: [B], of the grey values of each image.
+        deviation: [B], their standard deviation.
+
+    Returns:
+        [B, L, 2, 9], as :func:`side_colors`.
+    """
+    height, width = images.shape[2:]
+    steps = lines[:, :, 1] - lines[:, :, 0]  # [B, L, 2]
+    normals = torch.stack([steps[..., 1], -steps[..., 0]], dim=-1)
+    normals = normals / steps.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    place = torch.arange(_NUM_PLACES, device=images.device, dtype=images.dtype)
+    along = (place + 0.5) / _NUM_PLACES
     across = lines.new_tensor([*_OFFSETS, *(-offset for offset in _OFFSETS)])
-    places = lines[:, None, :1] + along[:, None] * steps[:, None, None]  # [L, 1, S, 2]
-    places = places + across[:, None, None] * normals[:, None, None]  # [L, 6, S, 2]
-    grid = (places + 0.5) * 2 / lines.new_tensor([width, height]) - 1
-    found = F.grid_sample(
-        image[None], grid.flatten(1, 2)[None], padding_mode="border", align_corners=False
-    )[0]  # [3, L, 6 * S]
-    colors = found.unflatten(2, (len(across), _NUM_PLACES)).mean(3)  # [3, L, 6]
-    values = ((colors - gray.mean()) / deviation).permute(1, 2, 0)  # [L, 6, 3]
-    return values.reshape(len(lines), 2, NUM_SIDE_COLORS)
+    places = lines[:, :, None, :1] + along[:, None] * steps[:, :, None, None]  # [B, L, 1, S, 2]
+    places = places + across[:, None, None] * normals[:, :, None, None]  # [B, L, 6, S, 2]
+    x, y = ((places + 0.5) * 2).unbind(-1)
+    grid = torch.stack([x / width - 1, y / height - 1], dim=-1).flatten(2, 3)  # [B, L, 6 * S, 2]
+    found = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    colors = found.unflatten(3, (len(across), _NUM_PLACES)).mean(4).permute(0, 2, 3, 1)
+    deviation = deviation.clamp(min=_LEAST_DEVIATION)
+    values = (colors - mean[:, None, None, None]) / deviation[:, None, None, None]
+    return values.reshape(*lines.shape[:2], 2, NUM_SIDE_COLORS)

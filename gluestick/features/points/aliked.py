@@ -20,7 +20,8 @@ from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.types import Points
 from gluestick.weights import shipped_path
 
-_TEMPERATURE = 0.1
+TEMPERATURE = 0.1
+"""Of the soft arg-max that places a keypoint within its pixel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,7 @@ class Aliked(nn.Module):
             threshold=self.config.detection_threshold,
             allowed=allowed,
         )
-        shifts = (peaks.windows / _TEMPERATURE).softmax(dim=1) @ peaks.offsets.to(scores.dtype)
+        shifts = (peaks.windows / TEMPERATURE).softmax(dim=1) @ peaks.offsets.to(scores.dtype)
         keypoints = torch.stack([peaks.x, peaks.y], dim=1) + shifts
         keypoints = keypoints[peaks.strict & lies_in(keypoints, allowed)]
         return keypoints, sample_map(scores[None], keypoints)[:, 0]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from gluestick.checks import check_shapes
 
-_BLANK_RANGE = 2.5 / 255
+BLANK_RANGE = 2.5 / 255
 """An image of which no channel spans more than this shows nothing but rounding: two steps of 8
 bit."""
 
@@ -60,7 +60,7 @@ def allowed_pixels(image: Tensor, mask: Tensor | None) -> Tensor:
         mask = torch.ones(image.shape[-2:], dtype=torch.bool, device=image.device)
     check_shapes("detect", {"image": image, "mask": mask}, {"image": "3 H W", "mask": "H W"})
     low, high = image.flatten(1).aminmax(dim=1)  # [3]
-    return mask.to(image.device, torch.bool) & (high - low > _BLANK_RANGE).any()
+    return mask.to(image.device, torch.bool) & (high - low > BLANK_RANGE).any()
 
 
 def lies_in(keypoints: Tensor, allowed: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def possibly_near(carried: Tensor, others: Tensor) -> Tensor:
     for middle, reach in zip(middles0.unbind(2), reach0.unbind(2), strict=True):
         x, y = middle[..., None, :].unbind(-1)  # [B, L, 1]
         apart = (x - x1).square_().add_((y - y1).square_())
-        found |= apart <= (reach[..., None] + reach1[:, None]).square_()
+        found = found | (apart <= (reach[..., None] + reach1[:, None]).square_())
     return found
 
 
@@ -112,5 +112,5 @@ def alike_pairs(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> Tensor:
         lowest = torch.full_like(values.amax(dim, keepdim=True), float("inf"))
         for _ in range(_NUM_ALIKE):
             lowest = values.masked_fill(values >= lowest, float("-inf")).amax(dim, keepdim=True)
-        alike |= values >= lowest
+        alike = alike | (values >= lowest)
     return alike & real

@@ -6,6 +6,7 @@ plane rightly, so it does not matter which one is found. Lengths are in units of
 longer side of an image.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -34,7 +35,16 @@ class EpipolarGeometry(NamedTuple):
     support: Tensor
 
 
-def fit_fundamental_matrix(matches: PointMatches) -> EpipolarGeometry:
+def smallest_eigenvectors(symmetric: Tensor) -> Tensor:
+    """Return the eigenvectors [B, N] of the smallest eigenvalues of matrices [B, N, N]."""
+    return torch.linalg.eigh(symmetric).eigenvectors[..., 0]
+
+
+def fit_fundamental_matrix(
+    matches: PointMatches,
+    *,
+    smallest_eigenvectors: Callable[[Tensor], Tensor] = smallest_eigenvectors,
+) -> EpipolarGeometry:
     """Fit a fundamental matrix to weighted matches.
 
     The eight-point algorithm with normalised positions (Hartley 1997), again and again with
@@ -42,6 +52,7 @@ def fit_fundamental_matrix(matches: PointMatches) -> EpipolarGeometry:
 
     Args:
         matches: K matches for each of B pairs.
+        smallest_eigenvectors: What solves the least-squares problems.
     """
     weights = matches.weights.double()
     x0, T0 = _normalized(matches.positions0.double(), weights)
@@ -53,8 +64,7 @@ def fit_fundamental_matrix(matches: PointMatches) -> EpipolarGeometry:
     own = weights
     for scale in _SCALES:
         moment = torch.bmm((rows * own[..., None]).mT, rows) + least
-        smallest = torch.linalg.eigh(moment).eigenvectors[..., 0]
-        F = torch.bmm(torch.bmm(T1.mT, smallest.view(-1, 3, 3)), T0)
+        F = torch.bmm(torch.bmm(T1.mT, smallest_eigenvectors(moment).view(-1, 3, 3)), T0)
         a1, b1, c1 = torch.bmm(homogeneous0, F.mT).unbind(-1)
         a0, b0, _ = torch.bmm(homogeneous1, F).unbind(-1)
         x, y, _ = homogeneous1.unbind(-1)
@@ -118,7 +128,7 @@ def _normalized(positions: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     mean = (positions * weights[..., None]).sum(1) / total  # [B, 2]
     squared = ((positions - mean[:, None]) ** 2).sum(-1)
     scale = 1 / ((squared * weights).sum(1) / total[:, 0] + 1).sqrt()  # [B]
-    T = torch.zeros(len(positions), 3, 3, dtype=positions.dtype, device=positions.device)
+    T = torch.zeros(positions.shape[0], 3, 3, dtype=positions.dtype, device=positions.device)
     T[:, 0, 0] = T[:, 1, 1] = scale
     T[:, :2, 2] = -scale[:, None] * mean
     T[:, 2, 2] = 1

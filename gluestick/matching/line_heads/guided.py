@@ -139,7 +139,7 @@ def best_similarities(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> tuple
 def compare_with_best(similarity: Tensor, best0: Tensor, best1: Tensor) -> list[Tensor]:
     """Return scaled similarities, and their ordered margins to the best of both lines."""
     margins = [
-        (similarity - best).clamp(_SMALLEST_MARGIN, 0) / _MARGIN_SCALE for best in (best1, best0)
+        (similarity - best).clamp(_SMALLEST_MARGIN, 0.0) / _MARGIN_SCALE for best in (best1, best0)
     ]
     scaled = similarity / _SIMILARITY_SCALE - _SIMILARITY_OFFSET
     return [scaled, *ordered(*margins)]

@@ -86,7 +86,7 @@ def describe_lines(
             "none: extract it with features.side_colors=true, as the models with this head do"
         )
     # Both directions are one batch, which takes half as many steps.
-    batch_size, sides = len(colors0), (wireframe0, wireframe1)
+    batch_size, sides = colors0.shape[0], (wireframe0, wireframe1)
     lines = _batch(*(in_units(side.detected_lines, side) for side in sides))
     matches = PointMatches(
         *(torch.cat(both) for both in zip(matches, matches.swapped(), strict=True))

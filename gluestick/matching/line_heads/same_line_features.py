@@ -1,6 +1,6 @@
 """What is known about whether two segments are parts of one line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -99,40 +99,109 @@ def describe_in_parts(
     Raises:
         ValueError: If a wireframe was made without ``side_colors``.
     """
+    known = look_at_lines(wireframe0, wireframe1, endpoint_similarity, matches.without_unmatched())
+    num_lines0, num_lines1 = known.similarity.shape[1:]
+    at_once = max(_PAIRS_AT_ONCE // max(num_lines1, 1), 1)
+    for first in range(0, max(num_lines0, 1), at_once):
+        found = describe_pairs(known, rows=slice(first, first + at_once))
+        yield found._replace(pairs=found.pairs._replace(line0=found.pairs.line0 + first))
+
+
+class KnownLines(NamedTuple):
+    """What is known about the lines of B pairs of images before they are compared.
+
+    Attributes:
+        lines0: The lines of the images 0.
+        lines1: The lines of the images 1.
+        matches: The matches that guide the lines.
+        geometry: The epipolar geometry of the matches.
+        ends: [B, J0, J1], the similarities of the junctions.
+        similarity: [B, L0, L1], of the lines' ends.
+        best0: [B, L0], the best of these for each line.
+        best1: [B, L1].
+        alike: [B, L0, L1] bool, where the ends are among the most alike.
+    """
+
+    lines0: LineContext
+    lines1: LineContext
+    matches: PointMatches
+    geometry: EpipolarGeometry
+    ends: Tensor
+    similarity: Tensor
+    best0: Tensor
+    best1: Tensor
+    alike: Tensor
+
+
+def look_at_lines(
+    wireframe0: Wireframe,
+    wireframe1: Wireframe,
+    endpoint_similarity: Tensor,
+    matches: PointMatches,
+    *,
+    fit: Callable[[PointMatches], EpipolarGeometry] = fit_fundamental_matrix,
+) -> KnownLines:
+    """Look at the lines of both images of B pairs.
+
+    Args:
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
+        endpoint_similarity: [B, J0, J1], between their junctions.
+        matches: The matches that guide the lines.
+        fit: What finds the epipolar geometry of the matches.
+
+    Raises:
+        ValueError: If a wireframe was made without ``side_colors``.
+    """
     ends = at_least_single(endpoint_similarity)
     similarity = endpoint_line_scores(ends, wireframe0.line_junctions, wireframe1.line_junctions)
     masks = wireframe0.line_mask, wireframe1.line_mask
     best0, best1 = best_similarities(similarity, *masks)
     with torch.no_grad(), without_autocast(ends.device):
-        matches = matches.without_unmatched()
-        all_lines0, lines1 = describe_lines(wireframe0, wireframe1, matches)
-        alike = alike_pairs(similarity, *masks)
-        geometry = fit_fundamental_matrix(matches)
-    at_once = max(_PAIRS_AT_ONCE // max(similarity.shape[2], 1), 1)
-    for first in range(0, max(similarity.shape[1], 1), at_once):
-        rows = slice(first, first + at_once)
-        lines0 = all_lines0.select(slice(None), rows)
-        with torch.no_grad(), without_autocast(ends.device):
-            pairs, forth, back = _candidates(lines0, lines1, alike[:, rows])
-            cosines = _cosines(lines0, lines1, pairs)
-            direction = torch.where(cosines[0] + cosines[1] < 0, -1.0, 1.0)
-            channels = [
-                *_guidance(forth, back, direction),
-                *_trust(lines0, lines1, pairs),
-                *_shapes(lines0, lines1, pairs, cosines),
-                *epipolar_channels(lines0.lines, lines1.lines, pairs, geometry),
-                *_sides(lines0, lines1, pairs, direction),
-                *_situation(matches, geometry, pairs),
-                *appearance_channels(pairs.of0(lines0.colors), pairs.of1(lines1.colors), direction),
-            ]
-        resemblance = [
-            *compare_with_best(
-                pairs.take(similarity[:, rows]), pairs.of0(best0[:, rows]), pairs.of1(best1)
-            ),
-            *_endpoints(ends, lines0, lines1, pairs, direction),
+        lines0, lines1 = describe_lines(wireframe0, wireframe1, matches)
+        return KnownLines(
+            lines0=lines0,
+            lines1=lines1,
+            matches=matches,
+            geometry=fit(matches),
+            ends=ends,
+            similarity=similarity,
+            best0=best0,
+            best1=best1,
+            alike=alike_pairs(similarity, *masks),
+        )
+
+
+def describe_pairs(known: KnownLines, *, rows: slice) -> PairFeatures:
+    """Describe the pairs of lines that may be parts of one line.
+
+    Args:
+        known: What is known about the lines.
+        rows: Which lines of the images 0; those of the pairs are counted from its start.
+    """
+    lines0, lines1 = known.lines0.select(slice(None), rows), known.lines1
+    with torch.no_grad(), without_autocast(known.ends.device):
+        pairs, forth, back = _candidates(lines0, lines1, known.alike[:, rows])
+        cosines = _cosines(lines0, lines1, pairs)
+        direction = torch.where(cosines[0] + cosines[1] < 0, -1.0, 1.0)
+        channels = [
+            *_guidance(forth, back, direction),
+            *_trust(lines0, lines1, pairs),
+            *_shapes(lines0, lines1, pairs, cosines),
+            *epipolar_channels(lines0.lines, lines1.lines, pairs, known.geometry),
+            *_sides(lines0, lines1, pairs, direction),
+            *_situation(known.matches, known.geometry, pairs),
+            *appearance_channels(pairs.of0(lines0.colors), pairs.of1(lines1.colors), direction),
         ]
-        features = torch.stack([*resemblance, *channels], dim=1)
-        yield PairFeatures(pairs._replace(line0=pairs.line0 + first), features)
+    resemblance = [
+        *compare_with_best(
+            pairs.take(known.similarity[:, rows]),
+            pairs.of0(known.best0[:, rows]),
+            pairs.of1(known.best1),
+        ),
+        *_endpoints(known.ends, lines0, lines1, pairs, direction),
+    ]
+    return PairFeatures(pairs, torch.stack([*resemblance, *channels], dim=1))
 
 
 def _candidates(
@@ -144,8 +213,8 @@ def _candidates(
         The pairs, and how they agree in image 1 and in image 0: [K, 3].
     """
     possible = possibly_near(lines0.carried, lines1.lines)
-    possible |= possibly_near(lines1.carried, lines0.lines).mT
-    possible &= lines0.mask[:, :, None] & lines1.mask[:, None]
+    possible = possible | possibly_near(lines1.carried, lines0.lines).mT
+    possible = possible & lines0.mask[:, :, None] & lines1.mask[:, None]
     pairs = LinePairs(*(possible | alike).nonzero(as_tuple=True))
     forth = compare_one_by_one(pairs.of0(lines0.carried), pairs.of1(lines1.lines)[:, None])
     back = compare_one_by_one(pairs.of1(lines1.carried), pairs.of0(lines0.lines)[:, None])

@@ -42,7 +42,6 @@ def test_writes_hloc_files_and_resumes(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("colmap3", "."), "colmap3"),
         (("hloc", "nowhere"), "nowhere"),
         (("hloc", ".", "--pairs", "nowhere.txt"), "nowhere.txt"),
     ],

@@ -1,0 +1,52 @@
+"""Match two photographs with exported graphs: neither torch nor gluestick is needed.
+
+Usage: ``python demos/onnx_match.py FOLDER IMAGE0 IMAGE1 PICTURE``, after
+``gluestick export onnx --output FOLDER``.
+"""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+NUM_LINES, NUM_KEYPOINTS = 250, 1024
+onnxruntime.set_default_logger_severity(3)  # errors alone
+
+
+def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a graph on those of the inputs that it knows; return its outputs by name."""
+    graph = onnxruntime.InferenceSession(Path(sys.argv[1], f"{name}.onnx"))
+    found = graph.run(None, {node.name: inputs[node.name] for node in graph.get_inputs()})
+    return {node.name: value for node, value in zip(graph.get_outputs(), found, strict=True)}
+
+
+values, images = {}, [cv2.imread(path) for path in sys.argv[2:4]]
+for side, image in enumerate(images):
+    found = cv2.createLineSegmentDetector().detect(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0]
+    found = np.zeros((0, 2, 2)) if found is None else found.reshape(-1, 2, 2) + 0.125
+    longest = np.argsort(-np.linalg.norm(found[:, 1] - found[:, 0], axis=1))[:NUM_LINES]
+    lines = np.zeros((1, NUM_LINES, 2, 2), np.float32)
+    lines[0, : len(longest)] = found[longest]
+    pixels = image[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    own = {"lines": lines, "line_mask": np.arange(NUM_LINES)[None] < len(longest)}
+    own |= run("detector", own | {"images": pixels, "max_num_keypoints": np.array(NUM_KEYPOINTS)})
+    own["image_size"] = np.array([image.shape[1::-1]], np.float32)
+    values |= {f"{name}{side}": value for name, value in own.items()}
+values |= run("matcher", values)
+values |= run("line_head", values)
+
+height = max(len(image) for image in images)
+canvas = np.hstack([np.pad(v, ((0, height - len(v)), (0, 0), (0, 0))) for v in images])
+for kind, color in (("matches", (0, 200, 0)), ("line_matches", (0, 120, 255))):
+    pairs = [(i, j) for i, j in enumerate(values[kind][0]) if j > -1]
+    print(f"{len(pairs)} {kind}")
+    name = {"matches": "keypoints", "line_matches": "lines"}[kind]
+    for i, j in pairs:
+        place0, place1 = values[f"{name}0"][0, i], values[f"{name}1"][0, j]
+        place1 = np.add(place1, [images[0].shape[1], 0])
+        parts = [(place0, place1)] if kind == "matches" else [place0, place1]
+        for start, end in parts:
+            cv2.line(canvas, np.intp(start).tolist(), np.intp(end).tolist(), color, 1)
+cv2.imwrite(sys.argv[4], canvas)

@@ -1,0 +1,1 @@
+"""Matching uploaded pairs of images over HTTP."""
