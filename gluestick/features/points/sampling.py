@@ -91,7 +91,10 @@ def weighted_rows(rows: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
     """
     if rows.device.type == "mps":  # which has no bags
         return (rows[indices] * weights[..., None]).sum(1)
-    return F.embedding_bag(indices, rows, mode="sum", per_sample_weights=weights)
+    starts = torch.arange(0, indices.numel(), indices.shape[1], device=indices.device)
+    return F.embedding_bag(
+        indices.flatten(), rows, starts, mode="sum", per_sample_weights=weights.flatten()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
