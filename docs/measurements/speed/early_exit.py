@@ -1,9 +1,10 @@
 """What early exit and pruning save, and what they cost in points and lines.
 
 Usage: ``python docs/measurements/speed/early_exit.py BENCHMARK DATA [SETTING=VALUE] [--pairs 40]
-[--confidences off,off 0.95,0.99] [--threads 1]``. The features of each pair are extracted once;
+[--confidences off,off 0.95,0.99] [--unscaled] [--threads 1]``. The features of each pair are extracted once;
 then the network matches them with each pair of confidences (of depth, of width) in turns. Printed
-are the benchmark's figures, the processor seconds of the network and the layers that it ran.
+are the benchmark's figures, the processor seconds of the network and the layers that it ran. With
+``--unscaled`` line heads get similarities of endpoints as a layer gives them.
 """
 
 import argparse
@@ -36,11 +37,18 @@ def set_confidences(network: LightGlueStick, confidences: Confidences) -> None:
 
 
 def measure(
-    benchmark: Benchmark, *, num_pairs: int | None, settings: Sequence[Confidences]
+    benchmark: Benchmark,
+    *,
+    num_pairs: int | None,
+    settings: Sequence[Confidences],
+    unscaled: bool,
 ) -> None:
     """Print the table."""
     matcher = PointLineMatcher.from_pretrained(max_num_keypoints=1024, max_num_lines=250)
     network = cast(LightGlueStick, matcher.network)
+    if unscaled:
+        plain = replace(network.config, similarity_scales=None, similarity_shifts=None)
+        network.config = plain
     layers = [0]
     for transformer in network.transformers:
         cast(nn.Module, transformer).register_forward_hook(
@@ -85,6 +93,7 @@ if __name__ == "__main__":
     parser.add_argument("data", type=Path)
     parser.add_argument("settings", nargs="*")
     parser.add_argument("--pairs", type=int)
+    parser.add_argument("--unscaled", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--confidences",
@@ -99,4 +108,5 @@ if __name__ == "__main__":
         card.build(given.data, load_config(None, given.settings, defaults=card.config())),
         num_pairs=given.pairs,
         settings=given.confidences,
+        unscaled=given.unscaled,
     )
