@@ -1,7 +1,7 @@
 """Configuration files: schema, YAML and overrides become plain dataclasses."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -73,6 +73,31 @@ def load_config(
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]  # what follows names omegaconf's own types
         raise ValueError(f"configuration {path or ''} {list(overrides)}: {reason}") from error
+
+
+def restore_match_config(
+    stored: Mapping[str, Any], overrides: Sequence[str] = (), *, source: Path
+) -> MatchConfig:
+    """Return the :class:`MatchConfig` that a run has written down, with some settings changed.
+
+    Args:
+        stored: Its values, as :func:`dataclasses.asdict` gives them.
+        overrides: Assignments ``key=value``.
+        source: Where they stand, for messages.
+
+    Raises:
+        ValueError: If a key or a value does not fit the schema.
+    """
+    try:
+        merged = OmegaConf.merge(
+            OmegaConf.structured(MatchConfig()),
+            OmegaConf.create(dict(stored)),
+            _from_overrides(overrides),
+        )
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"the settings in {source} {list(overrides)}: {reason}") from error
 
 
 class Card(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from gluestick.export import FeaturesWriter, MatchesWriter
 from gluestick.geometry.projection import project_points
@@ -62,6 +63,28 @@ def write_cameras(path: Path) -> Path:
     entry = {"K": CAMERA.K.tolist(), "width": SIZE[0], "height": SIZE[1]}
     path.write_text(json.dumps(dict.fromkeys(POSES, entry)))
     return path
+
+
+def quaternion_line(pose: Pose) -> list[float]:
+    """Return qw, qx, qy, qz, tx, ty, tz of a rotation by less than 180 degrees."""
+    x, y, z, w = Rotation.from_matrix(pose.R).as_quat()
+    sign = 1.0 if w >= 0 else -1.0
+    return [float(value) for value in (*(sign * np.array([w, x, y, z])), *pose.t)]
+
+
+def write_posed_model(folder: Path, names: list[str]) -> Path:
+    """Write a COLMAP model in text with the poses of some images and without points."""
+    folder.mkdir(parents=True, exist_ok=True)
+    K = CAMERA.K
+    params = f"{K[0, 0]} {K[1, 1]} {K[0, 2] + 0.5} {K[1, 2] + 0.5}"
+    (folder / "cameras.txt").write_text(f"1 PINHOLE {SIZE[0]} {SIZE[1]} {params}\n")
+    images = [
+        f"{number} {' '.join(map(str, quaternion_line(POSES[name])))} 1 {name}\n\n"
+        for number, name in enumerate(names, start=1)
+    ]
+    (folder / "images.txt").write_text("".join(images))
+    (folder / "points3D.txt").write_text("")
+    return folder
 
 
 def write_features(folder: Path, *, noise: float = 0.0) -> tuple[Path, Path]:

@@ -9,12 +9,14 @@ from gluestick.cli.commands.benchmark import app as benchmark_app
 from gluestick.cli.commands.data import data
 from gluestick.cli.commands.detect import detect
 from gluestick.cli.commands.export import export
+from gluestick.cli.commands.localize import localize
 from gluestick.cli.commands.match import match
 from gluestick.cli.commands.models import models
 from gluestick.cli.commands.reconstruct import reconstruct
 from gluestick.cli.commands.settings import settings
 from gluestick.cli.commands.stitch import stitch
 from gluestick.cli.commands.train import train
+from gluestick.cli.commands.web import web
 from gluestick.cli.commands.worlds import worlds
 
 app = typer.Typer(
@@ -30,6 +32,8 @@ app.command()(detect)
 app.command()(stitch)
 app.command()(export)
 app.command()(reconstruct)
+app.command()(localize)
+app.command()(web)
 app.command()(models)
 app.command()(settings)
 app.command()(data)

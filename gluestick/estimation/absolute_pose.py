@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import poselib
 
+from gluestick.estimation.absolute_refinement import WorldMatches, line_errors, point_errors
 from gluestick.estimation.backgrounds import Extent, projection_chances
 from gluestick.estimation.chance import Verdict, independence_weights, judge
 from gluestick.estimation.copies import (
@@ -21,8 +22,7 @@ from gluestick.estimation.inputs import (
 )
 from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.lines import line_lengths
-from gluestick.geometry.points import line_deviation, to_homogeneous
-from gluestick.geometry.projection import project_points
+from gluestick.geometry.points import line_deviation
 from gluestick.types import Camera, Pose
 from gluestick.types.cameras import CameraLike, as_camera
 
@@ -102,11 +102,10 @@ def estimate_absolute_pose(
     )
     camera = as_camera(camera)
     pinhole = poselib_camera(owner, camera)
-    image_points, world_points, image_lines, world_lines = _matches(
-        owner, points2d, points3d, lines2d, lines3d
-    )
+    matches = world_matches(owner, points2d, points3d, lines2d, lines3d)
+    world_points, world_lines = matches.points3d, matches.lines3d
     image_points, image_lines = (
-        undistort_points(positions, camera) for positions in (image_points, image_lines)
+        undistort_points(positions, camera) for positions in (matches.points2d, matches.lines2d)
     )
     camera = Camera(K=camera.K)
     usable = (line_lengths(image_lines) > 0) & (line_lengths(world_lines) > 0)
@@ -135,16 +134,16 @@ def estimate_absolute_pose(
     if agreeing < _MIN_INLIERS or on_a_line or not np.isfinite(motion.Rt).all():
         return None
     pose = Pose(R=motion.R, t=motion.t)
-    point_errors = _point_errors(pose, camera, image_points, world_points)
-    line_errors = _line_errors(pose, camera, image_lines, world_lines)
-    point_inliers = spread_to_copies(point_mask, point_copies, agreeing=point_errors <= max_error)
-    used_lines = spread_to_copies(line_mask, line_copies, agreeing=line_errors <= max_error)
+    off_points = point_errors(pose, camera, image_points, world_points)
+    off_lines = line_errors(pose, camera, image_lines, world_lines)
+    point_inliers = spread_to_copies(point_mask, point_copies, agreeing=off_points <= max_error)
+    used_lines = spread_to_copies(line_mask, line_copies, agreeing=off_lines <= max_error)
     line_inliers = np.zeros(len(usable), dtype=bool)
     line_inliers[usable] = used_lines
-    verdict = _verdict(
+    verdict = pose_verdict(
         image_points,
         image_lines,
-        errors=(point_errors, line_errors),
+        errors=(off_points, off_lines),
         agreeing=np.concatenate([point_inliers, used_lines]),
     )
     return AbsolutePoseEstimate(
@@ -155,14 +154,19 @@ def estimate_absolute_pose(
     )
 
 
-def _matches(
+def world_matches(
     owner: str,
     points2d: ArrayLike,
     points3d: ArrayLike,
     lines2d: ArrayLike | None,
     lines3d: ArrayLike | None,
-) -> list[np.ndarray]:
-    """Return the arrays after checking them, without lines where none are given."""
+) -> WorldMatches:
+    """Return matches as arrays after checking them, without lines where none are given.
+
+    Raises:
+        ValueError: If shapes or counts do not fit, a coordinate is NaN or infinite, or only one
+            of ``lines2d`` and ``lines3d`` is given.
+    """
     if (lines2d is None) != (lines3d is None):
         raise ValueError(f"{owner} needs both lines2d and lines3d, or neither")
     values = {
@@ -172,23 +176,35 @@ def _matches(
         "lines3d": np.zeros((0, 2, 3)) if lines3d is None else lines3d,
     }
     specs = {"points2d": "S 2", "points3d": "S 3", "lines2d": "M 2 2", "lines3d": "M 2 3"}
-    return as_arrays(owner, values, specs)
+    arrays = as_arrays(owner, values, specs)
+    return WorldMatches(
+        points2d=arrays[0], points3d=arrays[1], lines2d=arrays[2], lines3d=arrays[3]
+    )
 
 
-def _verdict(
+def pose_verdict(
     points: np.ndarray,
     lines: np.ndarray,
     *,
     errors: tuple[np.ndarray, np.ndarray],
     agreeing: np.ndarray,
+    sample_size: int = 3,
 ) -> Verdict:
-    """Tell whether the pose can be chance, from places, errors and inliers in the image."""
+    """Tell whether a pose can be chance.
+
+    Args:
+        points: [S, 2] px.
+        lines: [M, 2, 2] px.
+        errors: [S] and [M] px.
+        agreeing: [S + M] bool, the inliers, points first.
+        sample_size: How many matches define a pose.
+    """
     extent = Extent.of(points, lines)
     return judge(
         projection_chances(*errors, line_lengths(lines), extent),
         agreeing,
         independence_weights([np.concatenate([points, lines.mean(1)])]),
-        sample_size=3,
+        sample_size=sample_size,
         num_solutions=8,
     )
 
@@ -198,18 +214,3 @@ def _world_unit(points: np.ndarray, lines: np.ndarray) -> float:
     positions = np.concatenate([points, lines.reshape(-1, 3)])
     size = np.ptp(positions, axis=0).max() if len(positions) else 0.0
     return float(1e-6 * size) or 1.0
-
-
-def _point_errors(pose: Pose, camera: Camera, image: np.ndarray, world: np.ndarray) -> np.ndarray:
-    """Return how far [S] points are from their projections, px; inf behind the camera."""
-    positions, depth = project_points(world, pose, camera)
-    return np.where(depth > 0, np.linalg.norm(positions - image, axis=1), np.inf)
-
-
-def _line_errors(pose: Pose, camera: Camera, image: np.ndarray, world: np.ndarray) -> np.ndarray:
-    """Return the sums [M] of the distances of both endpoints from the projected line, px."""
-    projected = (world @ pose.R.T + pose.t) @ np.asarray(camera.K).T  # [M, 2, 3]
-    lines = np.cross(projected[:, 0], projected[:, 1])
-    slope = np.maximum(np.hypot(lines[:, 0], lines[:, 1]), 1e-300)
-    distances = np.abs((to_homogeneous(image) * lines[:, None]).sum(2)) / slope[:, None]
-    return distances.sum(1)

@@ -14,14 +14,16 @@ from gluestick.estimation.inputs import (
     poselib_camera,
     poselib_options,
 )
+from gluestick.estimation.vanishing_points import find_vanishing_pairs, refine_with_directions
 from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.epipolar import (
     epipolar_distance,
     essential_from_pose,
     fundamental_from_essential,
 )
+from gluestick.geometry.lines import line_lengths
 from gluestick.geometry.points import line_deviation
-from gluestick.types import Pose
+from gluestick.types import Camera, Pose
 from gluestick.types.cameras import CameraLike, as_camera
 
 _MIN_INLIERS = 6
@@ -57,6 +59,8 @@ def estimate_relative_pose(
     points1: ArrayLike,
     camera0: CameraLike,
     camera1: CameraLike,
+    lines0: ArrayLike | None = None,
+    lines1: ArrayLike | None = None,
     *,
     max_error: float = 1.0,
     confidence: float = 0.9999,
@@ -64,6 +68,10 @@ def estimate_relative_pose(
     seed: int = 0,
 ) -> RelativePoseEstimate | None:
     """Estimate the relative pose of two images from matched points, with PoseLib.
+
+    With lines, vanishing points that these share in both images
+    (:mod:`gluestick.estimation.vanishing_points`) refine the pose together with the points. They
+    decide neither which points agree nor the verdict.
 
     LO-RANSAC on five-point samples and a non-linear refinement. Copies of a match, within
     ``max_error`` of it in both images, count once. The camera matrices are in
@@ -75,6 +83,8 @@ def estimate_relative_pose(
         points1: [S, 2] px in image 1, in the same order.
         camera0: The calibration of image 0, without skew: a camera, or K [3, 3].
         camera1: The calibration of image 1.
+        lines0: [M, 2, 2] px in image 0. Lines without length take no part.
+        lines1: [M, 2, 2] px in image 1, in the same order.
         max_error: The largest Sampson distance of an inlier in px (at the mean focal length);
             inliers also lie in front of both cameras. They are counted before the last
             refinement.
@@ -87,10 +97,13 @@ def estimate_relative_pose(
         lie on a line.
 
     Raises:
-        ValueError: If shapes or counts do not fit, a coordinate is NaN or infinite, a K is
-            not that of a camera without skew, or an option is out of range.
+        ValueError: If shapes or counts do not fit, a coordinate is NaN or infinite, only one of
+            ``lines0`` and ``lines1`` is given, a K is not that of a camera without skew, or an
+            option is out of range.
     """
     owner = "estimate_relative_pose"
+    if (lines0 is None) != (lines1 is None):
+        raise ValueError(f"{owner} needs both lines0 and lines1, or neither")
     options = poselib_options(
         owner, max_error=max_error, confidence=confidence, max_iterations=max_iterations, seed=seed
     )
@@ -117,6 +130,10 @@ def estimate_relative_pose(
     ):
         return None
     pose = Pose(R=motion.R, t=motion.t / np.linalg.norm(motion.t))
+    if lines0 is not None and lines1 is not None:
+        own = _lines(owner, lines0, lines1, (camera0, camera1))
+        agreeing = points[0][mask], points[1][mask]
+        pose = _with_directions(pose, agreeing, own, (camera0, camera1), max_error, seed)
     F = fundamental_from_essential(essential_from_pose(pose), camera0, camera1)
     inliers = spread_to_copies(
         mask, representatives, agreeing=epipolar_distance(F, *arrays) <= max_error
@@ -129,3 +146,35 @@ def estimate_relative_pose(
         num_solutions=10,
     )
     return RelativePoseEstimate(pose_0to1=pose, point_inliers=inliers, **verdict._asdict())
+
+
+def _lines(
+    owner: str, lines0: ArrayLike, lines1: ArrayLike, cameras: tuple[Camera, Camera]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both [M, 2, 2] lines without distortion, and without those that have no length."""
+    arrays = as_arrays(
+        owner, {"lines0": lines0, "lines1": lines1}, {"lines0": "M 2 2", "lines1": "M 2 2"}
+    )
+    arrays = [undistort_points(*each) for each in zip(arrays, cameras, strict=True)]
+    usable = np.minimum(line_lengths(arrays[0]), line_lengths(arrays[1])) > 0
+    return arrays[0][usable], arrays[1][usable]
+
+
+def _with_directions(
+    pose: Pose,
+    points: tuple[np.ndarray, np.ndarray],
+    lines: tuple[np.ndarray, np.ndarray],
+    cameras: tuple[Camera, Camera],
+    max_error: float,
+    seed: int,
+) -> Pose:
+    """Refine a pose on the points that agree and on what vanishing points the lines share."""
+    matrices = [np.asarray(camera.K) for camera in cameras]
+    normalized = [
+        (own - K[:2, 2]) / K[[0, 1], [0, 1]] for own, K in zip(points, matrices, strict=True)
+    ]
+    focal_length = float(np.mean([K[[0, 1], [0, 1]] for K in matrices]))
+    pairs = find_vanishing_pairs(lines[0], lines[1], cameras, seed=seed)
+    return refine_with_directions(
+        pose, normalized[0], normalized[1], pairs, max_error=max_error / focal_length
+    )

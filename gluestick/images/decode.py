@@ -48,7 +48,7 @@ def read_oriented_pixels(path: str | PathLike[str], *, max_pixels: int) -> tuple
     """
     content = _read(path)
     try:
-        with _no_pillow_limit():
+        with no_pillow_limit():
             opened = Image.open(io.BytesIO(content))
     except Exception as error:
         if not content.startswith(_TIFF_STARTS):
@@ -256,7 +256,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 @contextmanager
-def _no_pillow_limit() -> Iterator[None]:
+def no_pillow_limit() -> Iterator[None]:
     """Lift Pillow's process-wide limit while a header is read, since ours is checked instead."""
     with _process_wide_settings:
         limit = Image.MAX_IMAGE_PIXELS

@@ -9,22 +9,16 @@ finished.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gluestick.datasets.posed.colmap_model import import_pycolmap
-from gluestick.export.features_h5 import FeaturesReader
-from gluestick.export.folder_images import NamePair, Progress, no_progress
+from gluestick.export.folder_images import Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
-from gluestick.export.matches_h5 import MatchesReader
 from gluestick.export.workers.protocol import Workers
 from gluestick.pipeline import PointLineMatcher
-from gluestick.reconstruction.colmap.database import open_database
-from gluestick.reconstruction.colmap.features import add_keypoints, add_matches
-from gluestick.reconstruction.colmap.images import add_images
-from gluestick.reconstruction.colmap.verification import add_two_view_geometries
+from gluestick.reconstruction.filled_database import FilledDatabase, fill_database
 from gluestick.reconstruction.inputs import (
     Given,
     ReconstructionConfig,
@@ -34,14 +28,12 @@ from gluestick.reconstruction.inputs import (
     read_given,
     write_settings,
 )
-from gluestick.reconstruction.known_cameras import KnownCamera
 from gluestick.reconstruction.lines.making import LINES, line_map_record, make_lines
 from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.models import ModelFiles, ModelTask, make_models
 from gluestick.reconstruction.outcome import (
     Record,
     model_record,
-    pair_records,
     photograph_records,
     write_json,
 )
@@ -147,7 +139,7 @@ def reconstruct(
         )
     write_settings(inputs.output, settings)
     with timer.stage("COLMAP database"):
-        filled = _fill(inputs, exported, wanted, given.known, config, progress)
+        filled = fill_database(inputs, exported, wanted, given.known, config, progress)
     with timer.stage("model"):
         files = make_models(_task(inputs, config, given, settings, filled), progress=progress)
     with timer.stage("lines"):
@@ -169,80 +161,12 @@ def reconstruct(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Filled:
-    """A complete database.
-
-    Attributes:
-        path: The file.
-        pairs: The records of the pairs.
-        made_from: What they come from.
-        known_cameras: The numbers of the known cameras.
-    """
-
-    path: Path
-    pairs: list[Record]
-    made_from: list[Any]
-    known_cameras: list[int]
-
-
-def _fill(
-    inputs: ReconstructionInputs,
-    exported: HlocFolder,
-    wanted: Sequence[NamePair],
-    known: Mapping[str, KnownCamera],
-    config: ReconstructionConfig,
-    progress: Progress,
-) -> _Filled:
-    """Add to the database what it lacks."""
-    path = inputs.database or inputs.output / "database.db"
-    with (
-        FeaturesReader(exported.features) as features,
-        MatchesReader(exported.matches) as matches,
-        open_database(path) as database,
-    ):
-        pairs = [pair for pair in wanted if pair in matches]
-        names = sorted({name for pair in pairs for name in pair})
-        sizes = {name: _size(features, name) for name in names}
-        image_ids = add_images(
-            database, inputs.image_dir, sizes, known=known, options=config.cameras
-        )
-        add_keypoints(database, features, image_ids, progress=progress)
-        add_matches(
-            database, matches, image_ids, pairs, junctions=config.junctions, progress=progress
-        )
-        add_two_view_geometries(
-            database,
-            features,
-            matches,
-            image_ids,
-            pairs,
-            verification=config.verification,
-            seed=config.mapping.seed,
-            progress=progress,
-        )
-        made_from = [[name, features.origin(name).get("features")] for name in names]
-        cameras = {image.name: image.camera_id for image in database.read_all_images()}
-        constant = sorted({cameras[name] for name in names if name in known})
-        return _Filled(
-            path=path,
-            pairs=pair_records(database, image_ids, pairs),
-            made_from=[*made_from, *pairs],
-            known_cameras=constant,
-        )
-
-
-def _size(features: FeaturesReader, name: str) -> tuple[int, int]:
-    width, height = features.read(name)["image_size"].tolist()
-    return width, height
-
-
 def _task(
     inputs: ReconstructionInputs,
     config: ReconstructionConfig,
     given: Given,
     settings: Record,
-    filled: _Filled,
+    filled: FilledDatabase,
 ) -> ModelTask:
     verified = {name for pair in filled.pairs if pair["num_inliers"] for name in pair["names"]}
     return ModelTask(

@@ -14,8 +14,7 @@ from gluestick.visualization import lines as lines_style
 from gluestick.visualization.canvas import Canvas, Glyph
 from gluestick.visualization.colors import neighbor_colors, position_colors
 from gluestick.visualization.inputs import to_coordinates, to_inliers, to_pairs, to_rgb
-
-_CONNECTION_GRID = 6  # connections start in different cells of a 6 x 6 grid
+from gluestick.visualization.selection import spread_out
 
 
 def draw_point_matches(
@@ -66,7 +65,7 @@ def draw_point_matches(
         for side, place in enumerate(canvas.placements):
             unmatched = np.delete(points[side], pairs[:, side], axis=0)
             points_style.draw_faint_keypoints(canvas, place, unmatched)
-    chosen = _spread(matched[0], ~outlier, canvas.placements[0].image_size)
+    chosen = spread_out(matched[0], ~outlier, canvas.placements[0].image_size)
     _connect(canvas, [values[chosen] for values in matched], colors[chosen], opacity=0.45)
     for place, values in zip(canvas.placements, matched, strict=True):
         points_style.draw_keypoints(canvas, place, values, colors, crosses=outlier)
@@ -209,15 +208,6 @@ def save_picture(path: str | os.PathLike[str], picture: np.ndarray) -> None:
     image = Image.fromarray(to_rgb(picture))
     with atomic_path(path) as temporary:
         image.save(temporary, format="PNG")
-
-
-def _spread(points: np.ndarray, usable: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """Return the indices of points in different cells of a grid, one for each cell."""
-    candidates = np.flatnonzero(usable)
-    relative = points[candidates] / np.maximum(np.array(image_size), 1)
-    column, row = np.clip(relative * _CONNECTION_GRID, 0, _CONNECTION_GRID - 1).astype(int).T
-    _, first = np.unique(row * _CONNECTION_GRID + column, return_index=True)
-    return candidates[first]
 
 
 def _connect(

@@ -1,14 +1,11 @@
 """A page with both images in which one can look through the matches."""
 
-import base64
 import html
-import io
 import os
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from gluestick.visualization.colors import neighbor_colors, position_colors
@@ -21,7 +18,7 @@ from gluestick.visualization.inputs import (
     to_rgb,
     to_scores,
 )
-from gluestick.visualization.page_parts import resource, script_json, write_page
+from gluestick.visualization.page_parts import jpeg_data_uri, resource, script_json, write_page
 
 _MAX_IMAGE_SIDE = 2048  # px; larger images are embedded smaller, coordinates stay as they are
 _JPEG_QUALITY = 88
@@ -100,10 +97,10 @@ def write_viewer(
     overlay, outline = _overlay(pictures[1], H_0to1, sizes[0])
     data["overlay"] = outline
     parts = {
-        "OVERLAY": "data:," if overlay is None else _data_uri(overlay),
+        "OVERLAY": "data:," if overlay is None else _picture(overlay),
         "TITLE": html.escape(title),
-        "IMAGE0": _data_uri(pictures[0]),
-        "IMAGE1": _data_uri(pictures[1]),
+        "IMAGE0": _picture(pictures[0]),
+        "IMAGE1": _picture(pictures[1]),
         "DATA": script_json(data),
         "SCRIPT": resource("viewer.js"),
     }
@@ -201,9 +198,5 @@ def _match_rows(
     ]
 
 
-def _data_uri(picture: np.ndarray) -> str:
-    image = Image.fromarray(picture)
-    image.thumbnail((_MAX_IMAGE_SIDE, _MAX_IMAGE_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _picture(picture: np.ndarray) -> str:
+    return jpeg_data_uri(picture, quality=_JPEG_QUALITY, longest_side=_MAX_IMAGE_SIDE)

@@ -1,8 +1,6 @@
 """The page of a benchmark: tables, plots and pictures as HTML, and the tables as Markdown."""
 
-import base64
 import html
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -10,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gluestick.benchmarks.report import plots
 from gluestick.benchmarks.report.tables import figures_table, group_table, seconds_table
@@ -21,10 +18,10 @@ from gluestick.benchmarks.run.summary import group_labels
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction, Scores
 from gluestick.storage.atomic import atomic_path
 from gluestick.visualization import draw_line_matches, draw_point_matches
+from gluestick.visualization.page_parts import jpeg_data_uri
 
 _NUM_WORST = 10
 _PICTURE_WIDTH = 1200  # px
-_JPEG_QUALITY = 80
 _FEWEST_LABELS_TO_PLOT = 3
 
 
@@ -162,7 +159,7 @@ def _worst_pairs(benchmark: Benchmark, pairs: Sequence[Pair], run: Run) -> list[
             pair, scores = by_name[run.results.pairs[index].name], run.results.scores[index]
             parts.append(f"<h3>{html.escape(pair.name)}: {badness[index]:.3g}</h3>")
             parts += [
-                f'<img alt="{html.escape(pair.name)}" src="{_data_uri(picture)}">'
+                f'<img alt="{html.escape(pair.name)}" src="{jpeg_data_uri(picture)}">'
                 for picture in _pictures(benchmark, pair, predictions.read(pair.name), scores)
             ]
     return parts
@@ -188,12 +185,6 @@ def _pictures(
             draw_line_matches(*images, *lines, inliers=right["lines"], width=_PICTURE_WIDTH)
         )
     return drawn
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _html_table(markdown: str) -> str:

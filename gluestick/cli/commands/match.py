@@ -66,6 +66,10 @@ def match(
     ] = None,
     rotation: options.Rotation = None,
     pictures: Annotated[bool, typer.Option(help="Write points.png and lines.png.")] = True,
+    overlay: Annotated[
+        bool,
+        typer.Option(help="Also write overlay.png: both images in one, or epipolar lines."),
+    ] = False,
     viewer: Annotated[bool, typer.Option(help="Also write an interactive page.")] = False,
     line_pairs: Annotated[
         float | None,
@@ -84,13 +88,15 @@ def match(
 ) -> None:
     """Match two images by keypoints and line segments.
 
-    Writes matches.npz, run.json, points.png and lines.png to the output folder, and viewer.html
-    if asked.
+    Writes matches.npz, run.json, points.png and lines.png to the output folder, and overlay.png
+    and viewer.html if asked.
 
     Example: gluestick match a.jpg b.jpg --output output/match --viewer
     """
     from gluestick.cli.pair.run import PairJob, run_pair
-    from gluestick.cli.pair.summary import as_json, print_summary
+    from gluestick.cli.pair.table import print_summary
+    from gluestick.pair_run.run import PairFiles
+    from gluestick.pair_run.summary import as_json
 
     features = options.feature_overrides(
         line_detector=line_detector,
@@ -114,15 +120,18 @@ def match(
         max_error=max_error,
     )
     job = PairJob(
-        images=(image0, image1),
+        files=PairFiles(
+            images=(image0, image1),
+            output=output,
+            pictures=pictures,
+            overlay=overlay,
+            viewer=viewer,
+            line_pairs=line_pairs,
+        ),
         masks=(mask0, mask1),
         lines=(lines0, lines1),
         calibrations=(K0, K1),
         settings=settings,
-        output=output,
-        pictures=pictures,
-        viewer=viewer,
-        line_pairs=line_pairs,
         device=device,
         memory=memory,
         threads=threads,

@@ -222,7 +222,7 @@ def _write_run(
     *,
     device: str,
 ) -> None:
-    from gluestick.cli.pair.summary import versions, write_json
+    from gluestick.pair_run.summary import versions, write_json
 
     record = {
         "photographs": str(photo_dir),

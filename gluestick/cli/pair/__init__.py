@@ -1,1 +1,1 @@
-"""What ``gluestick match`` reads, shows and writes."""
+"""What ``gluestick match`` reads and shows."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluestick.images.header import read_header
+from gluestick.pair_run.cameras import exif_camera
 from gluestick.types import Camera
 
 _FORMS = (
@@ -29,7 +29,7 @@ def find_cameras(
             given.
     """
     cameras = [
-        _from_exif(image) if value is None else parse_camera(value, option=f"--K{side}")
+        exif_camera(image) if value is None else parse_camera(value, option=f"--K{side}")
         for side, (value, image) in enumerate(zip(given, images, strict=True))
     ]
     if cameras[0] is not None and cameras[1] is not None:
@@ -92,14 +92,3 @@ def _checked(camera: Camera, source: str) -> Camera:
             f"lengths in px, found {K.tolist()}"
         )
     return camera
-
-
-def _from_exif(path: Path) -> Camera | None:
-    header = read_header(path)
-    if header is None or header.focal_length is None:
-        return None
-    width, height = header.image_size
-    focal = header.focal_length
-    return Camera(
-        K=np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
-    )

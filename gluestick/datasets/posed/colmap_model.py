@@ -3,6 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from gluestick.geometry.pixels import centre_to_corner
+from gluestick.types import Camera
+
 _FOLDERS = (".", "sparse/0", "sparse", "model")
 
 
@@ -53,3 +58,33 @@ def read_colmap_model(model: Path) -> Any:
         return pycolmap.Reconstruction(str(model))
     except Exception as error:
         raise ValueError(f"the COLMAP model in {model} cannot be read: {error}") from error
+
+
+def pinhole_camera(camera: Any) -> Camera:
+    """Return the calibration of a camera of COLMAP without its distortion.
+
+    Args:
+        camera: A ``pycolmap.Camera`` of any model.
+    """
+    K = np.array(camera.calibration_matrix(), dtype=np.float64)
+    K[:2, 2] -= 0.5
+    return Camera(K=np.array([[K[0, 0], 0, K[0, 2]], [0, K[1, 1], K[1, 2]], [0, 0, 1]]))
+
+
+def undistort_by(camera: Any, points: np.ndarray) -> np.ndarray:
+    """Move points from the image of a camera of COLMAP to that of its pinhole camera.
+
+    Args:
+        camera: A ``pycolmap.Camera`` of any model.
+        points: [..., 2] px.
+
+    Returns:
+        [..., 2] px; NaN where the camera's model has no answer.
+    """
+    flat = points.reshape(-1, 2).astype(np.float64)
+    if len(flat) == 0:
+        return points.astype(np.float64)
+    K = pinhole_camera(camera).K
+    rays = np.asarray(camera.cam_from_img(centre_to_corner(flat)), dtype=np.float64)
+    moved: np.ndarray = rays * (K[0, 0], K[1, 1]) + K[:2, 2]
+    return moved.reshape(points.shape)

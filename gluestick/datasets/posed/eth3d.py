@@ -169,7 +169,8 @@ def _views(scene: Path, downsize: int) -> dict[str, tuple[ColmapImage, DepthView
             pinhole = pinhole_camera(camera, image_size=size)
             reader: DepthReader = partial(read_depth_png, png, unit=_PNG_UNIT)
         elif raw.is_file() and raw.name in distorted:
-            size = tuple(max(1, length // downsize) for length in camera.image_size)
+            width, height = (max(1, length // downsize) for length in camera.image_size)
+            size = (width, height)
             pinhole = pinhole_camera(camera, image_size=size)
             reader = partial(
                 undistorted_depth,

@@ -25,7 +25,12 @@ from typing import Any
 import numpy as np
 
 from gluestick.datasets.pair_lists import read_lines, read_pairs
-from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
+from gluestick.datasets.posed.colmap_model import (
+    find_colmap_model,
+    pinhole_camera,
+    read_colmap_model,
+    undistort_by,
+)
 from gluestick.datasets.posed.depth_views import DepthReader, depth_reader, find_depth
 from gluestick.datasets.posed.lenses import CAMERAS_FILE, read_cameras_json, read_distortion
 from gluestick.datasets.posed.posed_pairs import (
@@ -213,29 +218,14 @@ def _read_colmap_scene(folder: Path, model: Path) -> Scene:
         images[image.name] = SceneImage(
             name=image.name,
             image=find_image(folder, image.name),
-            camera=_pinhole(camera),
+            camera=pinhole_camera(camera),
             cam_from_world=Pose(R=pose.rotation.matrix(), t=np.array(pose.translation)),
             observe=partial(_observations, reconstruction, image.image_id, lines),
-            undistort=partial(_undistorted, camera),
+            undistort=partial(undistort_by, camera),
         )
         observed = (point.point3D_id for point in image.points2D if point.has_point3D())
         point_ids[image.name] = frozenset(observed)
     return Scene(images=images, point_ids=point_ids)
-
-
-def _pinhole(camera: Any) -> Camera:
-    K = np.array(camera.calibration_matrix(), dtype=np.float64)
-    K[:2, 2] -= 0.5
-    return Camera(K=np.array([[K[0, 0], 0, K[0, 2]], [0, K[1, 1], K[1, 2]], [0, 0, 1]]))
-
-
-def _undistorted(camera: Any, points: np.ndarray) -> np.ndarray:
-    flat = points.reshape(-1, 2).astype(np.float64)
-    if len(flat) == 0:
-        return points.astype(np.float64)
-    K = _pinhole(camera).K
-    rays = np.asarray(camera.cam_from_img(flat + 0.5), dtype=np.float64)
-    return (rays * (K[0, 0], K[1, 1]) + K[:2, 2]).reshape(points.shape)
 
 
 def _observations(reconstruction: Any, image_id: int, lines: dict[str, np.ndarray]) -> Observations:

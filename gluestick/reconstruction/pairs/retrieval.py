@@ -84,13 +84,14 @@ class PhotographDescriptors:
         Raises:
             ValueError: If no photograph shows anything.
         """
-        vocabulary = self._vocabulary(names, progress)
+        vocabulary = self.vocabulary(names, progress=progress)
         found = np.zeros((len(names), vocabulary.words.size), np.float32)
         for row, name in enumerate(progress(names, "Photographs to compare")):
             found[row] = self._descriptor(name, vocabulary)
         return found
 
-    def _vocabulary(self, names: Sequence[str], progress: Progress) -> Vocabulary:
+    def vocabulary(self, names: Sequence[str], *, progress: Progress = no_progress) -> Vocabulary:
+        """Return the vocabulary; arguments and errors are those of :meth:`describe`."""
         if _VOCABULARY in self._store:
             return Vocabulary(self._store.read(_VOCABULARY).arrays["words"])
         step = max(1, len(names) // _PHOTOGRAPHS_TO_LEARN_FROM)

@@ -6,27 +6,19 @@ a point say where it is in the others to a fraction of that error (the idea of D
 each track and the local map from the model's own geometry).
 """
 
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from gluestick.datasets.posed.colmap_model import import_pycolmap
 from gluestick.export.folder_images import Progress, no_progress
-from gluestick.geometry.pixels import centre_to_corner, from_resized, to_resized
-from gluestick.images import ResizeConfig
-from gluestick.images.load import as_image, to_grayscale
-from gluestick.images.resize import resize_image
+from gluestick.geometry.pixels import centre_to_corner
 from gluestick.reconstruction.colmap.database import colmap_errors
-from gluestick.reconstruction.refinement.patch_alignment import (
-    AlignmentConfig,
-    SmoothImage,
-    align_patches,
-)
+from gluestick.reconstruction.refinement.patch_alignment import AlignmentConfig
+from gluestick.reconstruction.refinement.photographs import Photographs, align_observations
 from gluestick.reconstruction.refinement.tracks import (
     PosedImage,
     TrackLinks,
@@ -34,7 +26,6 @@ from gluestick.reconstruction.refinement.tracks import (
     track_links,
 )
 
-_IMAGES_IN_MEMORY = 24
 _MIN_TRIANGULATION_ANGLE = 1.5
 """Degrees, as in COLMAP."""
 
@@ -109,7 +100,9 @@ def refine_model(
         if image.has_pose
     }
     names = {number: reconstruction.images[number].name for number in images}
-    photographs = _Photographs(image_dir, names, config)
+    photographs = Photographs(
+        image_dir, names, size=config.size, smoothing=config.alignment.smoothing
+    )
     links = track_links(reconstruction, images)
     shifts: list[np.ndarray] = []
     failed: dict[int, list[int]] = {}
@@ -183,43 +176,6 @@ def adjust(
         reconstruction.update_point_3d_errors()
 
 
-class _Photographs:
-    """Grey photographs as stored, reduced, of which memory holds a few."""
-
-    def __init__(self, image_dir: Path, names: dict[int, str], config: RefinementConfig) -> None:
-        self._image_dir, self._names = image_dir, names
-        self._resize = ResizeConfig(size=config.size)
-        self._smoothing = config.alignment.smoothing
-        self._kept: OrderedDict[int, tuple[SmoothImage, np.ndarray] | None] = OrderedDict()
-        self._scales: dict[int, float] = {}
-
-    def get(self, number: int) -> tuple[SmoothImage, np.ndarray] | None:
-        """Return a photograph and its scale (x, y), or None where it cannot be read."""
-        if number in self._kept:
-            self._kept.move_to_end(number)
-            return self._kept[number]
-        found = self._read(number)
-        self._kept[number] = found
-        if len(self._kept) > _IMAGES_IN_MEMORY:
-            self._kept.popitem(last=False)
-        return found
-
-    def _read(self, number: int) -> tuple[SmoothImage, np.ndarray] | None:
-        try:
-            with Image.open(self._image_dir / self._names[number]) as opened:
-                image = as_image(opened)  # EXIF is not applied
-        except (ValueError, OSError):
-            return None
-        reduced, scale = resize_image(image, config=self._resize)
-        self._scales[number] = float(scale.mean())
-        gray = 255 * to_grayscale(reduced).numpy()
-        return SmoothImage(gray, smoothing=self._smoothing), scale.double().numpy()
-
-    def mean_enlargement(self) -> float:
-        """Return how many px of the photographs one px of what was looked at is."""
-        return float(np.mean([1 / scale for scale in self._scales.values()] or [1.0]))
-
-
 def _observed(link: TrackLinks, images: dict[int, PosedImage]) -> np.ndarray:
     return images[link.image_id1].keypoints(link.keypoints1)
 
@@ -227,32 +183,23 @@ def _observed(link: TrackLinks, images: dict[int, PosedImage]) -> np.ndarray:
 def _aligned(
     link: TrackLinks,
     images: dict[int, PosedImage],
-    photographs: _Photographs,
+    photographs: Photographs,
     config: RefinementConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where the observations are [N, 2] px, and which were found [N] bool."""
     image0, image1 = images[link.image_id0], images[link.image_id1]
-    start = image0.keypoints(link.keypoints0)
     expected = _observed(link, images)
     photograph0, photograph1 = photographs.get(link.image_id0), photographs.get(link.image_id1)
     if photograph0 is None or photograph1 is None:
         return expected, np.ones(len(expected), dtype=bool)
-    maps = local_maps(image0, image1, link.points3d)
-    scale0, scale1 = photograph0[1], photograph1[1]
-    maps = scale1[:, None] * maps / scale0
-    usable = np.isfinite(maps).all(axis=(1, 2))
-    alignment = align_patches(
-        photograph0[0],
-        photograph1[0],
-        to_resized(start, scale=scale0)[usable],
-        to_resized(expected, scale=scale1)[usable],
-        maps[usable],
+    return align_observations(
+        photograph0,
+        photograph1,
+        image0.keypoints(link.keypoints0),
+        expected,
+        local_maps(image0, image1, link.points3d),
         config=config.alignment,
     )
-    positions, found = expected.copy(), np.zeros(len(expected), dtype=bool)
-    positions[usable] = from_resized(alignment.positions, scale=scale1)
-    found[usable] = alignment.found
-    return np.where(found[:, None], positions, expected), found
 
 
 def _move(reconstruction: Any, link: TrackLinks, positions: np.ndarray, found: np.ndarray) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gluestick.geometry.pixels import corner_to_centre
+from gluestick.types import Pose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,22 +29,19 @@ class TrackLinks:
     points3d: np.ndarray
 
 
-class PosedImage:
-    """A registered photograph as plain numbers.
+class PosedCamera:
+    """A camera and its pose as plain numbers.
 
     Args:
-        image: A ``pycolmap.Image`` with a pose.
-        camera: Its ``pycolmap.Camera``.
+        pose: X_camera = R X_world + t.
+        camera: A ``pycolmap.Camera``.
     """
 
-    def __init__(self, image: Any, camera: Any) -> None:
-        pose = image.cam_from_world()
-        self.R = np.array(pose.rotation.matrix())
-        self.t = np.array(pose.translation)
+    def __init__(self, pose: Pose, camera: Any) -> None:
+        self.R, self.t = pose.R, pose.t
         self.centre = -self.R.T @ self.t
         self.focal_length = float(camera.mean_focal_length())
         self._camera = camera
-        self._image = image
 
     def in_camera(self, points3d: np.ndarray) -> np.ndarray:
         """Return points of the world [N, 3] in the frame of the camera."""
@@ -61,6 +59,21 @@ class PosedImage:
             if found is not None:
                 projected[row] = found
         return corner_to_centre(projected)
+
+
+class PosedImage(PosedCamera):
+    """A registered photograph as plain numbers.
+
+    Args:
+        image: A ``pycolmap.Image`` with a pose.
+        camera: Its ``pycolmap.Camera``.
+    """
+
+    def __init__(self, image: Any, camera: Any) -> None:
+        pose = image.cam_from_world()
+        R, t = np.array(pose.rotation.matrix()), np.array(pose.translation)
+        super().__init__(Pose(R=R, t=t), camera)
+        self._image = image
 
     def keypoints(self, indices: np.ndarray) -> np.ndarray:
         """Return the positions of keypoints [N], [N, 2] px."""
@@ -104,7 +117,7 @@ def track_links(reconstruction: Any, images: dict[int, PosedImage]) -> list[Trac
     ]
 
 
-def local_maps(image0: PosedImage, image1: PosedImage, points3d: np.ndarray) -> np.ndarray:
+def local_maps(image0: PosedCamera, image1: PosedCamera, points3d: np.ndarray) -> np.ndarray:
     """Return how steps of a pixel in one photograph become steps in another.
 
     The surface around each point is taken to face the first photograph.

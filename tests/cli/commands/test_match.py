@@ -325,3 +325,16 @@ def test_the_installed_command_fails_without_a_traceback(tmp_path: Path) -> None
     assert result.stderr.count("\n") == 1
     assert "no.jpg" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_overlay_is_written_if_asked(
+    invoke: Callable[..., Result], photographs: Path, tmp_path: Path
+) -> None:
+    pair = photographs / "a.jpg", photographs / "b.jpg"
+    options = ("--geometry", "fundamental", "--no-pictures", "--overlay", "--output", tmp_path)
+    assert invoke("match", *pair, *options, *QUICK).exit_code == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["trusted"]
+    assert str(tmp_path / "overlay.png") in record["files"]
+    with Image.open(tmp_path / "overlay.png") as picture:
+        assert picture.width == 1600

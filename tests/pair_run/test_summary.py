@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from gluestick.cli.pair.summary import verdict_sentence, versions
 from gluestick.pair_geometry import PairGeometry
+from gluestick.pair_run.summary import verdict_sentence, versions
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is found in a pair, as a table and as ``run.json``."""
+"""What is found in a pair, in numbers, in words and as ``run.json``."""
 
 import json
 import math
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 import gluestick
 from gluestick.config import MatchConfig
@@ -88,26 +86,6 @@ def verdict_sentence(estimate: PairGeometry, asked: str) -> str:
         f"Nothing trustworthy was found: the {name} can be chance ({number}). "
         "The images may show nothing in common."
     )
-
-
-def print_summary(
-    counts: list[Count],
-    estimate: PairGeometry,
-    *,
-    asked: str,
-    seconds: Mapping[str, float],
-) -> None:
-    """Print the table, the verdict and the seconds."""
-    model = estimate.geometry if estimate.geometry != "none" else asked
-    table = Table("", "image 0", "image 1", "matched", f"inliers ({model})")
-    for count in counts:
-        inliers = "-" if count.inliers is None else str(count.inliers)
-        table.add_row(count.kind, *map(str, count.found), str(count.matched), inliers)
-    console = Console(soft_wrap=True)
-    console.print(table)
-    console.print(verdict_sentence(estimate, asked), highlight=False)
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in seconds.items())
-    console.print(f"Seconds: {stages}")
 
 
 def run_record(

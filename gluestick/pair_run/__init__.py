@@ -1,0 +1,1 @@
+"""A matched pair as files: what the command line and the web page write and say of it."""

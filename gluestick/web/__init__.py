@@ -1,0 +1,1 @@
+"""The page of ``gluestick web``: photographs dropped into a browser are matched."""
