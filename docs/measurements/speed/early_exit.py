@@ -1,10 +1,10 @@
 """What early exit and pruning save, and what they cost in points and lines.
 
 Usage: ``python docs/measurements/speed/early_exit.py BENCHMARK DATA [SETTING=VALUE] [--pairs 40]
-[--confidences off,off 0.95,0.99] [--unscaled] [--threads 1]``. The features of each pair are extracted once;
-then the network matches them with each pair of confidences (of depth, of width) in turns. Printed
-are the benchmark's figures, the processor seconds of the network and the layers that it ran. With
-``--unscaled`` line heads get similarities of endpoints as a layer gives them.
+[--confidences off,off 0.95,0.99] [--unscaled] [--threads 1]``. The features of each pair are
+extracted once; then the network matches them with each pair of confidences (of depth, of width) in
+turns. Printed are the benchmark's figures, the processor seconds of the network and the layers that
+it ran. With ``--unscaled`` line heads get similarities of endpoints as a layer gives them.
 """
 
 import argparse
