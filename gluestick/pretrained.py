@@ -70,7 +70,9 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
     similarity_shifts=(-0.39, 2.63, 10.85, 8.36, 7.55, 9.01, 9.8, -0.52),
 )
 _GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
-_WIREFRAME_NETWORK = replace(_SHIPPED_NETWORK, line_layers=(5, 6, 7, 8))
+_WIREFRAME_NETWORK = replace(
+    _SHIPPED_NETWORK, line_layers=(5, 6, 7, 8), similarity_scales=None, similarity_shifts=None
+)
 
 _CARDS = (
     ModelCard(
