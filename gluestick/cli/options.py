@@ -229,6 +229,27 @@ def load_matcher(config: MatchConfig) -> Matcher:
     )
 
 
+def matcher_names(model: str, peers: str) -> list[str]:
+    """Return a model and its peers, each once.
+
+    Args:
+        model: The name of a model or peer.
+        peers: More names, separated by commas; ``all`` stands for every peer.
+
+    Raises:
+        ValueError: If there is no such model or peer.
+    """
+    from gluestick.catalog import matcher_card
+    from gluestick.peers import PEERS
+
+    named = [name.strip() for name in peers.split(",") if name.strip()]
+    groups = ([*PEERS] if name == "all" else [name] for name in named)
+    names = list(dict.fromkeys([model, *(name for group in groups for name in group)]))
+    for name in names:
+        matcher_card(name)
+    return names
+
+
 def make_workers(kind: str, *, address: str | None) -> Workers:
     """Return who finds features and matches.
 

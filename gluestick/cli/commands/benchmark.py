@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.cli import options
+from gluestick.cli.commands.speed import speed
 from gluestick.cli.errors import one_line_errors
 from gluestick.cli.progress import progress
 
@@ -126,7 +127,7 @@ def _add_command(card: BenchmarkCard) -> None:
             benchmark=benchmark,
             pairs=select_pairs(benchmark.pairs(), num_pairs=num_pairs),
             folder=output or Path("output/benchmark") / card.name,
-            names=_names(own.model, peers),
+            names=options.matcher_names(own.model, peers),
             max_num_keypoints=max_num_keypoints,
             max_num_lines=max_num_lines,
         )
@@ -235,19 +236,6 @@ def _load_own(
     )
 
 
-def _names(model: str, peers: str) -> list[str]:
-    """Return the model and its peers, each once; ``all`` stands for every peer."""
-    from gluestick.catalog import matcher_card
-    from gluestick.peers import PEERS
-
-    named = [name.strip() for name in peers.split(",") if name.strip()]
-    groups = ([*PEERS] if name == "all" else [name] for name in named)
-    names = list(dict.fromkeys([model, *(name for group in groups for name in group)]))
-    for name in names:
-        matcher_card(name)
-    return names
-
-
 def _finish(contest: _Contest, runs: Sequence[Run], *, report: bool) -> None:
     from gluestick.benchmarks.report.benchmark_page import write_report
     from gluestick.benchmarks.report.tables import figure_title, format_figure
@@ -335,7 +323,7 @@ def run_all(
 
     plots.check_matplotlib()
     jobs = find_jobs(root)
-    names = _names(model or DEFAULT_MODEL, peers)
+    names = options.matcher_names(model or DEFAULT_MODEL, peers)
     selected = select_device(device)
 
     def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
@@ -362,3 +350,4 @@ def run_all(
 
 for _card in BENCHMARKS.values():
     _add_command(_card)
+app.command(name="speed")(speed)
