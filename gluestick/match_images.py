@@ -15,7 +15,7 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL
 from gluestick.types import Matches, Wireframe
 from gluestick.types.cameras import CameraLike
-from gluestick.viewpoint.pair_view import View
+from gluestick.viewpoint.view_modes import View
 from gluestick.wireframe.thresholds import original_max_error
 
 

@@ -1,7 +1,7 @@
 """From two images to matches, in one object."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,22 +20,24 @@ from gluestick.pipeline_config import PipelineConfig
 from gluestick.pretrained import DEFAULT_MODEL, Model, build_model
 from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.transfers import existing_device
-from gluestick.types import Matches, Wireframe
-from gluestick.viewpoint.pair_view import (
-    ROTATION_OF_VIEW,
-    Rotation,
-    View,
-    check_rotation,
-    doubtful_pairs,
-    matching_confidences,
-    turns_to_try,
-    vote_turns,
-)
+from gluestick.types import Matches, ViewFrame, Wireframe
+from gluestick.viewpoint.attempts import Attempt, Steps
+from gluestick.viewpoint.better_views import MatchedViewConfig, ViewOptions
+from gluestick.viewpoint.pair_views import match_in_views
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.view_modes import (
+    ROTATION_OF_VIEW,
+    VIEW_OF_ROTATION,
+    Rotation,
+    View,
+    check_view,
+    view_of_rotation,
+)
+from gluestick.viewpoint.view_search import ViewSearchConfig
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
-from gluestick.wireframe.collate import split_wireframe, stack_wireframes
+from gluestick.wireframe.collate import stack_wireframes
 
 
 class PointLineMatcher(nn.Module):
@@ -45,10 +47,14 @@ class PointLineMatcher(nn.Module):
         extractor: Detects and describes; None for a matcher that is only given wireframes.
         wireframe: How features become a graph.
         network: Maps two wireframes to matches.
-        rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.viewpoint.pair_view.Rotation`.
-        relative_turn: The options of the vote on that turn.
+        view: In which views the images of a pair are seen; see
+            :data:`gluestick.viewpoint.view_modes.View`.
+        relative_turn: The options of the vote on how far image 1 is turned.
         turn_search: The options of the search for pairs on which the vote does not help.
+        matched_view: When what was matched calls for other views.
+        view_search: The options of the search for views of pairs that match next to nothing.
+        rotation: An earlier name in place of ``view``: "auto" means "turn" and "exhaustive"
+            means "turns".
     """
 
     _anchor: Tensor
@@ -60,17 +66,22 @@ class PointLineMatcher(nn.Module):
         extractor: FeatureExtractor | None,
         wireframe: WireframeConfig,
         network: MatchingNetwork,
-        rotation: Rotation = "auto",
+        view: View = "auto",
         relative_turn: RelativeTurnConfig | None = None,
         turn_search: TurnSearchConfig | None = None,
+        matched_view: MatchedViewConfig | None = None,
+        view_search: ViewSearchConfig | None = None,
+        rotation: Rotation | None = None,
     ) -> None:
         super().__init__()
         self.extractor = extractor
         self.wireframe = wireframe
         self.network = network
-        self.rotation = check_rotation(rotation)
+        self.view = check_view(view if rotation is None else view_of_rotation(rotation))
         self.relative_turn = relative_turn or RelativeTurnConfig()
         self.turn_search = turn_search or TurnSearchConfig()
+        self.matched_view = matched_view or MatchedViewConfig()
+        self.view_search = view_search or ViewSearchConfig()
         self.register_buffer("_anchor", torch.zeros(0), persistent=False)
 
     @classmethod
@@ -97,10 +108,10 @@ class PointLineMatcher(nn.Module):
             config: The whole configuration in place of the model's.
             max_num_keypoints: How many keypoints are kept per image.
             max_num_lines: How many line segments are kept per image.
-            view: In which view the second image is seen: "turn" undoes its turn against the
-                first ("auto" of the configuration's ``rotation``), "exhaustive" tries every
-                upright turn where that is not clear, "none" takes images as they are; None for
-                what the configuration says.
+            view: In which views the images of a pair are seen: "auto" looks for turns, zoom and
+                tilt, "turn" undoes turns only, "exhaustive" tries all where that is not clear,
+                "none" takes images as they are; None for what the configuration says. See
+                :data:`gluestick.viewpoint.view_modes.View`.
             device: Where it runs, such as "cuda"; "auto" for the first GPU where there is one;
                 None for the CPU.
 
@@ -113,10 +124,8 @@ class PointLineMatcher(nn.Module):
                 given, a file is unreadable or does not fit, or there is no such view or device.
         """
         chosen = existing_device(device)
-        if view not in (None, *ROTATION_OF_VIEW):
-            raise ValueError(
-                f"view needs to be one of {', '.join(ROTATION_OF_VIEW)}, found {view!r}"
-            )
+        if view is not None:
+            check_view(view)
         matcher = cls.from_model(
             build_model(
                 name,
@@ -128,7 +137,7 @@ class PointLineMatcher(nn.Module):
             )
         )
         if view is not None:
-            matcher.rotation = ROTATION_OF_VIEW[view]
+            matcher.view = view
         return matcher.to(chosen)
 
     @classmethod
@@ -138,10 +147,21 @@ class PointLineMatcher(nn.Module):
             extractor=model.extractor,
             wireframe=model.config.wireframe,
             network=model.network,
-            rotation=model.config.rotation,
+            view=model.config.view,
             relative_turn=model.config.relative_turn,
             turn_search=model.config.turn_search,
+            matched_view=model.config.matched_view,
+            view_search=model.config.view_search,
         ).eval()
+
+    @property
+    def rotation(self) -> Rotation:
+        """What :attr:`view` means for turns alone; setting it looks for turns alone."""
+        return ROTATION_OF_VIEW[self.view]
+
+    @rotation.setter
+    def rotation(self, rotation: Rotation) -> None:
+        self.view = view_of_rotation(rotation)
 
     @property
     def device(self) -> torch.device:
@@ -157,6 +177,7 @@ class PointLineMatcher(nn.Module):
         masks: OneOrMoreMasks | None = None,
         lines: OneOrMoreLines | None = None,
         turns: Sequence[float] | None = None,
+        views: Sequence[ViewFrame | None] | None = None,
         timer: StageTimer | None = None,
     ) -> Wireframe:
         """Detect and describe, once per image, what :meth:`match` needs.
@@ -172,6 +193,8 @@ class PointLineMatcher(nn.Module):
             turns: For each image how far it is turned before anything is detected, degrees from
                 the x towards the y axis (clockwise as seen). What is found is mapped back, and
                 the wireframe remembers the view.
+            views: For each image the view in which everything is detected in place of a turn, or
+                None; see :meth:`gluestick.features.extractor.FeatureExtractor.forward`.
             timer: Where the seconds of the stages are added up.
 
         Returns:
@@ -182,7 +205,7 @@ class PointLineMatcher(nn.Module):
                 differ, or the model's detector has no weights.
         """
         batch = as_image_batch(images, masks=masks, lines=lines)
-        return self._extract(batch, turns=turns, timer=timer or NO_TIMES)
+        return self._extract(batch, turns=turns, views=views, timer=timer or NO_TIMES)
 
     def extract_in_view(
         self,
@@ -195,12 +218,13 @@ class PointLineMatcher(nn.Module):
         lines1: OneOrMoreLines | None = None,
         timer: StageTimer | None = None,
     ) -> Wireframe:
-        """Find the view of image 1 that shows things as image 0 does, and extract it there.
+        """Turn image 1 such that it shows things as image 0 does, and extract it there.
 
         For those who extract images 0 once and match them with many others: matching
-        ``wireframe0`` with the result gives what calling the matcher with both images gives.
-        Where nothing is looked for (:attr:`rotation` is "none"), it is :meth:`extract`.
-        Otherwise finding the view includes matching in it, so that calling the matcher with both
+        ``wireframe0`` with the result gives what calling the matcher with both images gives,
+        unless that sees image 0, too, from closer or from another side, which :attr:`view` "auto"
+        and "exhaustive" may do. Where nothing is looked for ("none"), it is :meth:`extract`.
+        Otherwise finding the turn includes matching, so that calling the matcher with both
         images takes less time than this and :meth:`match`.
 
         Args:
@@ -223,14 +247,16 @@ class PointLineMatcher(nn.Module):
         batch0 = as_image_batch(image0, masks=mask0)
         batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
         timer = timer or NO_TIMES
-        if self.rotation == "none":
+        if self.view == "none":
             return self._extract(batch1, timer=timer)
         if any(view is not None for view in wireframe0.views):
             raise ValueError(
                 "the view of image 1 is looked for from image 0 as it is, found a wireframe 0 "
                 "in a view of its own: extract image 0 without turns"
             )
-        return self._match_in_view(wireframe0, batch0, batch1, timer=timer).wireframe1
+        turning = VIEW_OF_ROTATION[self.rotation]
+        found = self._match_in_view(wireframe0, batch0, batch1, view=turning, timer=timer)
+        return found.wireframe1
 
     def match(
         self, wireframe0: Wireframe, wireframe1: Wireframe, *, timer: StageTimer | None = None
@@ -276,8 +302,8 @@ class PointLineMatcher(nn.Module):
                 and "matching" are added up.
 
         Returns:
-            The wireframes of both sides and the matches between them: what :meth:`extract`,
-            :meth:`extract_in_view` and :meth:`match` give.
+            The wireframes of both sides, which remember in which views images were seen, and the
+            matches between them.
 
         Raises:
             ValueError: See :meth:`extract` and :meth:`match`.
@@ -286,12 +312,17 @@ class PointLineMatcher(nn.Module):
         batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
         timer = timer or NO_TIMES
         wireframe0 = self._extract(batch0, timer=timer)
-        found = self._match_in_view(wireframe0, batch0, batch1, timer=timer)
-        return wireframe0, found.wireframe1, found.matches
+        found = self._match_in_view(wireframe0, batch0, batch1, view=self.view, timer=timer)
+        return found.wireframe0, found.wireframe1, found.matches
 
     @torch.no_grad()
     def _extract(
-        self, batch: ImageBatch, *, turns: Sequence[float] | None = None, timer: StageTimer
+        self,
+        batch: ImageBatch,
+        *,
+        turns: Sequence[float] | None = None,
+        views: Sequence[ViewFrame | None] | None = None,
+        timer: StageTimer,
     ) -> Wireframe:
         if self.extractor is None:
             raise ValueError(
@@ -300,100 +331,39 @@ class PointLineMatcher(nn.Module):
             )
         wireframes = []
         for features in self.extractor.each(
-            batch.images, masks=batch.masks, lines=batch.lines, turns=turns, timer=timer
+            batch.images,
+            masks=batch.masks,
+            lines=batch.lines,
+            turns=turns,
+            views=views,
+            timer=timer,
         ):
             with timer.stage("wireframe"):
                 wireframes.append(build_wireframe(features, config=self.wireframe))
             del features  # and with them the dense maps of the image
         return stack_wireframes(wireframes, padded=False)
 
+    @torch.no_grad()
     def _match_in_view(
         self,
         wireframe0: Wireframe,
         batch0: ImageBatch,
         batch1: ImageBatch,
         *,
+        view: View,
         timer: StageTimer,
-    ) -> "_Attempt":
-        """Vote on the views of the images 1, match them, and try others for doubtful pairs."""
-        if self.rotation == "none":
-            return self._try(wireframe0, batch1, timer=timer)
-        with timer.stage("rotation"):
-            contrast = None if self.extractor is None else self.extractor.config.contrast
-            votes = vote_turns(batch0, batch1, config=self.relative_turn, contrast=contrast)
-        turns = [vote or 0.0 for vote in votes]
-        first = self._try(wireframe0, batch1, turns=turns, timer=timer)
-        doubtful = doubtful_pairs(
-            wireframe0,
-            first.wireframe1,
-            first.matches,
-            votes=votes,
-            rotation=self.rotation,
-            min_support=self.turn_search.min_support,
+    ) -> Attempt:
+        options = ViewOptions(
+            view=view,
+            relative_turn=self.relative_turn,
+            turn_search=self.turn_search,
+            matched_view=self.matched_view,
+            view_search=self.view_search,
         )
-        if not doubtful:
-            return first
-        better = {}
-        singles0, confidences = split_wireframe(wireframe0), first.confidences()
-        for index in doubtful:
-            pair = batch0.take(index), batch1.take(index)
-            others = self._other_views(singles0[index], *pair, vote=votes[index], timer=timer)
-            best = max(others, key=lambda other: other.confidences()[0], default=None)
-            if best is not None and best.confidences()[0] > confidences[index]:
-                better[index] = best
-        if not better:
-            return first
-        if len(votes) == 1:
-            return better[0]
-        singles1 = split_wireframe(first.wireframe1)
-        for index, attempt in better.items():
-            singles1[index] = attempt.wireframe1
-        wireframe1 = stack_wireframes(singles1)
-        matches = self.match(wireframe0, wireframe1, timer=timer)
-        return _Attempt(wireframe1=wireframe1, matches=matches)
-
-    def _other_views(
-        self,
-        wireframe0: Wireframe,
-        batch0: ImageBatch,
-        batch1: ImageBatch,
-        *,
-        vote: float | None,
-        timer: StageTimer,
-    ) -> "list[_Attempt]":
-        """Search for other views of image 1 of one pair, and match it in each."""
-        assert self.extractor is not None
-        with timer.stage("rotation"):
-            turns = turns_to_try(
-                self.extractor,
-                batch0,
-                batch1,
-                vote=vote,
-                rotation=self.rotation,
-                relative_turn=self.relative_turn,
-                turn_search=self.turn_search,
-            )
-        return [self._try(wireframe0, batch1, turns=[turn], timer=timer) for turn in turns]
-
-    def _try(
-        self,
-        wireframe0: Wireframe,
-        batch1: ImageBatch,
-        *,
-        turns: Sequence[float] | None = None,
-        timer: StageTimer,
-    ) -> "_Attempt":
-        wireframe1 = self._extract(batch1, turns=turns, timer=timer)
-        matches = self.match(wireframe0, wireframe1, timer=timer)
-        return _Attempt(wireframe1=wireframe1, matches=matches)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Attempt:
-    """The images 1 of a batch of pairs extracted in some views, and matched there."""
-
-    wireframe1: Wireframe
-    matches: Matches
-
-    def confidences(self) -> list[float]:
-        return matching_confidences(self.matches).tolist()
+        steps = Steps(
+            extractor=self.extractor,
+            extract=partial(self._extract, timer=timer),
+            match=partial(self.match, timer=timer),
+            timer=timer,
+        )
+        return match_in_views(wireframe0, batch0, batch1, steps=steps, options=options)

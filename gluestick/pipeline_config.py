@@ -10,9 +10,11 @@ from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick import LightGlueStickConfig
 from gluestick.storage.dataclass_json import from_json, to_json
 from gluestick.storage.parameters import CheckpointError, read_metadata
-from gluestick.viewpoint.pair_view import Rotation
+from gluestick.viewpoint.better_views import MatchedViewConfig
 from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.view_modes import Rotation, View, view_of_rotation
+from gluestick.viewpoint.view_search import ViewSearchConfig
 from gluestick.wireframe.build import WireframeConfig
 
 _PIPELINE, _MODEL, _BASE = "pipeline", "model", "base"
@@ -28,10 +30,14 @@ class PipelineConfig:
         network: Which of the two networks matches.
         lightgluestick: Its configuration, used if it is chosen.
         gluestick: Its configuration, used if it is chosen.
-        rotation: How the turn of the second image against the first is found; see
-            :data:`gluestick.viewpoint.pair_view.Rotation`.
-        relative_turn: The options of the vote.
+        view: In which views the images of a pair are seen; see
+            :data:`gluestick.viewpoint.view_modes.View`.
+        relative_turn: The options of the vote on how far image 1 is turned.
         turn_search: The options of the search for pairs on which the vote does not help.
+        matched_view: When what was matched calls for other views.
+        view_search: The options of the search for views of pairs that match next to nothing.
+        rotation: An earlier name in place of ``view``, which it sets: "auto" means "turn" and
+            "exhaustive" means "turns". None afterwards.
     """
 
     features: FeatureExtractorConfig = field(default_factory=FeatureExtractorConfig)
@@ -39,9 +45,17 @@ class PipelineConfig:
     network: Literal["lightgluestick", "gluestick"] = "lightgluestick"
     lightgluestick: LightGlueStickConfig = field(default_factory=LightGlueStickConfig)
     gluestick: GlueStickConfig = field(default_factory=GlueStickConfig)
-    rotation: Rotation = "auto"
+    view: View = "auto"
     relative_turn: RelativeTurnConfig = field(default_factory=RelativeTurnConfig)
     turn_search: TurnSearchConfig = field(default_factory=TurnSearchConfig)
+    matched_view: MatchedViewConfig = field(default_factory=MatchedViewConfig)
+    view_search: ViewSearchConfig = field(default_factory=ViewSearchConfig)
+    rotation: Rotation | None = None
+
+    def __post_init__(self) -> None:
+        if self.rotation is not None:
+            object.__setattr__(self, "view", view_of_rotation(self.rotation))
+            object.__setattr__(self, "rotation", None)
 
 
 @dataclass(frozen=True, kw_only=True)

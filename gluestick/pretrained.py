@@ -65,9 +65,14 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
     line_layers=(),
     line_head="same_line",
     line_filter_threshold=_TRAINED_LINE_THRESHOLD,
+    # docs/measurements/speed/exit_calibration.py, ten pairs
+    similarity_scales=(1.174, 0.632, 0.374, 0.274, 0.355, 0.495, 0.629, 0.935),
+    similarity_shifts=(-0.39, 2.63, 10.85, 8.36, 7.55, 9.01, 9.8, -0.52),
 )
 _GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
-_WIREFRAME_NETWORK = replace(_SHIPPED_NETWORK, line_layers=(5, 6, 7, 8))
+_WIREFRAME_NETWORK = replace(
+    _SHIPPED_NETWORK, line_layers=(5, 6, 7, 8), similarity_scales=None, similarity_shifts=None
+)
 
 _CARDS = (
     ModelCard(

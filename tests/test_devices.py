@@ -23,7 +23,10 @@ from gluestick.wireframe import split_wireframe, stack_wireframes
 Images = list[Tensor]
 
 MOST_WAITS = 24
-"""How often the host waits for the device in one upright pair; see docs/architecture.md."""
+"""How often the host waits for the device in one upright pair without early exit; see
+docs/architecture.md."""
+
+ALL_LAYERS = {"depth_confidence": -1, "width_confidence": -1}
 
 
 MOST_WAITS_OF_PAIRS = 5
@@ -63,15 +66,13 @@ def compare(
 
 
 def test_the_default_pair_waits_rarely(accelerator: Accelerator, images: Images) -> None:
-    matcher = PointLineMatcher.from_pretrained(max_num_keypoints=96, max_num_lines=30)
-    matcher = matcher.to(accelerator.device)
-    assert matcher.rotation == "auto"
+    matcher = build(rotation="auto", **ALL_LAYERS).to(accelerator.device)
     matcher(*images)
     assert 0 < accelerator.count_waits(lambda: matcher(*images)) <= MOST_WAITS
 
 
 def test_lines_judged_pair_by_pair(accelerator: Accelerator, images: Images) -> None:
-    matcher = PointLineMatcher.from_pretrained(max_num_keypoints=96, max_num_lines=30, view="none")
+    matcher = build(**ALL_LAYERS)
     compare(matcher, accelerator, lambda matcher: matcher(*images))
     sides = [matcher.extract(image).to(accelerator.device) for image in images]
     matcher = matcher.to(accelerator.device)
@@ -79,7 +80,7 @@ def test_lines_judged_pair_by_pair(accelerator: Accelerator, images: Images) -> 
 
 
 def test_sizes_are_asked_for_once_for_a_batch(accelerator: Accelerator, images: Images) -> None:
-    matcher = build().to(accelerator.device)
+    matcher = build(**ALL_LAYERS).to(accelerator.device)
     batch = matcher.extract([*images, images[0]])
     pair = [matcher.extract(image) for image in images]
     waits = accelerator.count_waits(lambda: matcher.match(*pair))

@@ -8,6 +8,7 @@ from PIL import Image
 import gluestick
 from gluestick import PairResult, PointLineMatcher
 from gluestick.images.load import load_image
+from gluestick.viewpoint.view_modes import VIEWS
 
 BUDGETS = {"max_num_keypoints": 128, "max_num_lines": 40}
 K = np.array([[400.0, 0, 187], [0, 400.0, 140], [0, 0, 1]])
@@ -107,23 +108,23 @@ def test_errors(files: list[Path]) -> None:
 
 
 def test_views_and_devices_of_a_matcher() -> None:
-    for view, rotation in (("none", "none"), ("turn", "auto"), ("exhaustive", "exhaustive")):
+    for view in VIEWS:
         matcher = PointLineMatcher.from_pretrained(view=view, device="cpu")  # type: ignore[arg-type]
-        assert matcher.rotation == rotation
-    assert PointLineMatcher.from_pretrained().rotation == "auto"
-    with pytest.raises(ValueError, match="none, turn, exhaustive, found 'upright'"):
+        assert matcher.view == view
+    assert PointLineMatcher.from_pretrained().view == "auto"
+    with pytest.raises(ValueError, match="turns, auto, exhaustive, found 'upright'"):
         PointLineMatcher.from_pretrained(view="upright")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'abacus'"):
         PointLineMatcher.from_pretrained(device="abacus")
 
 
-def test_a_matcher_of_parts_looks_for_turns_as_its_configuration_does(
+def test_a_matcher_of_parts_looks_for_views_as_its_configuration_does(
     small_matcher: PointLineMatcher,
 ) -> None:
     matcher = PointLineMatcher(
         extractor=None, wireframe=small_matcher.wireframe, network=small_matcher.network
     )
-    assert matcher.rotation == "auto"
+    assert matcher.view == "auto"
 
 
 def test_a_matcher_takes_paths_and_generators(

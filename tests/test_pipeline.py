@@ -82,7 +82,7 @@ def test_enlarged_images_match_alike(assets: Path) -> None:
     H_0to1 = half @ H_0to1 @ np.linalg.inv(half)
     config = MODELS["aliked-lsd"].config
     config = dataclasses.replace(config, features=dataclasses.replace(config.features, resize=size))
-    matcher = PointLineMatcher.from_pretrained(config=config)
+    matcher = PointLineMatcher.from_pretrained(config=config, view="turn")
     counts, errors = [], []
     for factor in (1, 4):
         images = [

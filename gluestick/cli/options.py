@@ -84,11 +84,18 @@ Memory = Annotated[
         show_default="auto",
     ),
 ]
+View = Annotated[
+    str | None,
+    typer.Option(
+        help="Find how the images lie to each other: auto (turn, zoom and tilt), turn, exhaustive "
+        "or none.",
+        show_default="auto; none for peers",
+    ),
+]
 Rotation = Annotated[
     str | None,
     typer.Option(
-        help="Find how far the images are turned: auto, exhaustive or none.",
-        show_default="auto; none for peers",
+        help="The same for turns alone: auto, exhaustive or none.", show_default="what --view says"
     ),
 ]
 Config = Annotated[
@@ -146,6 +153,7 @@ def match_config(
     weights: str | None,
     detector_weights: str | None,
     features: Sequence[str] = (),
+    view: str | None = None,
     rotation: str | None = None,
     **settings: str | float | None,
 ) -> MatchConfig:
@@ -158,7 +166,8 @@ def match_config(
         weights: A file of network weights, or None.
         detector_weights: A file of detector weights, or None.
         features: Overrides of the feature extractor.
-        rotation: How the turn of the second image is found, or None.
+        view: In which views images are seen, or None.
+        rotation: The same by the names for turns alone, or None.
         **settings: Further fields of :class:`MatchConfig`; None keeps a field.
 
     Raises:
@@ -167,7 +176,9 @@ def match_config(
     from gluestick.catalog import matcher_card
     from gluestick.config import load_match_config
 
-    fields = {"model": model, "pipeline.rotation": rotation, **settings}
+    if view is not None and rotation is not None:
+        raise ValueError("--view and --rotation name the same: use one of them")
+    fields = {"model": model, "pipeline.view": view, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]
     config = load_match_config(
@@ -216,6 +227,27 @@ def load_matcher(config: MatchConfig) -> Matcher:
         detector_weights=config.detector_weights,
         config=config.pipeline,
     )
+
+
+def matcher_names(model: str, peers: str) -> list[str]:
+    """Return a model and its peers, each once.
+
+    Args:
+        model: The name of a model or peer.
+        peers: More names, separated by commas; ``all`` stands for every peer.
+
+    Raises:
+        ValueError: If there is no such model or peer.
+    """
+    from gluestick.catalog import matcher_card
+    from gluestick.peers import PEERS
+
+    named = [name.strip() for name in peers.split(",") if name.strip()]
+    groups = ([*PEERS] if name == "all" else [name] for name in named)
+    names = list(dict.fromkeys([model, *(name for group in groups for name in group)]))
+    for name in names:
+        matcher_card(name)
+    return names
 
 
 def make_workers(kind: str, *, address: str | None) -> Workers:

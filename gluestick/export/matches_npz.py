@@ -48,6 +48,10 @@ _OPTIONAL_SPECS = {
     "line_pairs": "R 2",
     "line_pair_probabilities": "R",
     "line_pair_overlaps": "R",
+    "view0": "2 3",
+    "view1": "2 3",
+    "view_size0": "2",
+    "view_size1": "2",
 }
 
 
@@ -74,6 +78,8 @@ def write_matches_npz(
     [3]; where the network reports junctions apart, ``junction_matches0`` [P0] and
     ``junction_matching_scores0`` [P0]; and, where it judges pairs of lines by themselves,
     ``line_pairs`` [R, 2] int64, ``line_pair_probabilities`` [R] and ``line_pair_overlaps`` [R].
+    ``view0`` and ``view1`` [2, 3] float64 are the affine maps from px of the images to px of the
+    views in which they were seen, of ``view_size0`` and ``view_size1`` [2] (width, height).
 
     Args:
         path: The file, which gets exactly this name.
@@ -93,6 +99,9 @@ def write_matches_npz(
         features = wireframe_arrays(wireframe, index=index)
         for key in ("keypoints", "lines", "image_size", "num_junctions"):
             arrays[f"{key}{side}"] = features[key]
+        view = wireframe.views[index or 0]
+        arrays[f"view{side}"] = np.eye(2, 3) if view is None else np.array(view.affine)
+        arrays[f"view_size{side}"] = features["image_size"] if view is None else np.array(view.size)
     arrays |= _geometry_arrays(
         estimate or PairGeometry(), num_matches=int(np.count_nonzero(arrays["matches0"] > -1))
     )

@@ -19,12 +19,12 @@ from gluestick.features.points.registry import (
 from gluestick.features.protocols import PointDetector
 from gluestick.features.tiles import TileConfig, detect_in_tiles
 from gluestick.images import ContrastConfig, ResizeConfig
-from gluestick.images.rotation import turned_frame
-from gluestick.images.view import View, nearest_quarter_turn, upright_view
+from gluestick.images.rotation import turn_of_frame, turned_frame
+from gluestick.images.view import View, nearest_quarter_turn, upright_view, warped_view
 from gluestick.precision import keeping_type, without_autocast
 from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.transfers import small_tensor, to_host
-from gluestick.types import Features, Lines, Points
+from gluestick.types import Features, Lines, Points, ViewFrame
 
 _OUTSIDE_TOLERANCE = 2.0  # px
 
@@ -146,6 +146,7 @@ class FeatureExtractor(nn.Module):
         masks: Sequence[Tensor | None] | None = None,
         lines: Sequence[Lines | None] | None = None,
         turns: Sequence[float] | None = None,
+        views: Sequence[ViewFrame | None] | None = None,
         timer: StageTimer | None = None,
     ) -> Features:
         """Extract the features of several images, which may differ in size.
@@ -163,18 +164,23 @@ class FeatureExtractor(nn.Module):
                 the x towards the y axis; what is found is mapped back. Line segments, which
                 need no upright image, are detected after the nearest multiple of 90 degrees,
                 where no pixel is interpolated.
+            views: For each image the view in which everything is detected in place of a turn,
+                or None; what is found is mapped back. What the view shows beyond the image has
+                neither keypoints nor segments.
             timer: Where the seconds of the stages "keypoints" and "lines" are added up.
 
         Returns:
-            The features in px of the images, on the module's device; ``views`` says how each was
-            turned.
+            The features in px of the images, on the module's device; ``views`` says in which
+            view each was seen.
 
         Raises:
             ValueError: If there is no image, a shape does not fit, the sequences differ in
                 length, given segments leave their image by more than 2 px, or a turn is not
-                finite.
+                finite or comes with a view.
         """
-        features = [*self.each(images, masks=masks, lines=lines, turns=turns, timer=timer)]
+        features = [
+            *self.each(images, masks=masks, lines=lines, turns=turns, views=views, timer=timer)
+        ]
         return stack_features(features, padded=False)
 
     def each(
@@ -184,6 +190,7 @@ class FeatureExtractor(nn.Module):
         masks: Sequence[Tensor | None] | None = None,
         lines: Sequence[Lines | None] | None = None,
         turns: Sequence[float] | None = None,
+        views: Sequence[ViewFrame | None] | None = None,
         timer: StageTimer | None = None,
     ) -> Iterator[Features]:
         """Extract the features of one image after the other.
@@ -198,33 +205,51 @@ class FeatureExtractor(nn.Module):
         all_masks = one_per_image(masks, images, name="masks")
         all_lines = one_per_image(lines, images, name="lines")
         all_turns = one_per_image(turns, images, name="turns")
-        for image, mask, own_lines, turn in zip(
-            images, all_masks, all_lines, all_turns, strict=True
+        frames = one_per_image(views, images, name="views")
+        for image, mask, own_lines, turn, frame in zip(
+            images, all_masks, all_lines, all_turns, frames, strict=True
         ):
-            yield self._features(image, mask, own_lines, turn or 0.0, timer)
+            size = image.shape[-1], image.shape[-2]
+            if frame is not None and turn:
+                raise ValueError(
+                    f"an image is turned or seen in a view, found both, and {turn:g} degrees: make "
+                    "the turn a part of the view"
+                )
+            if frame is None:
+                frame = turned_frame(size, angle=turn or 0.0)
+            yield self._features(image, mask, own_lines, frame, timer)
 
     def _features(
         self,
         image: Tensor,
         mask: Tensor | None,
         own_lines: Lines | None,
-        turn: float,
+        frame: ViewFrame | None,
         timer: StageTimer,
     ) -> Features:
-        view = self.view(image, mask)
+        size = image.shape[-1], image.shape[-2]
+        turn = 0.0 if frame is None else turn_of_frame(frame, size)
         with timer.stage("keypoints"):
-            points = self.points_in(view.turned(turn))
-        with timer.stage("lines"):
-            if own_lines is None:
-                found = self._lines(view.turned(nearest_quarter_turn(turn)))
+            if turn is None:
+                shown = seen = untouched = self.view(image, mask, frame=frame)
             else:
-                found = _inside(own_lines, image)
-            colors = self._side_colors(view, found) if self.config.side_colors else None
-        scale = view.length_scale
-        return _single(image, points, found, turn=turn, scale=scale, colors=colors)
+                untouched = self.view(image, mask)
+                shown = untouched.turned(nearest_quarter_turn(turn))
+                seen = untouched.turned(turn)
+            points = self.points_in(seen)
+        with timer.stage("lines"):
+            found = self._lines(shown) if own_lines is None else _inside(own_lines, image)
+            colors = self._side_colors(untouched, found) if self.config.side_colors else None
+        scale = seen.place.length_scale
+        return _single(image, points, found, frame=frame, scale=scale, colors=colors)
 
     def view(
-        self, image: Tensor, mask: Tensor | None = None, *, resize: ResizeConfig | None = None
+        self,
+        image: Tensor,
+        mask: Tensor | None = None,
+        *,
+        resize: ResizeConfig | None = None,
+        frame: ViewFrame | None = None,
     ) -> View:
         """Prepare an image for :meth:`points_in`.
 
@@ -232,19 +257,19 @@ class FeatureExtractor(nn.Module):
             image: [3, H, W] float32 in [0, 1], RGB.
             mask: [H, W] bool; keypoints lie only where it is True.
             resize: How it is resized, or None for the configured rule.
+            frame: In which view it is seen, or None for the image as it is, which can be turned.
 
         Returns:
-            The resized image on the module's device; it can be turned.
+            The resized image on the module's device.
 
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        return upright_view(
-            image.to(self.device),
-            mask,
-            resize=resize or self.config.resize,
-            contrast=self.config.contrast,
-        )
+        image, resize = image.to(self.device), resize or self.config.resize
+        contrast = self.config.contrast
+        if frame is None:
+            return upright_view(image, mask, resize=resize, contrast=contrast)
+        return warped_view(image, mask, frame=frame, resize=resize, contrast=contrast)
 
     @torch.no_grad()
     def points_in(self, view: View, *, max_num_keypoints: int | None = None) -> Points:
@@ -276,7 +301,7 @@ class FeatureExtractor(nn.Module):
                     view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
                 )
         return Points(
-            keypoints=view.to_original(points.keypoints),
+            keypoints=view.place.to_original(points.keypoints),
             scores=points.scores,
             descriptors=points.descriptors,
             describe=view.describe_originals(points.describe),
@@ -285,10 +310,10 @@ class FeatureExtractor(nn.Module):
     @torch.no_grad()
     def _lines(self, view: View) -> Lines:
         lines = self.line_detector.detect(view.image, mask=view.mask)
-        return Lines(lines=view.to_original(lines.lines), scores=lines.scores)
+        return Lines(lines=view.place.to_original(lines.lines), scores=lines.scores)
 
     def _side_colors(self, view: View, lines: Lines) -> Tensor:
-        places = view.from_original(lines.lines.to(view.image.device))
+        places = view.place.from_original(lines.lines.to(view.image.device))
         with without_autocast(view.image.device):
             return side_colors(view.image, places)
 
@@ -335,7 +360,7 @@ def _single(
     points: Points,
     lines: Lines,
     *,
-    turn: float,
+    frame: ViewFrame | None,
     scale: float,
     colors: Tensor | None,
 ) -> Features:
@@ -357,6 +382,6 @@ def _single(
         line_mask=all_true(lines.lines),
         describe=(points.describe,),
         side_colors=None if colors is None else colors[None].to(device),
-        views=(turned_frame((width, height), angle=turn),),
+        views=(frame,),
         scales=(scale,),
     )

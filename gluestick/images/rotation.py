@@ -24,6 +24,8 @@ _ROUNDING = 1e-6
 
 _PIXELS_AT_ONCE = 2**22
 
+_IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+
 _QUARTERS = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
 """Cosine and sine of the multiples of 90 degrees."""
 
@@ -87,6 +89,28 @@ def turned_frame(image_size: Sequence[int], *, angle: float) -> ViewFrame | None
         (sine, cosine, to_y - (sine * x + cosine * y)),
     )
     return ViewFrame(affine=affine, size=size)
+
+
+def turn_of_frame(frame: ViewFrame, image_size: Sequence[int]) -> float | None:
+    """Return by how many degrees a frame turns an image, if that is all it does.
+
+    Args:
+        frame: The frame of a view of the image.
+        image_size: (width, height) px of the image.
+
+    Returns:
+        The angle for which :func:`turned_frame` gives the frame up to rounding, else None.
+    """
+    (cosine, _, _), (sine, _, _) = frame.affine
+    angle = math.degrees(math.atan2(sine, cosine))
+    nearest = 90.0 * round(angle / 90)
+    angle = nearest if abs(angle - nearest) < _ROUNDING else angle
+    turned = turned_frame(image_size, angle=angle)
+    if turned is None:
+        turned = ViewFrame(affine=_IDENTITY, size=(int(image_size[0]), int(image_size[1])))
+    entries = zip(sum(turned.affine, ()), sum(frame.affine, ()), strict=True)
+    alike = all(math.isclose(one, other, abs_tol=_ROUNDING) for one, other in entries)
+    return angle if alike and turned.size == frame.size else None
 
 
 def turn_image(image: Tensor, *, angle: float) -> Tensor:

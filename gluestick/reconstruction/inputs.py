@@ -78,6 +78,11 @@ class ReconstructionInputs:
     model: Path | None = None
     database: Path | None = None
 
+    @property
+    def database_file(self) -> Path:
+        """The COLMAP database, which may not exist yet."""
+        return self.database or self.output / "database.db"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
@@ -166,28 +171,42 @@ def database_settings(given: Given, config: ReconstructionConfig) -> Record:
     }
 
 
-def check_settings(output: Path, settings: Record) -> None:
-    """Check that an earlier run into a folder had the same settings.
+def check_settings(inputs: ReconstructionInputs, settings: Record) -> None:
+    """Check that a database that is there comes from a run with the same settings.
 
     Raises:
         ValueError: If not; the message says which differ.
     """
-    path = output / _SETTINGS
-    if not path.is_file():
+    if not inputs.database_file.is_file():
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: remove it") from error
+    found = _stored_settings(inputs).get(_key(inputs), {})
     needed = json.loads(json.dumps(settings))
-    differ = [key for key in needed if found.get(key) != needed[key]]
+    differ = [key for key in needed if found and found.get(key) != needed[key]]
     if differ:
         raise ValueError(
-            f"{output} has a database of another run ({', '.join(differ)} differ): choose another "
-            "output folder"
+            f"{inputs.database_file} is the database of another run ({', '.join(differ)} differ): "
+            "name another file with --database, or choose another output folder"
         )
 
 
-def write_settings(output: Path, settings: Record) -> None:
-    """Write the settings of a run into its folder."""
-    write_json(output / _SETTINGS, settings)
+def write_settings(inputs: ReconstructionInputs, settings: Record) -> None:
+    """Write the settings of a run, beside those of runs with other databases."""
+    write_json(
+        inputs.output / _SETTINGS, {**_stored_settings(inputs), _key(inputs): dict(settings)}
+    )
+
+
+def _stored_settings(inputs: ReconstructionInputs) -> Record:
+    """Return the settings of earlier runs by their databases."""
+    path = inputs.output / _SETTINGS
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: remove it") from error
+
+
+def _key(inputs: ReconstructionInputs) -> str:
+    path, folder = inputs.database_file.resolve(), inputs.output.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

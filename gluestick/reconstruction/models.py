@@ -13,6 +13,7 @@ from gluestick.reconstruction.colmap.database import colmap_errors
 from gluestick.reconstruction.mapping import MappingConfig, map_photographs, triangulate
 from gluestick.reconstruction.outcome import Record
 from gluestick.reconstruction.refinement.model import RefinementConfig, refine_model
+from gluestick.storage.atomic import atomic_path
 from gluestick.storage.fingerprints import text_fingerprint
 
 _MARKER = "made_from.json"
@@ -70,7 +71,7 @@ class ModelTask:
             self.made_from,
             asdict(self.mapping) | {"threads": None},
             None if self.refinement is None else asdict(self.refinement),
-            self.posed is not None,
+            None if self.posed is None else _poses(self.posed),
         ]
         return text_fingerprint(json.dumps(decides, sort_keys=True))
 
@@ -92,6 +93,9 @@ def make_models(task: ModelTask, *, progress: Progress = no_progress) -> ModelFi
     folder, digest = task.output / "sparse", task.digest()
     earlier = _earlier(folder, digest)
     if earlier is not None:
+        if earlier.models and not (task.output / _POINTS).is_file():
+            with atomic_path(task.output / _POINTS) as temporary:
+                _write_points(earlier.models[0], temporary)
         return earlier
     scratch = task.output / ".sparse-new"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -101,6 +105,15 @@ def make_models(task: ModelTask, *, progress: Progress = no_progress) -> ModelFi
         _write(task.output, scratch, models, {"digest": digest, "refinement": refined})
     shutil.rmtree(scratch, ignore_errors=True)
     return ModelFiles(folder=folder, models=models, refinement=refined, made_from=digest)
+
+
+def _poses(posed: Any) -> list[Any]:
+    """Return the names and poses of a model, for a digest."""
+    return sorted(
+        [image.name, image.cam_from_world().params.tolist()]
+        for image in posed.images.values()
+        if image.has_pose
+    )
 
 
 def _earlier(folder: Path, digest: str) -> ModelFiles | None:
@@ -164,8 +177,7 @@ def _write(output: Path, scratch: Path, models: Sequence[Any], marker: Record) -
         with colmap_errors(f"writing the model to {place}"):
             model.write(str(place))
         read_colmap_model(place)  # COLMAP says nothing where the disk is full
-    with colmap_errors("writing points.ply"):
-        models[0].export_PLY(str(scratch / _POINTS))
+    _write_points(models[0], scratch / _POINTS)
     (scratch / _MARKER).write_text(json.dumps(marker), encoding="utf-8")
     folder, old = output / "sparse", output / ".sparse-old"
     (scratch / _POINTS).replace(output / _POINTS)
@@ -174,3 +186,8 @@ def _write(output: Path, scratch: Path, models: Sequence[Any], marker: Record) -
         folder.rename(old)
     scratch.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_points(model: Any, path: Path) -> None:
+    with colmap_errors(f"writing {_POINTS}"):
+        model.export_PLY(str(path))

@@ -1,14 +1,26 @@
 """Photographs and a model without distortion, as multi-view stereo and splatting read them."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from gluestick.datasets.posed.colmap_model import import_pycolmap, read_colmap_model
-from gluestick.reconstruction.colmap.database import colmap_errors, quiet_pycolmap
+from gluestick.images.load import load_image
+from gluestick.reconstruction.colmap.database import quiet_pycolmap
 
 FILES = ("cameras.bin", "images.bin", "points3D.bin", "rigs.bin", "frames.bin")
 _MARKER = "complete.txt"
+
+_PROGRAM = """
+import sys
+from PIL import Image
+Image.preinit()
+import pycolmap
+pycolmap.logging.minloglevel = int(pycolmap.logging.FATAL)
+pycolmap.undistort_images(*sys.argv[1:4], num_threads=int(sys.argv[4]))
+"""
 
 
 def undistort(model: Path, image_dir: Path, output: Path, *, threads: int = 1) -> Path:
@@ -44,8 +56,12 @@ def undistort(model: Path, image_dir: Path, output: Path, *, threads: int = 1) -
     _check_readable(pycolmap, reconstruction, image_dir)
     scratch = output.with_name(f".{output.name}-new")
     shutil.rmtree(scratch, ignore_errors=True)
-    with colmap_errors("undistorting the photographs"):
-        pycolmap.undistort_images(str(scratch), str(model), str(image_dir), num_threads=threads)
+    try:
+        _run_undistorter(scratch, model, image_dir, threads)
+        _check_written(reconstruction, scratch)
+    except ValueError:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
     (scratch / "sparse" / "0").mkdir()
     for name in FILES:
         if (scratch / "sparse" / name).is_file():
@@ -54,6 +70,25 @@ def undistort(model: Path, image_dir: Path, output: Path, *, threads: int = 1) -
     shutil.rmtree(output, ignore_errors=True)
     scratch.rename(output)
     return output
+
+
+def _run_undistorter(scratch: Path, model: Path, image_dir: Path, threads: int) -> None:
+    """Run COLMAP's undistorter in a process of its own, which it ends where it cannot write."""
+    arguments = (scratch, model, image_dir, threads)
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, *map(str, arguments)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise ValueError(f"undistorting the photographs failed: {said[-1] if said else 'killed'}")
+
+
+def _check_written(reconstruction: Any, scratch: Path) -> None:
+    """Check what COLMAP wrote, since it says nothing where the disk is full."""
+    read_colmap_model(scratch / "sparse")
+    for image in reconstruction.images.values():
+        if image.has_pose:
+            load_image(scratch / "images" / image.name)
 
 
 def _check_readable(pycolmap: Any, reconstruction: Any, image_dir: Path) -> None:

@@ -6,7 +6,7 @@ from typing import get_args
 from gluestick.config import MatchConfig, load_match_config
 from gluestick.pair_geometry import GeometryChoice
 from gluestick.pretrained import DEFAULT_MODEL, MODELS
-from gluestick.viewpoint.pair_view import ROTATIONS
+from gluestick.viewpoint.view_modes import VIEWS
 
 MODEL_NAMES = tuple(name for name, card in MODELS.items() if card.shipped)
 """The models that need no further files."""
@@ -56,7 +56,7 @@ class Choices:
         point_threshold: The probability that a match of points must exceed.
         line_threshold: The probability that a match of lines must exceed.
         max_error: The largest error of an inlier, px; 0 for 3 px as detectors see the images.
-        rotation: How the view of the second image is found.
+        view: In which views the images of a pair are seen.
         geometry: What is estimated.
     """
 
@@ -68,7 +68,7 @@ class Choices:
     point_threshold: float = _DEFAULT.lightgluestick.filter_threshold
     line_threshold: float = _DEFAULT.lightgluestick.line_filter_threshold
     max_error: float = 0.0
-    rotation: str = _DEFAULT.rotation
+    view: str = _DEFAULT.view
     geometry: str = "auto"
 
     def settings(self) -> MatchConfig:
@@ -79,7 +79,7 @@ class Choices:
         """
         for name, allowed in (
             ("model", MODEL_NAMES),
-            ("rotation", ROTATIONS),
+            ("view", VIEWS),
             ("geometry", GEOMETRIES),
         ):
             if getattr(self, name) not in allowed:
@@ -91,7 +91,7 @@ class Choices:
             "model": self.model,
             "geometry": self.geometry,
             "max_error": self.max_error or "null",
-            "pipeline.rotation": self.rotation,
+            "pipeline.view": self.view,
             "pipeline.features.points.max_num_keypoints": int(self.max_num_keypoints),
             "pipeline.features.lines.max_num_lines": max(1, int(self.max_num_lines)),
             "pipeline.features.lines.min_length": float(self.min_length),

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from gluestick.viewpoint.pair_view import ROTATIONS
+from gluestick.viewpoint.view_modes import VIEWS
 from gluestick.web.choices import GEOMETRIES, MODEL_NAMES, RANGES, Choices
 from gluestick.web.limits import Limits
 from gluestick.web.matching import MatchedPair, MatchingService, Outcome
@@ -116,7 +116,7 @@ class _Actions:
         point_threshold: float,
         line_threshold: float,
         max_error: float,
-        rotation: str,
+        view: str,
         geometry: str,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
@@ -135,7 +135,7 @@ class _Actions:
             point_threshold=point_threshold,
             line_threshold=line_threshold,
             max_error=max_error,
-            rotation=rotation,
+            view=view,
             geometry=geometry,
         )
 
@@ -212,11 +212,11 @@ def _settings() -> list[gr.components.Component]:
             )
             for name, label in _SLIDERS.items()
         ]
-        rotation = gr.Dropdown(
-            [*ROTATIONS], value=_DEFAULTS.rotation, label="Find how image 2 is turned"
+        view = gr.Dropdown(
+            [*VIEWS], value=_DEFAULTS.view, label="Find how the images lie to each other"
         )
         geometry = gr.Dropdown([*GEOMETRIES], value=_DEFAULTS.geometry, label="Geometry")
-    return [model, *sliders, rotation, geometry]
+    return [model, *sliders, view, geometry]
 
 
 def _pair_parts() -> list[gr.components.Component]:

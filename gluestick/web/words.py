@@ -8,6 +8,9 @@ from gluestick.web.matching import MatchedPair, Outcome
 
 TABLE_HEADERS = ("pair", "verdict", "points", "lines")
 
+_SLIGHT = 0.02
+"""The change of size and shape that is not worth saying."""
+
 
 def pair_label(pair: MatchedPair) -> str:
     """Return what a pair is called in a list."""
@@ -86,12 +89,15 @@ def _count_cells(count: dict[str, Any]) -> list[str]:
 
 
 def _view_sentence(record: dict[str, Any]) -> str:
-    """Say how image 2 was seen: its turn, and the zoom and tilt of records that have them."""
-    if record["view"] is None:
-        return "Image 2 was seen as it is."
-    parts = [f"turned by {record['turn']:.0f}°"]
-    if isinstance(record.get("zoom"), int | float):
-        parts.append(f"zoomed {record['zoom']:.2f} times")
-    if isinstance(record.get("tilt"), int | float):
-        parts.append(f"tilted by {record['tilt']:.0f}°")
-    return f"Image 2 was seen {', '.join(parts)}."
+    """Say how image 2 was seen against image 1."""
+    if record["view"] is None and record["view0"] is None:
+        return "Both images were seen as they are."
+    zoom, tilt = record["zoom"], record["tilt"]
+    changes = [
+        (f"turned by {record['turn']:.0f}°", abs(record["turn"]) >= 0.5),
+        (f"enlarged {zoom:.2f} times", zoom > 1 + _SLIGHT),
+        (f"reduced {1 / zoom:.2f} times", zoom < 1 / (1 + _SLIGHT)),
+        (f"stretched {tilt:.2f} times along one direction", tilt > 1 + _SLIGHT),
+    ]
+    said = ", ".join(words for words, happened in changes if happened)
+    return f"Against image 1, image 2 was seen {said or 'as it is'}."

@@ -21,9 +21,9 @@ def original_max_error(
 
     Returns:
         The threshold for :mod:`gluestick.estimation`, whose errors are means over both images:
-        the root mean square of ``max_error`` over the scale of either image; ``max_error``
-        itself where neither was resized. For the pose of one image against a map, the threshold
-        is ``max_error`` over the scale of that image.
+        the root mean square of ``max_error`` over the scale of either image, times the larger
+        scale where one was enlarged; ``max_error`` itself where neither was resized. For the pose
+        of one image against a map, the threshold is ``max_error`` over the scale of that image.
     """
     return max_error * mean_enlargement(wireframe0.scales[index], wireframe1.scales[index])
 
@@ -35,8 +35,10 @@ def mean_enlargement(*scales: float) -> float:
         *scales: The size of each resized image over that of the image.
 
     Returns:
-        The root mean square of the inverse scales; exactly 1 where no image was resized.
+        The root mean square of the inverse scales; exactly 1 where no image was resized. Where
+        one was enlarged, as a view may, a pixel of that shows no more than a part of a pixel of
+        the image, and all count by pixels of the image.
     """
     if all(scale == 1 for scale in scales):
         return 1.0
-    return math.sqrt(sum(scale**-2 for scale in scales) / len(scales))
+    return max(1.0, *scales) * math.sqrt(sum(scale**-2 for scale in scales) / len(scales))

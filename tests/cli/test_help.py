@@ -94,7 +94,7 @@ def test_defaults_are_those_of_the_configuration(invoke: Callable[..., Result]) 
     assert config.max_error is None
     assert "(3, px as detectors see them)" in text
     assert "(auto; none for peers)" in text
-    assert config.pipeline.rotation == "auto"
+    assert config.pipeline.view == "auto"
 
 
 def test_the_options_of_a_benchmark_are_its_own(invoke: Callable[..., Result]) -> None:

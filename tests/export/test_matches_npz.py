@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gluestick.export import read_matches_npz, write_matches_npz
 from gluestick.pair_geometry import PairGeometry
-from gluestick.types import Pose
+from gluestick.types import Pose, ViewFrame
 
 KEYS = {
     f"{key}{side}"
@@ -16,6 +18,8 @@ KEYS = {
         "line_matching_scores",
         "image_size",
         "num_junctions",
+        "view",
+        "view_size",
     )
     for side in (0, 1)
 } | {"H_0to1", "F_0to1", "geometry", "trusted", "log10_false_alarms", "point_inliers"}
@@ -25,6 +29,18 @@ KEYS = {
 def pair(wireframe_factory, matches_factory):
     wireframes = wireframe_factory([5, 0], [3, 0]), wireframe_factory([6, 2], [4, 1], seed=1)
     return (*wireframes, matches_factory(*wireframes))
+
+
+def test_the_views_are_kept(tmp_path, pair):
+    wireframe0, wireframe1, matches = pair
+    zoom = ViewFrame(affine=((2.0, 0.5, -30.0), (0.0, 1.5, 12.0)), size=(300, 120))
+    wireframe1 = replace(wireframe1, views=(zoom, None))
+    write_matches_npz(tmp_path / "matches.npz", wireframe0, wireframe1, matches, index=0)
+    found = read_matches_npz(tmp_path / "matches.npz")
+    assert found["view0"].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert found["view_size0"].tolist() == [200, 100]
+    assert found["view1"].tolist() == [list(row) for row in zoom.affine]
+    assert found["view_size1"].tolist() == [300, 120]
 
 
 def test_round_trip(tmp_path, pair):

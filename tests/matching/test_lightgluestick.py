@@ -5,13 +5,10 @@ import pytest
 import torch
 from kornia.feature import LightGlue
 from matching.wireframes import assert_same, crop, make_wireframe, matching_pair, randomize
+from torch import nn
 from torch._dynamo.testing import CompileCounter
 
-from gluestick.matching.lightgluestick import (
-    LightGlueStick,
-    LightGlueStickConfig,
-    add_line_layers,
-)
+from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
 from gluestick.types import Wireframe
 from gluestick.wireframe import split_wireframe, stack_wireframes
 
@@ -112,6 +109,30 @@ def test_pairs_stop_at_different_layers(monkeypatch):
     assert sizes[0][0] == len(pairs)
     assert 0 < sizes[3][0] < sizes[1][0] <= len(pairs)
     assert sizes[3][1] < sizes[0][1]
+
+
+@torch.no_grad()
+def test_similarities_of_an_early_layer_are_made_like_the_last_ones():
+    pairs = [matching_pair(*counts, seed=seed) for seed, counts in enumerate(COUNTS * 3)]
+    batch = [stack_wireframes(side) for side in zip(*pairs, strict=True)]
+    scales, shifts = (2.0, 3.0, 4.0), (0.5, -1.0, 0.25)
+    plain = undecided(small(depth_confidence=0.35))
+    scaled = undecided(
+        small(depth_confidence=0.35, similarity_scales=scales, similarity_shifts=shifts)
+    )
+    layers: list[nn.Module] = []
+    for transformer in plain.transformers:
+        transformer.register_forward_hook(lambda module, *_: layers.append(module))
+    depths = set()
+    for pair in pairs:
+        layers.clear()
+        expected = plain.assign_nodes(*pair).endpoint_similarity
+        depths.add(len(layers))
+        if len(layers) < 4:
+            expected = scales[len(layers) - 1] * expected + shifts[len(layers) - 1]
+        torch.testing.assert_close(scaled.assign_nodes(*pair).endpoint_similarity, expected)
+    assert len(depths) > 1
+    assert torch.equal(scaled(*batch).matches0, plain(*batch).matches0)
 
 
 @torch.no_grad()
@@ -216,27 +237,6 @@ def test_permuted_keypoints_permute_matches(attention):
     assert torch.equal(network(wireframe0, permuted).matches1, expected)
 
 
-@torch.no_grad()
-def test_added_line_layers_change_nothing():
-    network = small(line_layers=())
-    pair = matching_pair(14, 8, 6)
-    extended = add_line_layers(network, (1, 3))
-    assert extended.config.line_layers == (1, 3)
-    assert not extended.training
-    added = extended.state_dict().keys() - network.state_dict().keys()
-    assert {key.rsplit(".line_layer", 1)[0] for key in added} == {
-        "transformers.1",
-        "transformers.3",
-    }
-    expected, actual = network(*pair), extended(*pair)
-    for name, value in vars(expected).items():
-        same = value is None or torch.equal(value, getattr(actual, name))
-        assert same, name
-    assert add_line_layers(extended, (0,)).config.line_layers == (0, 1, 3)
-    with pytest.raises(ValueError, match="layers from 0 to 3"):
-        add_line_layers(network, (4,))
-
-
 @pytest.mark.parametrize("attention", ["one_way", "full"])
 def test_gradients_reach_every_parameter(attention):
     network = small(attention=attention).train()
@@ -294,6 +294,8 @@ def test_errors():
         replace(SMALL, line_head="points")
     with pytest.raises(ValueError, match="line_layers needs layers from 0 to 3"):
         replace(SMALL, line_layers=(0, 4))
+    with pytest.raises(ValueError, match="similarity_shifts needs a number for each of 3 layers"):
+        replace(SMALL, similarity_shifts=(1.0,) * 4)
     with pytest.raises(ValueError, match="multiple of 2"):
         replace(SMALL, num_heads=64)
 

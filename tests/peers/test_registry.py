@@ -49,7 +49,7 @@ def test_names_do_not_collide_and_every_card_is_filled_in() -> None:
         assert card.origin
         has_lines = card.config.features.lines.name != "none"
         assert has_lines == (name in LINE_PEERS)
-        assert card.config.rotation == "none"
+        assert card.config.view == "none"
         assert card.matching.__class__.__name__ != "KorniaLightGlueConfig" or card.needs_weights
 
 

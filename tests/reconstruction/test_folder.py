@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sfm_scenes import POSES, pose_errors, write_cameras, write_textured_photographs
+from sfm_scenes import POSES, SIZE, pose_errors, write_cameras, write_textured_photographs
 
 from gluestick.export import read_features_h5
 from gluestick.pipeline import PointLineMatcher
@@ -16,6 +16,7 @@ from gluestick.reconstruction import (
     ReconstructionInputs,
     reconstruct,
 )
+from gluestick.reconstruction.colmap.images import CameraOptions
 from gluestick.reconstruction.mapping import MappingConfig
 
 pycolmap = pytest.importorskip("pycolmap")
@@ -122,8 +123,6 @@ def test_a_second_run_computes_nothing_again(
 def test_other_options_of_the_mapper_make_another_model(
     copy: Path, small_matcher: PointLineMatcher
 ) -> None:
-    for path in (copy / "out").glob("lines.*"):
-        path.unlink()
     options = {"refinement": None, "lines": None}
     done = run(small_matcher, copy, mapping=MappingConfig(mapper="global"), **options)
     assert done.record["refinement"] == [None]
@@ -137,8 +136,57 @@ def test_other_options_of_the_mapper_make_another_model(
 def test_what_decides_the_database_may_not_change(
     copy: Path, small_matcher: PointLineMatcher
 ) -> None:
-    with pytest.raises(ValueError, match=r"database of another run .*junctions"):
+    with pytest.raises(ValueError, match=r"database of another run .*junctions.* --database"):
         run(small_matcher, copy, junctions=True)
+    done = run(small_matcher, copy, junctions=True, database=copy / "other.db")
+    assert done.database == copy / "other.db"
+    for named in ({}, {"database": copy / "out" / "database.db"}):
+        with pytest.raises(ValueError, match=r"database of another run .*junctions"):
+            run(small_matcher, copy, junctions=True, **named)
+
+
+def test_settings_of_a_failed_run_do_not_bind_the_next(
+    copy: Path, small_matcher: PointLineMatcher
+) -> None:
+    (copy / "out" / "database.db").unlink()
+    right = (copy / "cameras.json").read_text()
+    (copy / "cameras.json").write_text(right.replace(f'"width": {SIZE[0]}', '"width": 9'))
+    with pytest.raises(ValueError, match=r"known camera of 0\.png is for 9 x"):
+        run(small_matcher, copy)
+    (copy / "cameras.json").write_text(right)
+    assert run(small_matcher, copy).record["models"][0]["num_registered"] == 4
+
+
+@pytest.mark.parametrize("fault", ["database", "camera model"])
+def test_what_cannot_be_written_in_the_end_is_told_before_anything_is_computed(
+    copy: Path, small_matcher: PointLineMatcher, fault: str
+) -> None:
+    shutil.rmtree(copy / "out")
+    (copy / "notes.txt").write_text("no database")
+    options = {"database": {"database": copy / "notes.txt"}}
+    options["camera model"] = {"cameras": CameraOptions(model="ROUND")}
+    with pytest.raises(ValueError, match=r"notes\.txt cannot be read|no camera model ROUND"):
+        run(small_matcher, copy, **options[fault])
+    assert not (copy / "out").exists()
+
+
+def test_points_that_were_removed_are_written_again(
+    copy: Path, small_matcher: PointLineMatcher
+) -> None:
+    before = (copy / "out" / "points.ply").read_bytes()
+    (copy / "out" / "points.ply").unlink()
+    again = run(small_matcher, copy).points.read_bytes()
+    assert again.partition(b"end_header")[0] == before.partition(b"end_header")[0]
+    assert sorted(again) == sorted(before)  # their order is COLMAP's own
+
+
+def test_two_photographs_are_enough(copy: Path, small_matcher: PointLineMatcher) -> None:
+    for name in ("0.png", "3.png", "noise.png", "damaged.png"):
+        (copy / "photographs" / name).unlink()
+    shutil.rmtree(copy / "out")
+    model = run(small_matcher, copy).record["models"][0]
+    assert model["num_registered"] == 2
+    assert model["num_points"] > 20
 
 
 def test_a_killed_mapper_leaves_the_earlier_model(
@@ -170,6 +218,14 @@ def test_poses_of_a_model_are_kept(copy: Path, small_matcher: PointLineMatcher) 
             assert image.projection_center() == pytest.approx(before, abs=1e-6)
     photographs = {each["name"]: each for each in done.record["photographs"]}
     assert photographs["3.png"]["reason"] == "the posed model lacks it"
+    moved = pycolmap.Sim3d(2.0, pycolmap.Rotation3d(), np.array([10.0, 0, 0]))
+    posed.transform(moved)
+    posed.write(str(copy / "model"))
+    again = pycolmap.Reconstruction(str(run(small_matcher, copy, model=copy / "model").model))
+    for image in again.images.values():
+        if image.has_pose:
+            there = posed.find_image_with_name(image.name).projection_center()
+            assert image.projection_center() == pytest.approx(there, abs=1e-6)
 
 
 def test_a_database_is_extended(copy: Path, small_matcher: PointLineMatcher) -> None:

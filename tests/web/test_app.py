@@ -26,7 +26,7 @@ QUICK = {
     "point_threshold": 0.1,
     "line_threshold": 0.45,
     "max_error": 0,
-    "rotation": "auto",
+    "view": "auto",
     "geometry": "auto",
 }
 

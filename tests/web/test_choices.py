@@ -20,14 +20,14 @@ def test_choices_reach_the_configuration() -> None:
         point_threshold=0.3,
         line_threshold=0.6,
         max_error=2.5,
-        rotation="none",
+        view="none",
         geometry="fundamental",
     ).settings()
     features, network = settings.pipeline.features, settings.pipeline.lightgluestick
     assert (features.points.variant, features.points.max_num_keypoints) == ("n16rot", 512)
     assert (features.lines.max_num_lines, features.lines.min_length) == (100, 20)
     assert (network.filter_threshold, network.line_filter_threshold) == (0.3, 0.6)
-    assert (settings.pipeline.rotation, settings.geometry, settings.max_error) == (
+    assert (settings.pipeline.view, settings.geometry, settings.max_error) == (
         "none",
         "fundamental",
         2.5,
@@ -43,7 +43,7 @@ def test_no_lines_are_looked_for_if_none_are_wanted() -> None:
     [
         {"model": "disk-lsd"},
         {"model": "sift+ratio"},
-        {"rotation": "some"},
+        {"view": "some"},
         {"geometry": "affine"},
         {"max_num_keypoints": 10**9},
         {"resize": 20_000},

@@ -17,7 +17,10 @@ def record(**changes: Any) -> dict[str, Any]:
         "verdict": "Trusted: homography.",
         "counts": {"keypoints": count, "lines": {**count, "inliers": None}},
         "view": None,
+        "view0": None,
         "turn": 0.0,
+        "zoom": 1.0,
+        "tilt": 1.0,
         "seconds": {"matching": 1.25},
         **changes,
     }
@@ -40,12 +43,14 @@ def test_rows_say_what_came_of_each_pair() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "Image 2 was seen as it is. 1.2 s."),
-        ({"view": {}, "turn": 90.0}, "Image 2 was seen turned by 90°. 1.2 s."),
+        ({}, "Both images were seen as they are. 1.2 s."),
+        ({"view": {}, "turn": 90.0}, "Against image 1, image 2 was seen turned by 90°. 1.2 s."),
         (
-            {"view": {}, "turn": -30.0, "zoom": 2.5, "tilt": 40.0},
-            "Image 2 was seen turned by -30°, zoomed 2.50 times, tilted by 40°. 1.2 s.",
+            {"view": {}, "turn": -30.0, "zoom": 2.5, "tilt": 3.0},
+            "image 2 was seen turned by -30°, enlarged 2.50 times, stretched 3.00 times along",
         ),
+        ({"view0": {}, "zoom": 0.25}, "image 2 was seen reduced 4.00 times. 1.2 s."),
+        ({"view0": {}}, "image 2 was seen as it is. 1.2 s."),
     ],
 )
 def test_the_view_is_said_in_words(changes: dict[str, Any], words: str) -> None:

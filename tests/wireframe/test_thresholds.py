@@ -41,6 +41,14 @@ def test_one_image_reduced():
     assert found == pytest.approx(((3**2 + 12**2) / 2) ** 0.5)
 
 
+def test_one_image_enlarged():
+    """What is a pixel of the enlarged image is 8 px of the other one, which shows a detail."""
+    found = original_max_error(empty_wireframe(8.0), empty_wireframe(1.0), 3.0)
+    assert found == pytest.approx(((3**2 + 24**2) / 2) ** 0.5)
+    enlarged = empty_wireframe(2.0)
+    assert original_max_error(enlarged, enlarged, 3.0) == pytest.approx(3.0)
+
+
 def test_pairs_of_a_batch_have_their_own_threshold():
     batch = empty_wireframe(1.0, 0.5)
     assert [original_max_error(batch, batch, 3.0, index=index) for index in (0, 1)] == [

@@ -99,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     matcher = PointLineMatcher.from_pretrained(max_num_keypoints=options.keypoints)
-    matcher.rotation = "none"
+    matcher.view = "none"
     names = list_photographs(options.photographs)
     features, matches, per_image, per_pair = measure_parts(
         matcher, options.photographs, names, options.match

@@ -17,7 +17,7 @@ CODE = """
 import sys, time
 import gluestick
 print(time.process_time())
-from gluestick.matching.lightgluestick import add_line_layers
+from gluestick.matching.added_line_layers import add_line_layers
 matcher = gluestick.PointLineMatcher.from_pretrained(max_num_keypoints=512)
 if sys.argv[1] == "True":
     matcher.network = add_line_layers(matcher.network, range(9))

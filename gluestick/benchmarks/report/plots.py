@@ -1,7 +1,7 @@
 """Plots of runs side by side, as SVG. They need matplotlib, the extra ``bench``."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,31 @@ def plot_by_label(group: str, path: str, runs: Sequence[Run]) -> str:
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right", fontsize=7)
     if is_rate(path):
         axes.set_ylim(0, 101)
+    return _svg(drawing, axes)
+
+
+def plot_stacked(
+    title: str, axis: str, labels: Sequence[str], parts: Mapping[str, Sequence[float]]
+) -> str:
+    """Draw a bar for each label, made of parts one after the other.
+
+    Args:
+        title: The title.
+        axis: What the lengths are.
+        labels: What stands in front of the bars, from top to bottom.
+        parts: By part its length in each bar.
+
+    Returns:
+        An SVG element.
+    """
+    drawing, axes = _axes(title, axis, "")
+    drawing.set_size_inches(1.6 * _SIZE[0], 1 + 0.25 * len(labels))
+    places, ends = np.arange(len(labels)), np.zeros(len(labels))
+    for number, (part, lengths) in enumerate(parts.items()):
+        axes.barh(places, lengths, left=ends, label=part, color=f"C{number % 10}", alpha=0.8)
+        ends = ends + np.array(lengths)
+    axes.set_yticks(places, labels, fontsize=7)
+    axes.invert_yaxis()
     return _svg(drawing, axes)
 
 

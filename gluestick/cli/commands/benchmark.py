@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.cli import options
+from gluestick.cli.commands.speed import speed
 from gluestick.cli.errors import one_line_errors
 from gluestick.cli.progress import progress
 
@@ -102,6 +103,7 @@ def _add_command(card: BenchmarkCard) -> None:
             bool, typer.Option("--score-only", help="Score stored predictions; load no model.")
         ] = False,
         report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+        view: options.View = None,
         rotation: options.Rotation = None,
         device: options.Device = "auto",
     ) -> None:
@@ -118,13 +120,14 @@ def _add_command(card: BenchmarkCard) -> None:
             match_config,
             weights=weights,
             detector_weights=detector_weights,
+            view=view,
             rotation=rotation,
         )
         contest = _Contest(
             benchmark=benchmark,
             pairs=select_pairs(benchmark.pairs(), num_pairs=num_pairs),
             folder=output or Path("output/benchmark") / card.name,
-            names=_names(own.model, peers),
+            names=options.matcher_names(own.model, peers),
             max_num_keypoints=max_num_keypoints,
             max_num_lines=max_num_lines,
         )
@@ -147,6 +150,7 @@ def _own_settings(
     *,
     weights: str | None,
     detector_weights: str | None,
+    view: str | None,
     rotation: str | None,
 ) -> MatchConfig:
     """Return the settings of the model; a peer has only its name and files."""
@@ -161,11 +165,14 @@ def _own_settings(
             model=model,
             weights=weights,
             detector_weights=detector_weights,
+            view=view,
             rotation=rotation,
         )
     card = matcher_card(model)
-    if path is not None or rotation is not None:
-        raise ValueError(f"--match-config and --rotation are for models, and {card.name} is a peer")
+    if any(option is not None for option in (path, view, rotation)):
+        raise ValueError(
+            f"--match-config, --view and --rotation are for models, and {card.name} is a peer"
+        )
     return MatchConfig(model=model, weights=weights, detector_weights=detector_weights)
 
 
@@ -227,19 +234,6 @@ def _load_own(
         max_num_keypoints=max_num_keypoints,
         max_num_lines=max_num_lines,
     )
-
-
-def _names(model: str, peers: str) -> list[str]:
-    """Return the model and its peers, each once; ``all`` stands for every peer."""
-    from gluestick.catalog import matcher_card
-    from gluestick.peers import PEERS
-
-    named = [name.strip() for name in peers.split(",") if name.strip()]
-    groups = ([*PEERS] if name == "all" else [name] for name in named)
-    names = list(dict.fromkeys([model, *(name for group in groups for name in group)]))
-    for name in names:
-        matcher_card(name)
-    return names
 
 
 def _finish(contest: _Contest, runs: Sequence[Run], *, report: bool) -> None:
@@ -329,7 +323,7 @@ def run_all(
 
     plots.check_matplotlib()
     jobs = find_jobs(root)
-    names = _names(model or DEFAULT_MODEL, peers)
+    names = options.matcher_names(model or DEFAULT_MODEL, peers)
     selected = select_device(device)
 
     def load(name: str, max_num_keypoints: int, max_num_lines: int) -> Matcher:
@@ -356,3 +350,4 @@ def run_all(
 
 for _card in BENCHMARKS.values():
     _add_command(_card)
+app.command(name="speed")(speed)

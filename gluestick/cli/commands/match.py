@@ -64,6 +64,7 @@ def match(
             show_default="3, px as detectors see them",
         ),
     ] = None,
+    view: options.View = None,
     rotation: options.Rotation = None,
     pictures: Annotated[bool, typer.Option(help="Write points.png and lines.png.")] = True,
     overlay: Annotated[
@@ -115,6 +116,7 @@ def match(
         model=model,
         weights=weights,
         detector_weights=detector_weights,
+        view=view,
         rotation=rotation,
         geometry=geometry,
         max_error=max_error,

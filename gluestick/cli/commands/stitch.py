@@ -43,6 +43,7 @@ def stitch(
     resize: options.Resize = None,
     tiles: options.Tiles = None,
     memory: options.Memory = None,
+    view: options.View = None,
     rotation: options.Rotation = None,
     max_error: Annotated[
         float | None,
@@ -81,6 +82,7 @@ def stitch(
         model=model,
         weights=weights,
         detector_weights=detector_weights,
+        view=view,
         rotation=rotation,
         max_error=max_error,
     )

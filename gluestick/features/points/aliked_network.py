@@ -5,7 +5,8 @@ Transformation", IEEE TIM 2023. Parameter names are those of the published check
 the numbers are those of the published network. But its 128-channel map at full resolution is
 never built: the score head starts with a 1x1 convolution, which commutes with upsampling and
 is applied per scale; and the descriptor head reads the map at few positions, where it is
-interpolated from the scales.
+interpolated from the scales. Maps have their channels stored last, so that a position is read in
+one piece, and batch normalisation is part of the convolution before it unless it is trained.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.features.points.deformable import DeformableConvolution
-from gluestick.features.points.sampling import unit_rows
+from gluestick.features.points.sampling import sample_rows, unit_rows, weighted_rows
 from gluestick.transfers import small_tensor
 
 Variant = Literal["n16", "n16rot", "n32", "t16"]
@@ -32,6 +33,7 @@ _SAMPLES: dict[Variant, int] = {"n16": 16, "n16rot": 16, "n32": 32, "t16": 16}
 _STRIDE = 32
 _POSITIONS_AT_ONCE = 1024
 _ROWS_AT_ONCE = 32
+_TINY = 1e-12
 
 _PATCH = tuple((x, y) for y in range(3) for x in range(3))
 """The pixels of a window of 3 x 3, row by row."""
@@ -110,15 +112,20 @@ class AlikedNetwork(nn.Module):
         left, right = _split(-width % _STRIDE)
         top, bottom = _split(-height % _STRIDE)
         padded = F.pad(image[None], (left, right, top, bottom), mode="replicate")
+        padded = padded.contiguous(memory_format=torch.channels_last)
         fine = self.block1(padded)
         half = self.block2(F.avg_pool2d(fine, 2))
         eighth = self.block3(F.avg_pool2d(half, 4))
         last = self.block4(F.avg_pool2d(eighth, 4))
-        coarse = (F.selu(self.conv2(half)), F.selu(self.conv3(eighth)), F.selu(self.conv4(last)))
+        layers = zip((self.conv2, self.conv3, self.conv4), (half, eighth, last), strict=True)
+        second, third, fourth = (
+            F.selu(layer(dense)).contiguous(memory_format=torch.channels_last)
+            for layer, dense in layers
+        )
         maps = AlikedMaps(
             size=(width, height),
             fine=fine[0],
-            coarse=coarse,
+            coarse=(second, third, fourth),
             last=small_tensor([width - 1, height - 1], like=fine),
             origin=small_tensor([left, top], like=self.patch),
             last_padded=small_tensor([padded.shape[3] - 1, padded.shape[2] - 1], like=self.patch),
@@ -141,21 +148,22 @@ class AlikedNetwork(nn.Module):
 
     def _scores(self, maps: AlikedMaps) -> Tensor:
         """Return the score head's output [H', W'] on the padded image."""
-        channels, height, width = maps.fine.shape
+        height, width = maps.fine.shape[1:]
         weights = self.score_head.get_parameter("0.weight").flatten(1).chunk(4, dim=1)
-        mixed = maps.fine.new_empty(len(weights[0]), height, width)
-        for row in range(0, height, _ROWS_AT_ONCE):
-            strip = maps.fine[:, row : row + _ROWS_AT_ONCE].reshape(channels, -1)
-            fine = F.selu(self.conv1.weight.flatten(1) @ strip)
-            mixed[:, row : row + _ROWS_AT_ONCE] = (weights[0] @ fine).unflatten(1, (-1, width))
+        pixels = maps.fine.permute(1, 2, 0)  # [H', W', C]
+        strips = (
+            F.linear(F.selu(F.linear(rows, self.conv1.weight.flatten(1)), inplace=True), weights[0])
+            for rows in pixels.split(_ROWS_AT_ONCE)
+        )
+        mixed = torch.cat([*strips]).permute(2, 0, 1)[None]
         for weight, coarse in zip(weights[1:], maps.coarse, strict=True):
             mixed += F.interpolate(
                 F.conv2d(coarse, weight[:, :, None, None]),
                 size=(height, width),
                 mode="bilinear",
                 align_corners=True,
-            )[0]
-        scores = mixed[None]
+            )
+        scores = mixed
         for layer in list(self.score_head)[1:]:
             scores = layer(scores)
         return scores[0, 0].sigmoid()
@@ -165,35 +173,38 @@ class AlikedNetwork(nn.Module):
         last = maps.last.long()
         corner = (positions.long() - 1).clamp_min(0).minimum((last - 2).clamp_min(0))
         pixels = (corner[:, None] + self.patch).minimum(last)  # [M, 9, 2]
-        patches = self._features_at(maps, pixels).transpose(1, 2).unflatten(2, (3, 3))
+        parts = self._parts_at(maps, pixels.flatten(0, 1))
+        features = F.normalize(torch.cat(parts, dim=1), dim=1).unflatten(0, (len(positions), 9))
+        patches = features.transpose(1, 2).unflatten(2, (3, 3))
         offsets = self.desc_head.offsets(patches, furthest=max(maps.size) / 4)
-        sampled = self._interpolated_features(maps, positions[:, None] + offsets)  # [M, S, D]
-        return self.desc_head(sampled)
+        sampled = self._interpolated_features(maps, (positions[:, None] + offsets).flatten(0, 1))
+        return self.desc_head(sampled.unflatten(0, offsets.shape[:2]))
 
     def _interpolated_features(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
-        """Interpolate the normalised features, zero outside the image, [..., 2] -> [..., D]."""
+        """Interpolate the normalised features, zero outside the image, [N, 2] -> [N, D]."""
         corner = positions.floor()
-        result = positions.new_zeros(*positions.shape[:-1], self.descriptor_dim)
-        for step, weight in zip(self.corners, _weights(positions - corner), strict=True):
-            pixel = corner + step
-            inside = ((pixel >= 0) & (pixel <= maps.last)).all(dim=-1)
-            features = self._features_at(maps, pixel.clamp_min(0).minimum(maps.last).long())
-            result.addcmul_(features, (weight * inside)[..., None])
-        return result
+        pixels = corner[:, None] + self.corners  # [N, 4, 2]
+        inside = ((pixels >= 0) & (pixels <= maps.last)).all(dim=-1)
+        clamped = pixels.clamp_min(0).minimum(maps.last).long()
+        parts = self._parts_at(maps, clamped.flatten(0, 1))
+        squared = torch.stack([part.square().sum(dim=1) for part in parts]).sum(dim=0)
+        lengths = squared.sqrt().clamp_min(_TINY).view_as(inside)
+        weights = torch.stack(_weights(positions - corner), dim=1) * inside / lengths
+        rows = torch.arange(inside.numel(), device=inside.device).view_as(inside)
+        return torch.cat([weighted_rows(part, rows, weights) for part in parts], dim=1)
 
-    def _features_at(self, maps: AlikedMaps, pixels: Tensor) -> Tensor:
-        """Return the normalised features of whole pixels inside the image, [..., 2] -> [..., D]."""
+    def _parts_at(self, maps: AlikedMaps, pixels: Tensor) -> list[Tensor]:
+        """Return the features of whole pixels inside the image, [N, 2] -> four times [N, D/4]."""
         width = maps.fine.shape[2]
-        x, y = (pixels.reshape(-1, 2) + maps.origin).unbind(1)
-        fine = F.selu(maps.fine.flatten(1)[:, y * width + x].T @ self.conv1.weight.flatten(1).T)
-        grid = torch.stack([x, y], dim=1) * 2 / maps.last_padded - 1
-        grid = grid.to(fine.dtype)[None, None]
-        coarse = [
-            F.grid_sample(coarse, grid, mode="bilinear", align_corners=True)[0, :, 0].T
-            for coarse in maps.coarse
-        ]
-        features = F.normalize(torch.cat([fine, *coarse], dim=1), dim=1)
-        return features.unflatten(0, pixels.shape[:-1])
+        moved = pixels + maps.origin
+        x, y = moved.unbind(1)
+        fine = maps.fine.flatten(1).T.index_select(0, y * width + x)
+        parts = [F.selu(F.linear(fine, self.conv1.weight.flatten(1)), inplace=True)]
+        share = moved / maps.last_padded
+        for coarse in maps.coarse:
+            last = small_tensor([coarse.shape[3] - 1, coarse.shape[2] - 1], like=share)
+            parts.append(sample_rows(coarse[0], share * last))
+        return parts
 
 
 class _Block(nn.Module):
@@ -210,10 +221,10 @@ class _Block(nn.Module):
 
     def forward(self, dense: Tensor) -> Tensor:
         """[1, C, h, w] -> [1, D, h, w]."""
-        inner = F.selu(self.bn1(self.conv1(dense)), inplace=True)
-        outer = self.bn2(self.conv2(inner))
+        inner = F.selu(_normalised(self.conv1, self.bn1, dense), inplace=True)
+        outer = _normalised(self.conv2, self.bn2, inner)
         if self.downsample is not None:
-            outer = outer + self.downsample(dense)
+            outer += self.downsample(dense)
         return F.selu(outer, inplace=True)
 
 
@@ -238,11 +249,34 @@ class _DescriptorHead(nn.Module):
     def forward(self, sampled: Tensor) -> Tensor:
         """Sampled features [M, S, D] -> descriptors [M, D] of unit norm."""
         features = F.selu(F.linear(sampled, self.sf_conv.weight[:, :, 0, 0]))
-        return unit_rows(torch.einsum("msc,scd->md", features, self.agg_weights))
+        return unit_rows(features.flatten(1) @ self.agg_weights.flatten(0, 1))
+
+
+class _PlainConvolution(nn.Conv2d):
+    """A 3x3 convolution whose results can be scaled and shifted for nothing."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=False)
+
+    def forward(
+        self, dense: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
+    ) -> Tensor:
+        """As :class:`DeformableConvolution`."""
+        weight = self.weight if scale is None else self.weight * scale[:, None, None, None]
+        return F.conv2d(dense, weight, shift, padding=1)
+
+
+def _normalised(convolution: nn.Module, norm: nn.BatchNorm2d, dense: Tensor) -> Tensor:
+    """Convolve and normalise, in one step where the statistics are given."""
+    if norm.training:
+        return norm(convolution(dense))
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    return convolution(dense, scale, norm.bias - mean * scale)
 
 
 def _plain(inputs: int, outputs: int) -> nn.Module:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return _PlainConvolution(inputs, outputs)
 
 
 def _deformable(inputs: int, outputs: int) -> nn.Module:

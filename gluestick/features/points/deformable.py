@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.features.points.sampling import sample_rows
+
 
 class DeformableConvolution(nn.Module):
     """A convolution of stride 1 whose taps are moved by offsets predicted from its input.
@@ -22,28 +24,32 @@ class DeformableConvolution(nn.Module):
         self.offset_conv = nn.Conv2d(inputs, 2 * kernel**2, kernel, padding=padding)
         self.regular_conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False)
 
-    def forward(self, dense: Tensor) -> Tensor:
+    def forward(
+        self, dense: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
+    ) -> Tensor:
         """Convolve.
 
         Args:
             dense: [1, C, h, w].
+            scale: [D], by what the channels of the result are multiplied; None for 1.
+            shift: [D], what is added to them then; None for 0.
 
         Returns:
-            [1, D, h, w].
+            [1, D, h, w], with its channels stored last.
         """
         height, width = dense.shape[2:]
         kernel = self.regular_conv.kernel_size[0]
         furthest = max(height, width) / 4
         offsets = self.offset_conv(dense)[0].clamp(-furthest, furthest)
-        dy, dx = offsets.unflatten(0, (-1, 2)).unbind(1)  # [K, h, w] each, taps row by row
+        dy, dx = offsets.permute(1, 2, 0).unflatten(2, (-1, 2)).unbind(3)  # [h, w, K] each
         tap = torch.arange(kernel, device=dense.device) - kernel // 2
-        row = torch.arange(height, device=dense.device)[:, None]
-        column = torch.arange(width, device=dense.device)
-        y = row + tap.repeat_interleave(kernel)[:, None, None] + dy
-        x = column + tap.repeat(kernel)[:, None, None] + dx
-        grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
-        taps = F.grid_sample(
-            dense, grid.flatten(1, 2)[None], mode="bilinear", align_corners=False
-        )  # [1, C, K, h * w]
-        convolved = self.regular_conv.weight.flatten(1) @ taps[0].flatten(0, 1)
-        return convolved.unflatten(1, (height, width))[None]
+        row = torch.arange(height, device=dense.device)[:, None, None]
+        column = torch.arange(width, device=dense.device)[:, None]
+        y = row + tap.repeat_interleave(kernel) + dy  # taps row by row
+        x = column + tap.repeat(kernel) + dx
+        taps = sample_rows(dense[0], torch.stack([x, y], dim=-1).flatten(0, 2))  # [h w K, C]
+        weight = self.regular_conv.weight.flatten(2).mT.flatten(1)  # [D, K C]
+        if scale is not None:
+            weight = weight * scale[:, None]
+        convolved = F.linear(taps.view(height * width, -1), weight, shift)
+        return convolved.T.unflatten(1, (height, width))[None]

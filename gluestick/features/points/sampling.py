@@ -53,6 +53,50 @@ def sample_descriptors(dense: Tensor, positions: Tensor) -> Tensor:
     return unit_rows(sample_map(dense, positions))
 
 
+def sample_rows(dense: Tensor, positions: Tensor) -> Tensor:
+    """Interpolate a dense map bilinearly, with zeros outside of it.
+
+    Fastest for maps whose channels are stored last, of which it reads whole pixels.
+
+    Args:
+        dense: [D, h, w].
+        positions: [M, 2], (x, y) in pixels of the map, as in :func:`sample_map`.
+
+    Returns:
+        [M, D].
+    """
+    height, width = dense.shape[1:]
+    corner = positions.floor()
+    right, below = (positions - corner).unbind(1)
+    x, y = corner.long().unbind(1)
+    columns, rows = torch.stack([x, x + 1], dim=1), torch.stack([y, y + 1], dim=1)  # [M, 2]
+    across = torch.stack([1 - right, right], dim=1) * ((columns >= 0) & (columns < width))
+    along = torch.stack([1 - below, below], dim=1) * ((rows >= 0) & (rows < height))
+    pixels = columns.clamp(0, width - 1)[:, None] + width * rows.clamp(0, height - 1)[..., None]
+    return weighted_rows(
+        dense.flatten(1).T, pixels.flatten(1), (across[:, None] * along[..., None]).flatten(1)
+    )
+
+
+def weighted_rows(rows: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
+    """Add up rows with weights.
+
+    Args:
+        rows: [R, D].
+        indices: [M, K] int64, which rows.
+        weights: [M, K].
+
+    Returns:
+        [M, D].
+    """
+    if rows.device.type == "mps":  # which has no bags
+        return (rows[indices] * weights[..., None]).sum(1)
+    starts = torch.arange(0, indices.numel(), indices.shape[1], device=indices.device)
+    return F.embedding_bag(
+        indices.flatten(), rows, starts, mode="sum", per_sample_weights=weights.flatten()
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DenseSampler:
     """Describes positions by a dense descriptor map as large as the image.
@@ -119,15 +163,23 @@ def find_peaks(
         The maxima; none within ``radius`` of the border, where the window is incomplete.
     """
     above = torch.zeros_like(scores, dtype=torch.bool)
-    window = 2 * radius + 1
-    if min(scores.shape) >= window:
+    if min(scores.shape) > 2 * radius:
         inner = (slice(radius, -radius),) * 2
-        largest = F.max_pool2d(scores[None], window, stride=1)[0]
+        largest = _largest_along(_largest_along(scores, 1, radius=radius), 0, radius=radius)
         above[inner] = (scores[inner] == largest) & (scores[inner] > threshold)
     y, x = (above if allowed is None else above & allowed).nonzero(as_tuple=True)
     windows, offsets = windows_around(scores, x, y, radius=radius)
     strict = (windows == scores[y, x, None]).sum(dim=1) == 1
     return Peaks(x=x, y=y, windows=windows, offsets=offsets, strict=strict)
+
+
+def _largest_along(values: Tensor, dim: int, *, radius: int) -> Tensor:
+    """Return the largest values of complete windows along a dimension, 2 * radius fewer."""
+    length = values.shape[dim] - 2 * radius
+    largest = values.narrow(dim, 0, length)
+    for start in range(1, 2 * radius + 1):
+        largest = largest.maximum(values.narrow(dim, start, length))
+    return largest
 
 
 def windows_around(values: Tensor, x: Tensor, y: Tensor, *, radius: int) -> tuple[Tensor, Tensor]:

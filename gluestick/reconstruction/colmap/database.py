@@ -48,14 +48,38 @@ def open_database(path: Path) -> Iterator[Any]:
         ImportError: If pycolmap is missing.
     """
     pycolmap = import_pycolmap("a COLMAP database")
-    quiet_pycolmap(pycolmap)
-    _check(path, pycolmap)
+    check_database(path)
     if not path.exists():
         _create(path, pycolmap)
     with colmap_errors(f"opening {path}"):
         database = pycolmap.Database.open(str(path))
     with database:
         yield database
+
+
+def check_database(path: Path) -> None:
+    """Check that a file, if there is one, is a database that can be extended.
+
+    Raises:
+        ValueError: If it is another file, or a database of another schema than that of the
+            installed pycolmap.
+        ImportError: If pycolmap is missing.
+    """
+    pycolmap = import_pycolmap("a COLMAP database")
+    quiet_pycolmap(pycolmap)
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    if not path.is_file():
+        raise ValueError(f"the database {path} is a folder: name a file")
+    found = _schema(path)
+    with scratch_database() as empty:
+        needed = _schema(empty)
+    other = sorted(table for table in needed if found.get(table) != needed[table])
+    if other:
+        raise ValueError(
+            f"{path} is no database of COLMAP {pycolmap.__version__}, whose tables "
+            f"{', '.join(other)} it lacks or has in another form: name another file"
+        )
 
 
 @contextmanager
@@ -83,22 +107,6 @@ def _create(path: Path, pycolmap: Any) -> None:
             raise ValueError(
                 f"{path} cannot be created ({error}): the disk may be full, or the folder not yours"
             ) from error
-
-
-def _check(path: Path, pycolmap: Any) -> None:
-    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
-        return
-    if not path.is_file():
-        raise ValueError(f"the database {path} is a folder: name a file")
-    found = _schema(path)
-    with scratch_database() as empty:
-        needed = _schema(empty)
-    other = sorted(table for table in needed if found.get(table) != needed[table])
-    if other:
-        raise ValueError(
-            f"{path} is no database of COLMAP {pycolmap.__version__}, whose tables "
-            f"{', '.join(other)} it lacks or has in another form: name another file"
-        )
 
 
 def _schema(path: Path) -> Schema:

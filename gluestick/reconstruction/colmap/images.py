@@ -46,6 +46,29 @@ class CameraOptions:
             )
 
 
+def check_cameras(
+    options: CameraOptions,
+    image_sizes: Mapping[str, tuple[int, int]],
+    known: Mapping[str, KnownCamera],
+) -> None:
+    """Check that the cameras of photographs can be written, before anything is.
+
+    Args:
+        options: How cameras are read.
+        image_sizes: (width, height) px as stored, by name.
+        known: The cameras of some photographs.
+
+    Raises:
+        ValueError: If there is no such camera model, or a known camera is for another size.
+        ImportError: If pycolmap is missing.
+    """
+    if options.model not in import_pycolmap("cameras").CameraModelId.__members__:
+        raise ValueError(f"there is no camera model {options.model}: name one of COLMAP's")
+    for name, size in image_sizes.items():
+        if name in known:
+            known[name].check_size(name, size)
+
+
 def add_images(
     database: Any,
     image_dir: Path,
@@ -73,12 +96,9 @@ def add_images(
     """
     known, options = known or {}, options or CameraOptions()
     pycolmap = import_pycolmap("a COLMAP database")
-    if options.model not in pycolmap.CameraModelId.__members__:
-        raise ValueError(f"there is no camera model {options.model}: name one of COLMAP's")
+    check_cameras(options, image_sizes, known)
     numbers = {image.name: image.image_id for image in database.read_all_images()}
     new = {name: size for name, size in image_sizes.items() if name not in numbers}
-    for name in image_sizes.keys() & known.keys():
-        known[name].check_size(name, image_sizes[name])
     with scratch_database() as path:
         with colmap_errors("reading the photographs' cameras"):
             _import(pycolmap, path, image_dir, new, known, options)

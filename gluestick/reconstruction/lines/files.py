@@ -10,6 +10,8 @@ import numpy as np
 from gluestick.reconstruction.lines.values import LineMap
 from gluestick.storage.atomic import atomic_path
 
+_FILES = ("lines.ply", "lines.obj", "lines.json")
+
 
 def write_line_map(
     folder: Path, lines: LineMap, names: Sequence[str], *, made_from: str = ""
@@ -29,15 +31,17 @@ def write_line_map(
         OSError: If a file cannot be written; an earlier one is left as it was.
     """
     vertices = [" ".join(f"{value:.9g}" for value in end) for end in lines.segments.reshape(-1, 3)]
-    contents = {
-        "lines.ply": _ply(vertices),
-        "lines.obj": _obj(vertices),
-        "lines.json": _json(lines, names, made_from),
-    }
-    for name, text in contents.items():
+    texts = _ply(vertices), _obj(vertices), _json(lines, names, made_from)
+    for name, text in zip(_FILES, texts, strict=True):
         with atomic_path(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return [folder / name for name in contents]
+    return [folder / name for name in _FILES]
+
+
+def remove_line_map(folder: Path) -> None:
+    """Remove what :func:`write_line_map` wrote, so that no map of another model is left."""
+    for name in reversed(_FILES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_line_map(path: Path, names: Sequence[str]) -> tuple[LineMap, str]:

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import torch
@@ -12,16 +11,10 @@ from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_p
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
-from gluestick.viewpoint.pair_view import (
-    Rotation,
-    check_rotation,
-    doubtful_pairs,
-    matching_confidences,
-    turns_to_try,
-    vote_turns,
-)
+from gluestick.viewpoint.pair_turns import turns_to_try, vote_turns
 from gluestick.viewpoint.relative_turn import RelativeTurn, RelativeTurnConfig
 from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.view_modes import Rotation
 
 Result = tuple[Wireframe, Wireframe, Matches]
 
@@ -43,9 +36,9 @@ def upright(small_matcher: PointLineMatcher, pair: tuple[Tensor, Tensor]) -> Res
 
 @pytest.fixture
 def matcher(small_matcher: PointLineMatcher) -> Iterator[PointLineMatcher]:
-    before = small_matcher.rotation
+    before = small_matcher.view
     yield small_matcher
-    small_matcher.rotation = before
+    small_matcher.view = before
 
 
 def match(
@@ -142,7 +135,7 @@ def test_each_pair_of_a_batch_decides_alone(
 def no_votes(monkeypatch: pytest.MonkeyPatch) -> None:
     """No vote is confident."""
     monkeypatch.setattr(
-        "gluestick.pipeline.vote_turns",
+        "gluestick.viewpoint.pair_views.vote_turns",
         lambda batch0, *_, **__: [None] * len(batch0.images),
     )
 
@@ -157,7 +150,7 @@ def search_finds(monkeypatch: pytest.MonkeyPatch, angle: float | None) -> list[f
             angle=angle or 0.0, trust=3.0, num_inliers=10, confident=angle is not None
         )
 
-    monkeypatch.setattr("gluestick.viewpoint.pair_view.search_turn", search)
+    monkeypatch.setattr("gluestick.viewpoint.pair_turns.search_turn", search)
     return searches
 
 
@@ -226,7 +219,7 @@ def test_a_wrong_vote_is_corrected(
     upright: Result,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gluestick.pipeline.vote_turns", lambda *_, **__: [180.0])
+    monkeypatch.setattr("gluestick.viewpoint.pair_views.vote_turns", lambda *_, **__: [180.0])
     assert_turned(match(matcher, "auto", *pair), upright, turn=0)
 
 
@@ -294,8 +287,6 @@ def test_the_matcher_has_its_options(
 
 
 def test_errors(matcher: PointLineMatcher, pair: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(ValueError, match="none, auto, exhaustive, found 'always'"):
-        check_rotation("always")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="same number of images, found 1 and 2"):
         match(matcher, "auto", pair[0], [pair[1]] * 2)
     with pytest.raises(ValueError, match="masks need one entry per image"):
@@ -312,39 +303,16 @@ def test_turns_to_try(
     batches = batch_of(pair[0]), batch_of(pair[1])
     options = {"relative_turn": RelativeTurnConfig(), "turn_search": TurnSearchConfig()}
 
-    def turns(vote: float | None, rotation: Rotation) -> list[float]:
-        return turns_to_try(matcher.extractor, *batches, vote=vote, rotation=rotation, **options)
+    def turns(vote: float | None, *, every_turn: bool = False) -> list[float]:
+        return turns_to_try(
+            matcher.extractor, *batches, vote=vote, every_turn=every_turn, **options
+        )
 
     search_finds(monkeypatch, 70.0)
-    assert turns(None, "auto") == turns(20.0, "exhaustive") == [-70.0]
-    assert turns(-70.0, "auto") == []
-    assert turns(None, "exhaustive") == [90.0, 180.0, -90.0, -70.0]
+    assert turns(None) == turns(20.0, every_turn=True) == [-70.0]
+    assert turns(-70.0) == []
+    assert turns(None, every_turn=True) == [90.0, 180.0, -90.0, -70.0]
     search_finds(monkeypatch, 95.0)
-    assert turns(None, "exhaustive") == [90.0, 180.0, -90.0]
+    assert turns(None, every_turn=True) == [90.0, 180.0, -90.0]
     search_finds(monkeypatch, None)
-    assert turns(None, "auto") == []
-
-
-def test_doubtful_pairs(upright: Result) -> None:
-    wireframe0, wireframe1, matches = upright
-    assert doubtful_pairs(*upright, rotation="exhaustive", votes=[0.0], min_support=0.08) == []
-    assert doubtful_pairs(*upright, rotation="auto", votes=[None], min_support=0.08) == []
-    assert doubtful_pairs(*upright, rotation="exhaustive", votes=[None], min_support=0.08) == [0]
-    assert doubtful_pairs(*upright, rotation="auto", votes=[0.0], min_support=1.0) == [0]
-    nothing = replace(wireframe1, keypoint_mask=wireframe1.keypoint_mask & wireframe1.junction_mask)
-    found = doubtful_pairs(
-        wireframe0, nothing, matches, rotation="exhaustive", votes=[None], min_support=1.0
-    )
-    assert found == []
-
-
-def test_matching_confidences(upright: Result) -> None:
-    matches = upright[2]
-    expected = sum(
-        float(scores[partners > -1].sum())
-        for scores, partners in (
-            (matches.matching_scores0, matches.matches0),
-            (matches.line_matching_scores0, matches.line_matches0),
-        )
-    )
-    assert matching_confidences(matches).tolist() == pytest.approx([expected])
+    assert turns(None) == []
