@@ -7,17 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_model import read_colmap_model
+from gluestick.datasets.posed.colmap_model import import_pycolmap, read_colmap_model
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.reconstruction.colmap.database import colmap_errors
 from gluestick.reconstruction.mapping import MappingConfig, map_photographs, triangulate
-from gluestick.reconstruction.outcome import Record
+from gluestick.reconstruction.outcome import LEAST_OBSERVATIONS, Record
 from gluestick.reconstruction.refinement.model import RefinementConfig, refine_model
 from gluestick.storage.atomic import atomic_path
 from gluestick.storage.fingerprints import text_fingerprint
 
 _MARKER = "made_from.json"
 _POINTS = "points.ply"
+_FEWEST = 2
 _SMALLEST = 3
 """Models of fewer photographs keep their keypoints as detected."""
 
@@ -101,10 +102,37 @@ def make_models(task: ModelTask, *, progress: Progress = no_progress) -> ModelFi
     shutil.rmtree(scratch, ignore_errors=True)
     models = [model for model in _made(task, scratch, progress) if model.num_reg_images() > 1]
     refined = [_refined(task, model, progress) for model in models]
+    if task.posed is None:
+        for model in models:
+            leave_out_weakly_placed(model)
     if models:
         _write(task.output, scratch, models, {"digest": digest, "refinement": refined})
     shutil.rmtree(scratch, ignore_errors=True)
     return ModelFiles(folder=folder, models=models, refinement=refined, made_from=digest)
+
+
+def leave_out_weakly_placed(reconstruction: Any) -> list[str]:
+    """Take out photographs in which hardly any of a model's points are seen, the fewest first.
+
+    So few points fit a wrong place as well, and an unrelated photograph.
+
+    Args:
+        reconstruction: A ``pycolmap.Reconstruction``, which is changed; two photographs stay.
+
+    Returns:
+        Their names.
+    """
+    pycolmap = import_pycolmap("a reconstruction")
+    observations = pycolmap.ObservationManager(reconstruction)
+    left_out = []
+    while reconstruction.num_reg_images() > _FEWEST:
+        placed = [image for image in reconstruction.images.values() if image.has_pose]
+        weakest = min(placed, key=lambda image: (image.num_points3D, image.name))
+        if weakest.num_points3D >= LEAST_OBSERVATIONS:
+            break
+        left_out.append(weakest.name)
+        observations.deregister_frame(weakest.frame_id)
+    return left_out
 
 
 def _poses(posed: Any) -> list[Any]:

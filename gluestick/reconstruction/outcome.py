@@ -14,6 +14,9 @@ from gluestick.storage.atomic import atomic_path
 
 Record = dict[str, Any]
 
+LEAST_OBSERVATIONS = 15
+"""In how many points of a model the place of a photograph can be trusted."""
+
 
 def pair_records(
     database: Any, image_ids: Mapping[str, int], pairs: Sequence[NamePair]
@@ -147,7 +150,8 @@ def _reason(name: str, pairs: Sequence[Record], model: int | None) -> str:
         )
     best = max(verified, key=lambda record: record["num_inliers"])
     return (
-        f"no pose was found from its {len(verified)} verified pairs, the best with "
+        f"no pose that {LEAST_OBSERVATIONS} points support was found from its {len(verified)} "
+        "verified pairs, the best with "
         f"{best['num_inliers']} matches to {_other(best, name)}"
     )
 
