@@ -24,8 +24,8 @@ from gluestick.types import Matches, ViewFrame, Wireframe
 from gluestick.viewpoint.attempts import Attempt, Steps
 from gluestick.viewpoint.better_views import MatchedViewConfig, ViewOptions
 from gluestick.viewpoint.pair_views import match_in_views
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_modes import (
     ROTATION_OF_VIEW,
     VIEW_OF_ROTATION,

@@ -11,8 +11,8 @@ from gluestick.matching.lightgluestick import LightGlueStickConfig
 from gluestick.storage.dataclass_json import from_json, to_json
 from gluestick.storage.parameters import CheckpointError, read_metadata
 from gluestick.viewpoint.better_views import MatchedViewConfig
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_modes import Rotation, View, view_of_rotation
 from gluestick.viewpoint.view_search import ViewSearchConfig
 from gluestick.wireframe.build import WireframeConfig

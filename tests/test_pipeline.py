@@ -21,8 +21,8 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import MODELS
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.wireframe.collate import split_wireframe
 from gluestick.wireframe.thresholds import original_max_error
 

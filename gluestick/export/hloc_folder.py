@@ -32,8 +32,8 @@ from gluestick.export.workers.steps import Failure, FolderSteps
 from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.storage.fingerprints import arrays_fingerprint
-from gluestick.viewpoint.folder_turns import Search, estimate_folder_turns
-from gluestick.viewpoint.turn_search import search_turn
+from gluestick.viewpoint.turns.folder_turns import Search, estimate_folder_turns
+from gluestick.viewpoint.turns.turn_search import search_turn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gluestick.estimation.chance import independence_weights, judge, with_more_models
 from gluestick.geometry.affine import apply, inverse
-from gluestick.viewpoint.affine_turn import FEWEST_FOR_AFFINE
+from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE
 
 _SAMPLE = 3
 _TINY = 1e-12

@@ -16,10 +16,10 @@ from gluestick.geometry.affine import stretch
 from gluestick.images.rotation import turned_frame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
 from gluestick.viewpoint.attempts import Frames, PairAttempt, Steps, TryViews
-from gluestick.viewpoint.pair_turns import turns_to_try
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.shared_view import seen_affine, shared_frames
-from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.turns.pair_turns import turns_to_try
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_modes import View, tries_every_turn, warps
 from gluestick.viewpoint.view_search import ViewSearchConfig, search_views
 

@@ -11,7 +11,7 @@ from gluestick.viewpoint.attempts import (
     pair_attempts,
 )
 from gluestick.viewpoint.better_views import ViewOptions, better_attempt
-from gluestick.viewpoint.pair_turns import vote_turns
+from gluestick.viewpoint.turns.pair_turns import vote_turns
 from gluestick.wireframe.collate import stack_wireframes
 
 

@@ -25,7 +25,7 @@ from gluestick.images.view import View
 from gluestick.transfers import to_host
 from gluestick.types import ViewFrame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
-from gluestick.viewpoint.affine_turn import mutual_nearest
+from gluestick.viewpoint.turns.affine_turn import mutual_nearest
 
 _TURNS = ((0.0, 90.0, 180.0, -90.0), (45.0, 135.0, -135.0, -45.0))
 """Small copies are turned by the first of these, and by the others if that tells nothing: detectors

@@ -12,7 +12,7 @@ from gluestick.storage.fingerprints import (
     fingerprint,
     weights_fingerprint,
 )
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
 from gluestick.wireframe.build import WireframeConfig
 
 

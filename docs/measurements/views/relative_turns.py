@@ -21,13 +21,13 @@ from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
 from gluestick.datasets.homographies import rotation_at_centre
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.viewpoint.relative_turn import (
+from gluestick.viewpoint.turns.relative_turn import (
     RelativeTurn,
     estimate_relative_turn,
     oriented_keypoints,
     vote_on_turn,
 )
-from gluestick.viewpoint.turn_search import search_turn
+from gluestick.viewpoint.turns.turn_search import search_turn
 
 RIGHT = 30.0
 """Degrees; the matcher bears what remains of a turn that is undone up to this."""

@@ -19,14 +19,14 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.pairs.global_descriptors import most_similar
 from gluestick.reconstruction.pairs.retrieval import PhotographDescriptors
 from gluestick.types import Wireframe
-from gluestick.viewpoint.relative_turn import (
+from gluestick.viewpoint.turns.relative_turn import (
     OrientedKeypoints,
     RelativeTurn,
     oriented_keypoints,
     undoing_turn,
     vote_on_turn,
 )
-from gluestick.viewpoint.turn_search import search_turn
+from gluestick.viewpoint.turns.turn_search import search_turn
 
 _IN_MEMORY = 100
 """Photographs of the model."""

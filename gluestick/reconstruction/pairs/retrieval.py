@@ -1,9 +1,9 @@
 """The descriptors of the photographs of a folder, on disk, and which photographs are similar.
 
 The local descriptors are root-SIFT at the keypoints that also vote on turns
-(:mod:`gluestick.viewpoint.relative_turn`), so that a turned photograph is like the upright one,
-and nothing is downloaded. The vocabulary is learnt from the folder itself, once: it is kept with
-the descriptors, and what is added to the folder later is described by it.
+(:mod:`gluestick.viewpoint.turns.relative_turn`), so that a turned photograph is like the upright
+one, and nothing is downloaded. The vocabulary is learnt from the folder itself, once: it is kept
+with the descriptors, and what is added to the folder later is described by it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from gluestick.reconstruction.pairs.global_descriptors import (
 )
 from gluestick.storage.fingerprints import file_fingerprint
 from gluestick.storage.h5.store import H5Store
-from gluestick.viewpoint.relative_turn import RelativeTurnConfig, oriented_keypoints
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig, oriented_keypoints
 
 _VERSION = 1
 _VOCABULARY, _PHOTOGRAPHS = "vocabulary", "photographs"

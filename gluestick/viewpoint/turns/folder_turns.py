@@ -6,14 +6,14 @@ import torch
 from scipy.cluster.hierarchy import DisjointSet
 from torch import Tensor
 
-from gluestick.viewpoint.relative_turn import (
+from gluestick.viewpoint.turns.relative_turn import (
     RelativeTurn,
     RelativeTurnConfig,
     oriented_keypoints,
     vote_on_turn,
 )
-from gluestick.viewpoint.spilled_keypoints import SpilledKeypoints
-from gluestick.viewpoint.turn_synchronization import agree_with_known, synchronize_turns
+from gluestick.viewpoint.turns.spilled_keypoints import SpilledKeypoints
+from gluestick.viewpoint.turns.turn_synchronization import agree_with_known, synchronize_turns
 
 IndexPair = tuple[int, int]
 
@@ -43,7 +43,7 @@ def estimate_folder_turns(
     Returns:
         For each image 0, 90, 180 or -90 degrees from the x towards the y axis, for
         :meth:`gluestick.pipeline.PointLineMatcher.extract`; see
-        :func:`gluestick.viewpoint.turn_synchronization.synchronize_turns`.
+        :func:`gluestick.viewpoint.turns.turn_synchronization.synchronize_turns`.
 
     Raises:
         ValueError: If a pair names an image that does not exist, or one image twice.

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from gluestick.images.rotation import turn_image
-from gluestick.viewpoint.folder_turns import estimate_folder_turns
-from gluestick.viewpoint.relative_turn import NO_TURN, RelativeTurn, oriented_keypoints
-from gluestick.viewpoint.spilled_keypoints import SpilledKeypoints
-from gluestick.viewpoint.turn_synchronization import agree_with_known, estimate_upright_turns
+from gluestick.viewpoint.turns.folder_turns import estimate_folder_turns
+from gluestick.viewpoint.turns.relative_turn import NO_TURN, RelativeTurn, oriented_keypoints
+from gluestick.viewpoint.turns.spilled_keypoints import SpilledKeypoints
+from gluestick.viewpoint.turns.turn_synchronization import agree_with_known, estimate_upright_turns
 
 ALL = list(combinations(range(4), 2))
 

@@ -6,8 +6,8 @@ import pytest
 
 from gluestick.images.load import load_image
 from gluestick.images.rotation import turn_image
-from gluestick.viewpoint.relative_turn import RelativeTurn
-from gluestick.viewpoint.turn_synchronization import estimate_upright_turns, synchronize_turns
+from gluestick.viewpoint.turns.relative_turn import RelativeTurn
+from gluestick.viewpoint.turns.turn_synchronization import estimate_upright_turns, synchronize_turns
 
 
 def vote(angle: float, *, trust: float = 8.0, confident: bool = True) -> RelativeTurn:

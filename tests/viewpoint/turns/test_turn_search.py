@@ -9,8 +9,8 @@ from gluestick.features.extractor import FeatureExtractor
 from gluestick.images.load import load_image
 from gluestick.images.rotation import turn_image
 from gluestick.pipeline import PointLineMatcher
-from gluestick.viewpoint.relative_turn import NO_TURN
-from gluestick.viewpoint.turn_search import TurnSearchConfig, search_turn
+from gluestick.viewpoint.turns.relative_turn import NO_TURN
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig, search_turn
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 """How far one photograph is turned against another one, found with the detector itself.
 
-Where the vote of :mod:`gluestick.viewpoint.relative_turn` has no opinion, a learned detector, whose
-descriptors bear more change of light and viewpoint than SIFT's, but no turn beyond 45 degrees, is
-run on reduced copies of image 1 in several turns. The turn in which most mutual nearest neighbours
-follow one affine map is the best, and the map tells the angle.
+Where the vote of :mod:`gluestick.viewpoint.turns.relative_turn` has no opinion, a learned detector,
+whose descriptors bear more change of light and viewpoint than SIFT's, but no turn beyond 45
+degrees, is run on reduced copies of image 1 in several turns. The turn in which most mutual nearest
+neighbours follow one affine map is the best, and the map tells the angle.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from torch import Tensor
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.images.resize import ResizeConfig
 from gluestick.images.view import View
-from gluestick.viewpoint.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
-from gluestick.viewpoint.relative_turn import NO_TURN, RelativeTurn
+from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
+from gluestick.viewpoint.turns.relative_turn import NO_TURN, RelativeTurn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from gluestick.images.contrast import ContrastConfig, stretch_contrast
 from gluestick.images.load import to_grayscale
 from gluestick.images.view import check_image
-from gluestick.viewpoint.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
+from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
 
 _BINS = 36
 _BIN_WIDTH = 360 / _BINS
@@ -84,7 +84,7 @@ class RelativeTurnConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RelativeTurn:
-    """The outcome of a vote, or of :func:`gluestick.viewpoint.turn_search.search_turn`.
+    """The outcome of a vote, or of :func:`gluestick.viewpoint.turns.turn_search.search_turn`.
 
     Attributes:
         angle: How far image 1 is turned against image 0, degrees in (-180, 180] from the x

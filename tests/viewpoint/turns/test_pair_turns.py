@@ -11,9 +11,9 @@ from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_p
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
-from gluestick.viewpoint.pair_turns import turns_to_try, vote_turns
-from gluestick.viewpoint.relative_turn import RelativeTurn, RelativeTurnConfig
-from gluestick.viewpoint.turn_search import TurnSearchConfig
+from gluestick.viewpoint.turns.pair_turns import turns_to_try, vote_turns
+from gluestick.viewpoint.turns.relative_turn import RelativeTurn, RelativeTurnConfig
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_modes import Rotation
 
 Result = tuple[Wireframe, Wireframe, Matches]
@@ -150,7 +150,7 @@ def search_finds(monkeypatch: pytest.MonkeyPatch, angle: float | None) -> list[f
             angle=angle or 0.0, trust=3.0, num_inliers=10, confident=angle is not None
         )
 
-    monkeypatch.setattr("gluestick.viewpoint.pair_turns.search_turn", search)
+    monkeypatch.setattr("gluestick.viewpoint.turns.pair_turns.search_turn", search)
     return searches
 
 

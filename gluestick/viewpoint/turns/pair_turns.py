@@ -3,12 +3,12 @@
 from gluestick.features.extractor import FeatureExtractor, one_per_image
 from gluestick.features.image_batch import ImageBatch
 from gluestick.images import ContrastConfig
-from gluestick.viewpoint.relative_turn import (
+from gluestick.viewpoint.turns.relative_turn import (
     RelativeTurnConfig,
     estimate_relative_turn,
     undoing_turn,
 )
-from gluestick.viewpoint.turn_search import TurnSearchConfig, search_turn
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig, search_turn
 
 _QUARTER_TURNS = (0.0, 90.0, 180.0, -90.0)
 

@@ -9,7 +9,7 @@ from gluestick.checks import ShapeError
 from gluestick.images import ContrastConfig
 from gluestick.images.load import load_image
 from gluestick.images.rotation import turn_image
-from gluestick.viewpoint.relative_turn import (
+from gluestick.viewpoint.turns.relative_turn import (
     NO_TURN,
     OrientedKeypoints,
     RelativeTurn,

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import (
 )
 from torch import Tensor
 
-from gluestick.viewpoint.relative_turn import (
+from gluestick.viewpoint.turns.relative_turn import (
     RelativeTurn,
     RelativeTurnConfig,
     oriented_keypoints,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gluestick.viewpoint.affine_turn import affine_turn, mutual_nearest
+from gluestick.viewpoint.turns.affine_turn import affine_turn, mutual_nearest
 
 
 def turned(positions: np.ndarray, *, degrees: float) -> np.ndarray:

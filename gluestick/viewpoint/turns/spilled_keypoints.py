@@ -5,7 +5,7 @@ from types import TracebackType
 
 import numpy as np
 
-from gluestick.viewpoint.relative_turn import OrientedKeypoints
+from gluestick.viewpoint.turns.relative_turn import OrientedKeypoints
 
 
 class SpilledKeypoints:

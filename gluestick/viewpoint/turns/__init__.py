@@ -1,0 +1,1 @@
+"""By how much images are turned: votes, searches, and which turns set a folder upright."""
