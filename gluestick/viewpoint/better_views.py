@@ -8,6 +8,7 @@ best are matched. Who has the matcher (:mod:`gluestick.pipeline`) extracts and m
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class MatchedViewConfig:
         max_error: How far matches may be from the affine map that says so, as a share of the
             longer side.
         max_false_alarms: The log10 of the number of false alarms below which it is believed.
+        min_share: The share of the matches that must follow the map. What fewer follow is not all
+            of one plane, and a view of the plane alone leaves out the rest of the scene.
+        min_growth: By what the scores must grow where fewer do.
         min_gain: Once a pair was matched again, it is matched once more if that added this share
             to its scores and the new matches say so again, from ``min_change`` on.
         min_change: The factor of size, and the tilt, that count then.
@@ -44,6 +48,8 @@ class MatchedViewConfig:
     min_tilt: float = 1.5
     max_error: float = 0.05
     max_false_alarms: float = -6.0
+    min_share: float = 0.95
+    min_growth: float = 2.0
     min_gain: float = 0.1
     min_change: float = 1.25
     max_rounds: int = 3
@@ -131,21 +137,28 @@ def follow_matches(
     """
     scale, tilt = config.min_scale, config.min_tilt
     for _ in range(config.max_rounds):
-        frames = _called_for(best, min_scale=scale, min_tilt=tilt, config=config)
-        if frames is None:
+        called = _called_for(best, min_scale=scale, min_tilt=tilt, config=config)
+        if called is None:
             return best
-        found = try_views(frames)
-        gained = found.confidence > (1 + config.min_gain) * best.confidence
-        best = max(best, found, key=lambda attempt: attempt.confidence)
-        if not gained:
+        found, before = try_views(called.frames), best.confidence
+        if found.confidence > called.min_growth * before:
+            best = found
+        if found.confidence <= max(called.min_growth, 1 + config.min_gain) * before:
             return best
         scale = tilt = config.min_change
     return best
 
 
+class _Called(NamedTuple):
+    """Views that matches call for, and by what scores must grow in them."""
+
+    frames: Frames
+    min_growth: float
+
+
 def _called_for(
     attempt: PairAttempt, *, min_scale: float, min_tilt: float, config: MatchedViewConfig
-) -> Frames | None:
+) -> _Called | None:
     """Return the views that matches call for; None where those they were found in will do."""
     evidence = fit_affine(
         attempt.points0,
@@ -159,7 +172,11 @@ def _called_for(
     scale, tilt = stretch(seen_affine(evidence.affine, attempt.wireframe0, attempt.wireframe1))
     if 1 / min_scale <= scale <= min_scale and tilt <= min_tilt:
         return None
-    return shared_frames(evidence.affine, size0=attempt.size0, size1=attempt.size1)
+    frames = shared_frames(evidence.affine, size0=attempt.size0, size1=attempt.size1)
+    if frames is None:
+        return None
+    one_plane = evidence.inliers.mean() >= config.min_share
+    return _Called(frames, 1.0 if one_plane else config.min_growth)
 
 
 def _best_of(
