@@ -23,6 +23,7 @@ from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe
 from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
+from gluestick.viewpoint.view_modes import view_of_rotation
 from gluestick.wireframe.collate import split_wireframe
 from gluestick.wireframe.thresholds import original_max_error
 
@@ -337,7 +338,7 @@ def seeking_matcher(
 ) -> PointLineMatcher:
     """Looks for views in one of the ways, quickly; "silent": without a confident vote."""
     rotation, _, votes = seeking.partition(", ")
-    monkeypatch.setattr(small_matcher, "rotation", rotation)
+    monkeypatch.setattr(small_matcher, "view", view_of_rotation(rotation))
     quick = TurnSearchConfig(size=200, max_num_keypoints=128, num_turns=4)
     monkeypatch.setattr(small_matcher, "turn_search", quick)
     if votes == "silent":

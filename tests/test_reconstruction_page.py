@@ -16,9 +16,10 @@ QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40", "--threads", "1"
 
 
 def commands() -> list[str]:
-    """Return the lines of the page's shell blocks."""
+    """Return the lines of the page's shell blocks, without those for a cluster."""
     blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return [line for block in blocks for line in block.strip().splitlines()]
+    lines = [line for block in blocks for line in block.strip().splitlines()]
+    return [line for line in lines if "--workers ray" not in line]
 
 
 def test_the_commands_of_the_page_run(

@@ -27,7 +27,7 @@ Address = tuple[str, int]
 
 @pytest.fixture(scope="module")
 def server(small_matcher: PointLineMatcher) -> Iterator[tuple[MatchServer, Address]]:
-    small_matcher.rotation = "none"
+    before, small_matcher.view = small_matcher.view, "none"
     matching = MatchServer(small_matcher, name="small", limits=LIMITS)
     config = uvicorn.Config(matching.app(), host="127.0.0.1", port=0, log_level="error")
     running = uvicorn.Server(config)
@@ -39,7 +39,7 @@ def server(small_matcher: PointLineMatcher) -> Iterator[tuple[MatchServer, Addre
     running.should_exit = True
     thread.join()
     matching.close()
-    small_matcher.rotation = "auto"
+    small_matcher.view = before
 
 
 @pytest.fixture(scope="module")
