@@ -10,19 +10,18 @@ descriptions.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
-from gluestick.geometry.affine import apply, as_rows, inverse
+from gluestick.features.view_sheet import Described, describe_views
+from gluestick.geometry.affine import apply, as_rows, compose, inverse, resizing
 from gluestick.images.resize import ResizeConfig
-from gluestick.images.view import View
-from gluestick.transfers import to_host
+from gluestick.images.view import View, upright_view, warped_view
 from gluestick.types import ViewFrame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
 from gluestick.viewpoint.turns.affine_turn import mutual_nearest
@@ -83,57 +82,55 @@ class ViewSearchConfig:
         object.__setattr__(self, "tilts", tuple(self.tilts))
 
 
-class Described(NamedTuple):
-    """The keypoints of one image in one view.
+class SearchedImage:
+    """Describes one image in several views, in px of a copy of it.
 
-    Attributes:
-        positions: [N, 2] px of the image.
-        descriptors: [N, D], rows of unit norm.
+    The copy has the details that count; it is reduced, and its contrast stretched, once for all.
+
+    Args:
+        extractor: Detects and describes.
+        image: [3, H, W] float32 in [0, 1], RGB.
+        mask: [H, W] bool, or None.
+        config: The options.
     """
 
-    positions: np.ndarray
-    descriptors: np.ndarray
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        image: Tensor,
+        mask: Tensor | None,
+        config: ViewSearchConfig,
+    ) -> None:
+        self._extractor = extractor
+        self._config = config
+        self._copy = extractor.view(image, mask, resize=ResizeConfig(size=config.whole_size))
+        height, width = self._copy.image.shape[1:]
+        self.size = (width, height)
+        self.reduction = resizing([width / image.shape[2], height / image.shape[1]])
 
+    def whole(self) -> list[Described]:
+        """Describe it with all its details."""
+        return self._describe([self._copy], self._config.max_num_whole_keypoints)
 
-def _describe(extractor: FeatureExtractor, view: View, *, max_num_keypoints: int) -> Described:
-    points = extractor.points_in(view, max_num_keypoints=max_num_keypoints)
-    positions, descriptors = to_host(points.keypoints, points.descriptors)
-    return Described(positions.astype(np.float64), descriptors)
+    def small(self, turns: Sequence[float]) -> list[Described]:
+        """Describe small copies, each in all of these turns."""
+        upright = [
+            upright_view(self._copy.image, self._copy.mask, resize=ResizeConfig(size=size))
+            for size in self._config.sizes
+        ]
+        views = [view.turned(turn) for view in upright for turn in turns]
+        return self._describe(views, self._config.max_num_keypoints)
 
+    def squeezed(self) -> list[Described]:
+        """Describe a copy, and what it looks like squeezed in several directions."""
+        views = [
+            warped_view(self._copy.image, self._copy.mask, frame=frame, resize=_AS_IT_IS)
+            for frame in squeezed_frames(self.size, config=self._config)
+        ]
+        return self._describe(views, self._config.max_num_keypoints)
 
-def describe_whole(
-    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
-) -> Described:
-    """Describe an image with all its details."""
-    view = extractor.view(image, mask, resize=ResizeConfig(size=config.whole_size))
-    return _describe(extractor, view, max_num_keypoints=config.max_num_whole_keypoints)
-
-
-def describe_small(
-    extractor: FeatureExtractor,
-    image: Tensor,
-    mask: Tensor | None,
-    config: ViewSearchConfig,
-    *,
-    turns: Sequence[float],
-) -> Iterator[Described]:
-    """Describe small copies of an image, each in all of these turns."""
-    for size in config.sizes:
-        upright = extractor.view(image, mask, resize=ResizeConfig(size=size))
-        for turn in turns:
-            yield _describe(
-                extractor, upright.turned(turn), max_num_keypoints=config.max_num_keypoints
-            )
-
-
-def describe_squeezed(
-    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
-) -> Iterator[Described]:
-    """Describe a copy of an image, and what it looks like squeezed in several directions."""
-    height, width = image.shape[1:]
-    for frame in squeezed_frames((width, height), config=config):
-        view = extractor.view(image, mask, frame=frame, resize=_AS_IT_IS)
-        yield _describe(extractor, view, max_num_keypoints=config.max_num_keypoints)
+    def _describe(self, views: Sequence[View], max_num_keypoints: int) -> list[Described]:
+        return describe_views(self._extractor, views, max_num_keypoints=max_num_keypoints)
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
@@ -213,38 +210,44 @@ def search_views(
     Returns:
         Affine maps from image 0 to image 1 that are no chance, best first, no two alike.
     """
-    images = [
-        (batch.images[0], None if batch.masks is None else batch.masks[0])
+    both = [
+        SearchedImage(
+            extractor, batch.images[0], None if batch.masks is None else batch.masks[0], config
+        )
         for batch in (batch0, batch1)
     ]
-    (height0, width0), (height1, width1) = (image.shape[1:] for image, _ in images)
-    sizes = (width0, height0), (width1, height1)
-    whole0, whole1 = ([describe_whole(extractor, *image, config)] for image in images)
-    num_small = 2 * len(config.sizes) * sum(map(len, _TURNS))
-    num_squeezed = 1 + len(config.tilts) * config.num_directions
-    maps_between = partial(
-        compare,
-        sizes=sizes,
-        config=config,
-        num_tests=num_small + num_squeezed**2,
-    )
+    sizes = both[0].size, both[1].size
+    maps_between = partial(compare, sizes=sizes, config=config, num_tests=_num_tests(config))
+    whole0, whole1 = (each.whole() for each in both)
     found: list[AffineEvidence] = []
     for turns in _TURNS:
-        small0, small1 = (
-            list(describe_small(extractor, *image, config, turns=turns)) for image in images
-        )
+        small0, small1 = (each.small(turns) for each in both)
         found += maps_between(whole0, small1, max_false_alarms=config.max_false_alarms)
         found += maps_between(small0, whole1, max_false_alarms=config.max_false_alarms)
         if any(evidence.log10_false_alarms < _SURE for evidence in found):
             break
-    if not found:
-        squeezed0, squeezed1 = (
-            list(describe_squeezed(extractor, *image, config)) for image in images
-        )
-        limit = config.max_squeezed_false_alarms
-        found = maps_between(squeezed0, squeezed1, max_false_alarms=limit)
+    else:
+        squeezed0, squeezed1 = (each.squeezed() for each in both)
+        for described0, described1 in (
+            (squeezed0, squeezed1),
+            (whole0, squeezed1),
+            (squeezed0, whole1),
+        ):
+            limit = config.max_squeezed_false_alarms
+            found += maps_between(described0, described1, max_false_alarms=limit)
     found.sort(key=lambda evidence: evidence.log10_false_alarms)
-    return _distinct(found, sizes)[: config.max_candidates]
+    best = _distinct(found, sizes)[: config.max_candidates]
+    reduction0, reduction1 = (each.reduction for each in both)
+    return [
+        replace(each, affine=compose(inverse(reduction1), compose(each.affine, reduction0)))
+        for each in best
+    ]
+
+
+def _num_tests(config: ViewSearchConfig) -> int:
+    num_small = len(config.sizes) * sum(map(len, _TURNS))
+    num_squeezed = 1 + len(config.tilts) * config.num_directions
+    return 2 * num_small + num_squeezed**2 + 2 * num_squeezed
 
 
 def _distinct(found: Sequence[AffineEvidence], sizes: Sizes) -> list[AffineEvidence]:

@@ -91,8 +91,8 @@ def test_the_search_is_bounded_and_the_same_again(
     noise = torch.rand(whole.shape, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(extractor, "points_in", counted)
     found = [search(extractor, whole, noise) for _ in range(2)]
-    assert len(pixels) <= 2 * (2 + 2 * 8 + 2 * 3)
-    assert sum(pixels) / 2 < 2 * (320 * 240 + 8 * 1.6 * 100 * 75 + 3 * 240 * 180)
+    assert len(pixels) == 2 * 2 * (1 + 2 + 1)
+    assert sum(pixels) / 2 < 2 * 1.5 * (320 * 240 + 8 * 1.6 * 100 * 75 + 2 * 240 * 180)
     assert pixels[: len(pixels) // 2] == pixels[len(pixels) // 2 :]
     assert len(found[0]) == len(found[1]) <= QUICK.max_candidates
 
