@@ -9,9 +9,10 @@ descriptions.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -19,11 +20,11 @@ from torch import Tensor
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
 from gluestick.features.view_sheet import Described, describe_views
-from gluestick.geometry.affine import apply, as_rows, compose, inverse, resizing
+from gluestick.geometry.affine import as_rows, compose, inverse, resizing
 from gluestick.images.resize import ResizeConfig
 from gluestick.images.view import View, upright_view, warped_view
 from gluestick.types import ViewFrame
-from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
+from gluestick.viewpoint.affine_evidence import AffineEvidence, distinct_maps, fit_affine
 from gluestick.viewpoint.turns.affine_turn import mutual_nearest
 
 _TURNS = ((0.0, 90.0, 180.0, -90.0), (45.0, 135.0, -135.0, -45.0))
@@ -33,14 +34,16 @@ bear turns of a little less than 45 degrees."""
 _SURE = -6.0
 """The log10 of the number of false alarms below which nothing else is searched."""
 
+_SHARE = 0.25
+"""Maps are left out whose log10 of the number of false alarms is not this share of the best's."""
+
 Sizes = tuple[tuple[int, int], tuple[int, int]]
 """(width, height) px of both images."""
 
-_AS_IT_IS = ResizeConfig(size=None)
+Kind = Literal["small", "squeezed"]
+"""What is compared: wholes with small copies, or squeezed copies with each other and wholes."""
 
-_ALIKE = 0.3
-"""Maps are one that differ by less, in their linear parts and, as a share of an image's side, in
-what they show in its centre."""
+_AS_IT_IS = ResizeConfig(size=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class ViewSearchConfig:
         max_num_whole_keypoints: How many keypoints are described there: a detail that is eight
             times as close shows a 64th of them.
         sizes: The long sides of the small copies, px, each seen in eight turns.
+        unsqueezed_sizes: The long sides of the copies that are compared with squeezed ones, px.
         size: The long side of what is squeezed, px.
         tilts: By how much it is squeezed.
         num_directions: In how many directions, evenly spread over half a turn.
@@ -68,6 +72,7 @@ class ViewSearchConfig:
     whole_size: int = 768
     max_num_whole_keypoints: int = 4096
     sizes: tuple[int, ...] = (120,)
+    unsqueezed_sizes: tuple[int, ...] = (320, 200, 120)
     size: int = 320
     tilts: tuple[float, ...] = (3.0,)
     num_directions: int = 6
@@ -79,6 +84,7 @@ class ViewSearchConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
+        object.__setattr__(self, "unsqueezed_sizes", tuple(self.unsqueezed_sizes))
         object.__setattr__(self, "tilts", tuple(self.tilts))
 
 
@@ -122,7 +128,7 @@ class SearchedImage:
         return self._describe(views, self._config.max_num_keypoints)
 
     def squeezed(self) -> list[Described]:
-        """Describe a copy, and what it looks like squeezed in several directions."""
+        """Describe copies, and what one of them looks like squeezed in several directions."""
         views = [
             warped_view(self._copy.image, self._copy.mask, frame=frame, resize=_AS_IT_IS)
             for frame in squeezed_frames(self.size, config=self._config)
@@ -134,9 +140,10 @@ class SearchedImage:
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
-    """Return the views of an image of a size (width, height) px, the unsqueezed one first."""
+    """Return the views of an image of a size (width, height) px, the unsqueezed ones first."""
+    for length in config.unsqueezed_sizes:
+        yield _centred(min(1.0, length / max(size)) * np.eye(2), size)
     scale = min(1.0, config.size / max(size))
-    yield _centred(scale * np.eye(2), size)
     for tilt in config.tilts:
         for step in range(config.num_directions):
             angle = math.pi * step / config.num_directions
@@ -210,61 +217,88 @@ def search_views(
     Returns:
         Affine maps from image 0 to image 1 that are no chance, best first, no two alike.
     """
+    found: list[AffineEvidence] = []
+    for _, maps in maps_by_kind(extractor, batch0, batch1, config=config):
+        found += maps
+        if any(evidence.log10_false_alarms < _SURE for evidence in maps):
+            break
+    found.sort(key=lambda evidence: evidence.log10_false_alarms)
+    (height0, width0), (height1, width1) = (batch.images[0].shape[1:] for batch in (batch0, batch1))
+    distinct = distinct_maps(found, size0=(width0, height0), size1=(width1, height1))
+    return _worth_trying(distinct)[: config.max_candidates]
+
+
+def _worth_trying(found: list[AffineEvidence]) -> list[AffineEvidence]:
+    """Leave out maps, best first, for which far less speaks than for the best."""
+    if not found:
+        return []
+    best = found[0].log10_false_alarms
+    return [each for each in found if each.log10_false_alarms <= max(best, _SHARE * best)]
+
+
+def maps_by_kind(
+    extractor: FeatureExtractor,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    config: ViewSearchConfig,
+) -> Iterator[tuple[Kind, list[AffineEvidence]]]:
+    """Compare views of two images, in steps of rising cost.
+
+    Args:
+        extractor: Detects and describes.
+        batch0: Image 0, a batch of one.
+        batch1: Image 1, a batch of one.
+        config: The options.
+
+    Yields:
+        What was compared, and the affine maps from image 0 to image 1 that it tells.
+    """
     both = [
         SearchedImage(
             extractor, batch.images[0], None if batch.masks is None else batch.masks[0], config
         )
         for batch in (batch0, batch1)
     ]
-    sizes = both[0].size, both[1].size
-    maps_between = partial(compare, sizes=sizes, config=config, num_tests=_num_tests(config))
+    maps_between = partial(_maps_between, both=both, config=config)
     whole0, whole1 = (each.whole() for each in both)
-    found: list[AffineEvidence] = []
     for turns in _TURNS:
         small0, small1 = (each.small(turns) for each in both)
-        found += maps_between(whole0, small1, max_false_alarms=config.max_false_alarms)
-        found += maps_between(small0, whole1, max_false_alarms=config.max_false_alarms)
-        if any(evidence.log10_false_alarms < _SURE for evidence in found):
-            break
-    else:
-        squeezed0, squeezed1 = (each.squeezed() for each in both)
-        for described0, described1 in (
-            (squeezed0, squeezed1),
-            (whole0, squeezed1),
-            (squeezed0, whole1),
-        ):
-            limit = config.max_squeezed_false_alarms
-            found += maps_between(described0, described1, max_false_alarms=limit)
-    found.sort(key=lambda evidence: evidence.log10_false_alarms)
-    best = _distinct(found, sizes)[: config.max_candidates]
+        yield "small", maps_between(((whole0, small1), (small0, whole1)), kind="small")
+    squeezed0, squeezed1 = (each.squeezed() for each in both)
+    yield (
+        "squeezed",
+        maps_between(
+            ((squeezed0, squeezed1), (whole0, squeezed1), (squeezed0, whole1)), kind="squeezed"
+        ),
+    )
+
+
+def _maps_between(
+    described: Iterable[tuple[Sequence[Described], Sequence[Described]]],
+    *,
+    both: Sequence[SearchedImage],
+    kind: Kind,
+    config: ViewSearchConfig,
+) -> list[AffineEvidence]:
+    """Compare what was described of copies, and return the maps between the images."""
+    limits = {"small": config.max_false_alarms, "squeezed": config.max_squeezed_false_alarms}
     reduction0, reduction1 = (each.reduction for each in both)
     return [
         replace(each, affine=compose(inverse(reduction1), compose(each.affine, reduction0)))
-        for each in best
+        for described0, described1 in described
+        for each in compare(
+            described0,
+            described1,
+            sizes=(both[0].size, both[1].size),
+            config=config,
+            num_tests=_num_tests(config),
+            max_false_alarms=limits[kind],
+        )
     ]
 
 
 def _num_tests(config: ViewSearchConfig) -> int:
     num_small = len(config.sizes) * sum(map(len, _TURNS))
-    num_squeezed = 1 + len(config.tilts) * config.num_directions
+    num_squeezed = len(config.unsqueezed_sizes) + len(config.tilts) * config.num_directions
     return 2 * num_small + num_squeezed**2 + 2 * num_squeezed
-
-
-def _distinct(found: Sequence[AffineEvidence], sizes: Sizes) -> list[AffineEvidence]:
-    """Leave out maps that would lead to about the same views as better ones."""
-    kept: list[AffineEvidence] = []
-    for evidence in found:
-        if not any(_alike(evidence.affine, other.affine, sizes) for other in kept):
-            kept.append(evidence)
-    return kept
-
-
-def _alike(affine: np.ndarray, other: np.ndarray, sizes: Sizes) -> bool:
-    change = inverse(other)[:, :2] @ affine[:, :2] - np.eye(2)
-    if np.linalg.norm(change, ord=2) > _ALIKE:
-        return False
-    centre0, centre1 = (np.array(size) / 2 for size in sizes)
-    moved1 = np.linalg.norm(apply(affine, centre0) - apply(other, centre0)) / max(sizes[1])
-    back = inverse(affine), inverse(other)
-    moved0 = np.linalg.norm(apply(back[0], centre1) - apply(back[1], centre1)) / max(sizes[0])
-    return bool(min(moved0, moved1) < _ALIKE)
