@@ -36,8 +36,9 @@ from gluestick.viewpoint.view_modes import (
 )
 from gluestick.viewpoint.view_search import ViewSearchConfig
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
-from gluestick.wireframe.build import WireframeConfig, build_wireframe
+from gluestick.wireframe.build import WireframeConfig
 from gluestick.wireframe.collate import stack_wireframes
+from gluestick.wireframe.extraction import extract_wireframes
 
 
 class PointLineMatcher(nn.Module):
@@ -310,12 +311,18 @@ class PointLineMatcher(nn.Module):
         """
         batch0 = as_image_batch(image0, masks=mask0, lines=lines0)
         batch1 = as_image_batch(image1, masks=mask1, lines=lines1)
-        timer = timer or NO_TIMES
-        wireframe0 = self._extract(batch0, timer=timer)
-        found = self._match_in_view(wireframe0, batch0, batch1, view=self.view, timer=timer)
+        self._existing_extractor()
+        found = self._match_in_view(None, batch0, batch1, view=self.view, timer=timer or NO_TIMES)
         return found.wireframe0, found.wireframe1, found.matches
 
-    @torch.no_grad()
+    def _existing_extractor(self) -> FeatureExtractor:
+        if self.extractor is None:
+            raise ValueError(
+                "the weights of the model's point detector are not shipped: name their file "
+                "with detector_weights= (--detector-weights)"
+            )
+        return self.extractor
+
     def _extract(
         self,
         batch: ImageBatch,
@@ -324,29 +331,41 @@ class PointLineMatcher(nn.Module):
         views: Sequence[ViewFrame | None] | None = None,
         timer: StageTimer,
     ) -> Wireframe:
-        if self.extractor is None:
-            raise ValueError(
-                "the weights of the model's point detector are not shipped: name their file "
-                "with detector_weights= (--detector-weights)"
-            )
-        wireframes = []
-        for features in self.extractor.each(
-            batch.images,
-            masks=batch.masks,
-            lines=batch.lines,
+        found = extract_wireframes(
+            self._existing_extractor(),
+            batch,
+            config=self.wireframe,
             turns=turns,
             views=views,
             timer=timer,
-        ):
-            with timer.stage("wireframe"):
-                wireframes.append(build_wireframe(features, config=self.wireframe))
-            del features  # and with them the dense maps of the image
-        return stack_wireframes(wireframes, padded=False)
+        )
+        return stack_wireframes(found, padded=False)
+
+    def _extract_pairs(
+        self,
+        batch0: ImageBatch,
+        batch1: ImageBatch,
+        *,
+        turns: Sequence[float] | None = None,
+        timer: StageTimer,
+    ) -> tuple[Wireframe, Wireframe]:
+        number0 = len(batch0.images)
+        found = extract_wireframes(
+            self._existing_extractor(),
+            batch0.followed_by(batch1),
+            config=self.wireframe,
+            turns=None if turns is None else [0.0] * number0 + [*turns],
+            timer=timer,
+        )
+        return (
+            stack_wireframes(found[:number0], padded=False),
+            stack_wireframes(found[number0:], padded=False),
+        )
 
     @torch.no_grad()
     def _match_in_view(
         self,
-        wireframe0: Wireframe,
+        wireframe0: Wireframe | None,
         batch0: ImageBatch,
         batch1: ImageBatch,
         *,
@@ -363,6 +382,7 @@ class PointLineMatcher(nn.Module):
         steps = Steps(
             extractor=self.extractor,
             extract=partial(self._extract, timer=timer),
+            extract_pairs=partial(self._extract_pairs, timer=timer),
             match=partial(self.match, timer=timer),
             timer=timer,
         )

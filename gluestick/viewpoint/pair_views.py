@@ -16,7 +16,7 @@ from gluestick.wireframe.collate import stack_wireframes
 
 
 def match_in_views(
-    wireframe0: Wireframe,
+    wireframe0: Wireframe | None,
     batch0: ImageBatch,
     batch1: ImageBatch,
     *,
@@ -26,7 +26,7 @@ def match_in_views(
     """Vote on the turns of the images 1, match them, and look for better views.
 
     Args:
-        wireframe0: The wireframes of the images 0 as they are.
+        wireframe0: The wireframes of the images 0 as they are; None to extract them, too.
         batch0: The images 0.
         batch1: As many images 1.
         steps: What extracts and matches.
@@ -40,12 +40,12 @@ def match_in_views(
         ValueError: If the numbers of images or masks differ.
     """
     if options.view == "none":
-        return steps.attempt(wireframe0, steps.extract(batch1))
+        return _first_attempt(wireframe0, batch0, batch1, turns=None, steps=steps)
     with steps.timer.stage("rotation"):
         contrast = None if steps.extractor is None else steps.extractor.config.contrast
         votes = vote_turns(batch0, batch1, config=options.relative_turn, contrast=contrast)
     turns = [vote or 0.0 for vote in votes]
-    first = steps.attempt(wireframe0, steps.extract(batch1, turns=turns))
+    first = _first_attempt(wireframe0, batch0, batch1, turns=turns, steps=steps)
     attempts = pair_attempts(first)
     better = []
     for index, (attempt, vote) in enumerate(zip(attempts, votes, strict=True)):
@@ -63,6 +63,19 @@ def match_in_views(
     if len(better) == 1 and better[0].matches is not None:
         return Attempt(wireframe0=wireframes0, wireframe1=wireframes1, matches=better[0].matches)
     return steps.attempt(wireframes0, wireframes1)
+
+
+def _first_attempt(
+    wireframe0: Wireframe | None,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    turns: list[float] | None,
+    steps: Steps,
+) -> Attempt:
+    if wireframe0 is None:
+        return steps.attempt(*steps.extract_pairs(batch0, batch1, turns=turns))
+    return steps.attempt(wireframe0, steps.extract(batch1, turns=turns))
 
 
 def _try_views(

@@ -11,7 +11,8 @@ from peers.wireframes import make_wireframe
 
 from gluestick.features.points.aliked import Aliked, AlikedConfig
 from gluestick.images.load import load_image
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.peers.lightglue import KorniaLightGlue, KorniaLightGlueConfig
 from gluestick.storage.parameters import read_parameters
 from gluestick.weights import shipped_path
