@@ -9,7 +9,7 @@ descriptions.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -23,6 +23,8 @@ from gluestick.features.view_sheet import Described, describe_views
 from gluestick.geometry.affine import as_rows, compose, inverse, resizing
 from gluestick.images.resize import ResizeConfig
 from gluestick.images.view import View, upright_view, warped_view
+from gluestick.side_by_side import run_side_by_side
+from gluestick.timing import StageTimer
 from gluestick.types import ViewFrame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, distinct_maps, fit_affine
 from gluestick.viewpoint.turns.affine_turn import mutual_nearest
@@ -218,7 +220,7 @@ def search_views(
         Affine maps from image 0 to image 1 that are no chance, best first, no two alike.
     """
     found: list[AffineEvidence] = []
-    for _, maps in maps_by_kind(extractor, batch0, batch1, config=config):
+    for maps in _maps_in_steps(extractor, batch0, batch1, config=config):
         found += maps
         if any(evidence.log10_false_alarms < _SURE for evidence in maps):
             break
@@ -236,52 +238,63 @@ def _worth_trying(found: list[AffineEvidence]) -> list[AffineEvidence]:
     return [each for each in found if each.log10_false_alarms <= max(best, _SHARE * best)]
 
 
-def maps_by_kind(
+def _maps_in_steps(
     extractor: FeatureExtractor,
     batch0: ImageBatch,
     batch1: ImageBatch,
     *,
     config: ViewSearchConfig,
-) -> Iterator[tuple[Kind, list[AffineEvidence]]]:
-    """Compare views of two images, in steps of rising cost.
-
-    Args:
-        extractor: Detects and describes.
-        batch0: Image 0, a batch of one.
-        batch1: Image 1, a batch of one.
-        config: The options.
-
-    Yields:
-        What was compared, and the affine maps from image 0 to image 1 that it tells.
-    """
+) -> Iterator[list[AffineEvidence]]:
+    """Compare views of two images in steps of rising cost, and yield the maps that each tells."""
+    images = [batch.images[0] for batch in (batch0, batch1)]
+    masks = [None if batch.masks is None else batch.masks[0] for batch in (batch0, batch1)]
     both = [
-        SearchedImage(
-            extractor, batch.images[0], None if batch.masks is None else batch.masks[0], config
-        )
-        for batch in (batch0, batch1)
+        SearchedImage(extractor, image, mask, config)
+        for image, mask in zip(images, masks, strict=True)
     ]
-    maps_between = partial(_maps_between, both=both, config=config)
-    whole0, whole1 = (each.whole() for each in both)
+    tell = partial(maps_between, both=both, config=config)
+    of_both = partial(_of_both, both, apart=extractor.serves_threads(images))
+    whole0, whole1 = of_both(SearchedImage.whole)
     for turns in _TURNS:
-        small0, small1 = (each.small(turns) for each in both)
-        yield "small", maps_between(((whole0, small1), (small0, whole1)), kind="small")
-    squeezed0, squeezed1 = (each.squeezed() for each in both)
-    yield (
-        "squeezed",
-        maps_between(
-            ((squeezed0, squeezed1), (whole0, squeezed1), (squeezed0, whole1)), kind="squeezed"
-        ),
-    )
+        small0, small1 = of_both(partial(SearchedImage.small, turns=turns))
+        yield tell(((whole0, small1), (small0, whole1)), kind="small")
+    squeezed0, squeezed1 = of_both(SearchedImage.squeezed)
+    squeezed = ((squeezed0, squeezed1), (whole0, squeezed1), (squeezed0, whole1))
+    yield tell(squeezed, kind="squeezed")
 
 
-def _maps_between(
+def _of_both(
+    both: Sequence[SearchedImage],
+    describe: Callable[[SearchedImage], list[Described]],
+    *,
+    apart: bool,
+) -> list[list[Described]]:
+    """Describe both images, side by side where they may be."""
+
+    def described(image: SearchedImage, _: StageTimer) -> list[Described]:
+        return describe(image)
+
+    return run_side_by_side([partial(described, each) for each in both], apart=apart)
+
+
+def maps_between(
     described: Iterable[tuple[Sequence[Described], Sequence[Described]]],
     *,
     both: Sequence[SearchedImage],
     kind: Kind,
     config: ViewSearchConfig,
 ) -> list[AffineEvidence]:
-    """Compare what was described of copies, and return the maps between the images."""
+    """Find the maps between two images that comparisons of their views tell.
+
+    Args:
+        described: What is compared, of image 0 and of image 1; of both each with each.
+        both: The images.
+        kind: What is compared, which decides what is taken.
+        config: The options.
+
+    Returns:
+        Affine maps from image 0 to image 1.
+    """
     limits = {"small": config.max_false_alarms, "squeezed": config.max_squeezed_false_alarms}
     reduction0, reduction1 = (each.reduction for each in both)
     return [
