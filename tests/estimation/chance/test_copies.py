@@ -1,6 +1,6 @@
 import numpy as np
 
-from gluestick.estimation.copies import (
+from gluestick.estimation.chance.copies import (
     distinct,
     line_representatives,
     point_representatives,

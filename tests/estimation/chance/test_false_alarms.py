@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from gluestick.estimation.chance import (
+from gluestick.estimation.chance.false_alarms import (
     TRUSTED_BELOW,
     independence_weights,
     judge,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gluestick.estimation.backgrounds import (
+from gluestick.estimation.chance.backgrounds import (
     Extent,
     epipolar_chances,
     homography_chances,
