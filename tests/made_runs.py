@@ -8,7 +8,7 @@ from gluestick.benchmarks.run.runner import RESULTS, Run
 from gluestick.benchmarks.run.score import read_results
 from gluestick.benchmarks.run.store import PairWriter
 from gluestick.benchmarks.run.summary import summarize
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark
+from gluestick.benchmarks.tasks.planar.homography import HomographyBenchmark
 from gluestick.benchmarks.tasks.protocol import Pair, Scores
 
 

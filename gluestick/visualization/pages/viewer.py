@@ -18,7 +18,12 @@ from gluestick.visualization.inputs import (
     to_rgb,
     to_scores,
 )
-from gluestick.visualization.page_parts import jpeg_data_uri, resource, script_json, write_page
+from gluestick.visualization.pages.page_parts import (
+    jpeg_data_uri,
+    resource,
+    script_json,
+    write_page,
+)
 
 _MAX_IMAGE_SIDE = 2048  # px; larger images are embedded smaller, coordinates stay as they are
 _JPEG_QUALITY = 88

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from posed_scenes import CAMERA, POSE, points_in_space, projections
 
-from gluestick.benchmarks.tasks.opencv_pose import normalized, opencv_relative_pose
+from gluestick.benchmarks.tasks.posed.opencv_pose import normalized, opencv_relative_pose
 from gluestick.supervision.geometry_metrics import relative_pose_error
 
 

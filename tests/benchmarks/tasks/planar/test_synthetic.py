@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gluestick.benchmarks.run.predict import prediction_arrays
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+from gluestick.benchmarks.tasks.planar.synthetic import SyntheticBenchmark
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig, draw_synthetic_pairs
 
 SMALL = {"width": 240, "height": 180}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from posed_scenes import CAMERA, POSE, SIZE
 
-from gluestick.benchmarks.tasks.lifting import (
+from gluestick.benchmarks.tasks.posed.lifting import (
     lift_lines_by_depth,
     lift_lines_by_observations,
     lift_points_by_depth,

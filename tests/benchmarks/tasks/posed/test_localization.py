@@ -6,7 +6,7 @@ from colmap_scenes import LINES, POINTS, pixels, write_model
 from posed_scenes import SIZE, prediction
 
 from gluestick.benchmarks.run.runner import select_pairs
-from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
+from gluestick.benchmarks.tasks.posed.localization import LocalizationBenchmark, LocalizationConfig
 
 pytest.importorskip("pycolmap", reason="reads a COLMAP model (extra sfm)")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from gluestick.benchmarks.tasks.lifting import (
+from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
+from gluestick.benchmarks.tasks.posed.lifting import (
     Lifted,
     lift_lines_by_depth,
     lift_lines_by_observations,
     lift_points_by_depth,
     lift_points_by_observations,
 )
-from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
 from gluestick.benchmarks.tasks.predicted_matches import (
     in_stored_pixels,
     matched_lines,

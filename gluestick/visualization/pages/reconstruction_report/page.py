@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.visualization.page_parts import resource, script_json, write_page
-from gluestick.visualization.reconstruction_report.figures import (
+from gluestick.visualization.pages.page_parts import resource, script_json, write_page
+from gluestick.visualization.pages.reconstruction_report.figures import (
     error_chart,
     pair_matrix,
     pair_table,
     photograph_table,
     track_length_chart,
 )
-from gluestick.visualization.reconstruction_report.scene import (
+from gluestick.visualization.pages.reconstruction_report.scene import (
     MAX_LINES,
     MAX_POINTS,
     ReportScene,

@@ -14,7 +14,7 @@ from posed_scenes import (
     save_image,
 )
 
-from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
+from gluestick.benchmarks.tasks.posed.pose import PoseBenchmark, PoseBenchmarkConfig
 from gluestick.geometry.distortion import distort_points
 from gluestick.types import Pose
 

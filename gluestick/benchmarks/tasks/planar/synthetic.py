@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from gluestick.benchmarks.tasks.corner_errors import (
+from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of
+from gluestick.benchmarks.tasks.planar.corner_errors import (
     CORNER_ERROR_CURVES,
     auc_names,
     homography_figures,
     homography_scores,
 )
-from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of
-from gluestick.benchmarks.tasks.planar_scores import (
+from gluestick.benchmarks.tasks.planar.planar_scores import (
     line_figures,
     planar_line_scores,
     planar_point_scores,

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from gluestick.benchmarks.tasks.opencv_pose import normalized, opencv_relative_pose
 from gluestick.benchmarks.tasks.outcomes import mean_of, median_of
+from gluestick.benchmarks.tasks.posed.opencv_pose import normalized, opencv_relative_pose
 from gluestick.benchmarks.tasks.predicted_matches import (
     in_stored_pixels,
     matched_points,

@@ -17,7 +17,9 @@ from gluestick.storage.atomic import atomic_path
 
 def resource(name: str) -> str:
     """Return the text of a file that lies in this folder or below."""
-    return resources.files("gluestick.visualization").joinpath(name).read_text(encoding="utf-8")
+    return (
+        resources.files("gluestick.visualization.pages").joinpath(name).read_text(encoding="utf-8")
+    )
 
 
 def script_json(data: Any) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from posed_scenes import CAMERA, POSE, SIZE, prediction
 
-from gluestick.benchmarks.tasks.depth_pairs import batch_of_one, load_depth_pair
+from gluestick.benchmarks.tasks.posed.depth_pairs import batch_of_one, load_depth_pair
 from gluestick.datasets.posed.depth_views import DepthView, DepthViewPair
 
 

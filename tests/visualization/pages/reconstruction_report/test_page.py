@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gluestick.visualization.reconstruction_report import ReportScene, write_reconstruction_report
-from gluestick.visualization.reconstruction_report import page as page_module
-from gluestick.visualization.reconstruction_report import scene as scene_module
+from gluestick.visualization.pages.reconstruction_report import (
+    ReportScene,
+    write_reconstruction_report,
+)
+from gluestick.visualization.pages.reconstruction_report import page as page_module
+from gluestick.visualization.pages.reconstruction_report import scene as scene_module
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 

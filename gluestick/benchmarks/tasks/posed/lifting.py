@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from gluestick.benchmarks.tasks.depth_pairs import batch_of_one
+from gluestick.benchmarks.tasks.posed.depth_pairs import batch_of_one
 from gluestick.datasets.posed.localization import Observations
 from gluestick.geometry.distortion import undistort_points
 from gluestick.geometry.line_frames import LineFrames

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 from gluestick.benchmarks.run.predict import prediction_arrays
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
+from gluestick.benchmarks.tasks.planar.homography import (
+    HomographyBenchmark,
+    HomographyBenchmarkConfig,
+)
 from gluestick.benchmarks.tasks.protocol import Prediction
 from gluestick.geometry.homography import transform_lines, transform_points
 

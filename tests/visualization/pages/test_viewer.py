@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from gluestick.storage.atomic import atomic_path
-from gluestick.visualization import page_parts, write_viewer
+from gluestick.visualization import write_viewer
+from gluestick.visualization.pages import page_parts
 
 
 class Page(HTMLParser):

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from gluestick.benchmarks.tasks.depth_pairs import batch_of_one, load_depth_pair
 from gluestick.benchmarks.tasks.outcomes import match_rates, mean_of, outcome_scores
-from gluestick.benchmarks.tasks.planar_scores import line_figures
+from gluestick.benchmarks.tasks.planar.planar_scores import line_figures
+from gluestick.benchmarks.tasks.posed.depth_pairs import batch_of_one, load_depth_pair
 from gluestick.benchmarks.tasks.predicted_matches import in_stored_pixels, matched_points
 from gluestick.benchmarks.tasks.protocol import Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.depth_views import DepthViewPair, list_depth_pairs

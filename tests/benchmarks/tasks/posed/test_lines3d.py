@@ -13,7 +13,7 @@ from posed_scenes import (
     save_image,
 )
 
-from gluestick.benchmarks.tasks.lines3d import Lines3dBenchmark, Lines3dConfig
+from gluestick.benchmarks.tasks.posed.lines3d import Lines3dBenchmark, Lines3dConfig
 from gluestick.geometry.points import to_homogeneous
 
 DEPTH = 4.0

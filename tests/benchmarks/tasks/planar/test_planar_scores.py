@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from posed_scenes import prediction
 
-from gluestick.benchmarks.tasks.planar_scores import (
+from gluestick.benchmarks.tasks.planar.planar_scores import (
     line_figures,
     planar_line_scores,
     planar_point_errors,
