@@ -73,6 +73,16 @@ _GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
 _WIREFRAME_NETWORK = replace(
     _SHIPPED_NETWORK, line_layers=(5, 6, 7, 8), similarity_scales=None, similarity_shifts=None
 )
+_FAST_NETWORK = LightGlueStickConfig(
+    input_dim=64,
+    descriptor_dim=96,
+    num_layers=6,
+    num_heads=1,
+    line_layers=(),
+    line_filter_threshold=_UNTRAINED_LINE_THRESHOLD,
+)
+_FAST_LICENCE = "commercial use allowed: XFeat, LighterGlue and the line head Apache-2.0"
+_FAST_ORIGIN = "XFeat and LighterGlue as published; the line head was trained by this project"
 
 _CARDS = (
     ModelCard(
@@ -121,6 +131,17 @@ _CARDS = (
         ),
         weights="aliked-lsd.safetensors",
         line_part="aliked-lsd-wireframe.safetensors",
+    ),
+    ModelCard(
+        name="xfeat-lsd",
+        summary="XFeat + LSD + a small LightGlueStick: the fast one",
+        licence=_FAST_LICENCE,
+        origin=_FAST_ORIGIN,
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(points=PointDetectorConfig(name="xfeat")),
+            lightgluestick=_FAST_NETWORK,
+        ),
+        weights="xfeat-lsd.safetensors",
     ),
     ModelCard(
         name="disk-lsd",
