@@ -16,6 +16,7 @@ from gluestick.cli.commands.reconstruct import reconstruct
 from gluestick.cli.commands.serve import serve
 from gluestick.cli.commands.settings import settings
 from gluestick.cli.commands.stitch import stitch
+from gluestick.cli.commands.track import track
 from gluestick.cli.commands.train import train
 from gluestick.cli.commands.web import web
 from gluestick.cli.commands.worlds import worlds
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(match)
 app.command()(detect)
 app.command()(stitch)
+app.command()(track)
 app.command()(reconstruct)
 app.command()(serve)
 app.command()(localize)

@@ -151,7 +151,9 @@ class XFeat(nn.Module):
         height, width = allowed.shape
         size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))
         scale = small_tensor([size[0] / width, size[1] / height], like=image)
-        resized = F.interpolate(image[None], size=size[::-1], mode="bilinear", align_corners=False)
+        resized = image[None]
+        if size != (width, height):
+            resized = F.interpolate(resized, size[::-1], mode="bilinear", align_corners=False)
         maps = self.network(resized)
         dense = F.normalize(maps.descriptors, dim=1)[0]
         heatmap = F.pixel_shuffle(maps.keypoint_logits.softmax(dim=1)[:, :-1], CELL)[0, 0]
