@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ FILES = ("tracks.mp4", "tracks.csv", "tracks.npz", "run.json")
 """The names of all files, in the order in which they appear."""
 
 _AHEAD = 2
-"""How many frames are looked at before they are matched."""
+"""How many frames are looked at side by side, while those before are matched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class TrackedVideo:
         num_frames: How many frames were followed.
         tracks: The tracks.
         notes: What was left out and why.
-        seconds: The seconds of each stage; features are found while earlier frames are matched.
+        seconds: The seconds of each stage; those of several frames pass side by side.
         written: The files.
         record: What is in run.json.
     """
@@ -77,13 +77,13 @@ def track_into_files(
         ValueError: If there are fewer than two frames, or a file cannot be written.
     """
     config = config or TrackerConfig()
-    timer, reading = StageTimer(), StageTimer()
+    timer = StageTimer()
     num_frames = 0
     with files_together(output, FILES) as folder:
         with timer.stage("total"), ExitStack() as stack:
             tracker, painter = Tracker(matcher.match, config), TrackPainter()
             film: VideoFile | None = None
-            for frame, wireframe in _with_features(frames, matcher, reading):
+            for frame, wireframe in _with_features(frames, matcher, timer):
                 with timer.stage("matching"):
                     shown = tracker.add(frame.number, wireframe)
                 num_frames += 1
@@ -100,13 +100,12 @@ def track_into_files(
         tracks = tracker.tracks()
         write_tracks_csv(folder / FILES[1], tracks)
         write_tracks_npz(folder / FILES[2], tracks)
-        seconds = {**reading.seconds, **timer.seconds}
         record = {
             **(given or {}),
             "frames": num_frames,
             "notes": frames.notes,
             "tracks": {kind: _summary(tracks, kind) for kind in KINDS},
-            "seconds": seconds,
+            "seconds": timer.seconds,
             "tracker": asdict(config),
             "settings": asdict(settings),
             "versions": versions(),
@@ -117,7 +116,7 @@ def track_into_files(
         num_frames=num_frames,
         tracks=tracks,
         notes=frames.notes,
-        seconds=seconds,
+        seconds=timer.seconds,
         written=written,
         record=record,
     )
@@ -126,21 +125,27 @@ def track_into_files(
 def _with_features(
     frames: FrameSource, matcher: PointLineMatcher, timer: StageTimer
 ) -> Iterator[tuple[Frame, Wireframe]]:
-    """Yield frames with their features, which are found a little ahead in a thread of their own."""
+    """Yield frames with their features, which threads of their own find a little ahead."""
+
+    def look(frame: Frame) -> tuple[Frame, Wireframe, dict[str, float]]:
+        own = StageTimer()
+        return frame, matcher.extract(frame.image, timer=own), own.seconds
+
     left = iter(frames)
-
-    def next_frame() -> tuple[Frame, Wireframe] | None:
-        with timer.stage("reading"):
-            frame = next(left, None)
-        if frame is None:
-            return None
-        return frame, matcher.extract(frame.image, timer=timer)
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = deque(pool.submit(next_frame) for _ in range(_AHEAD))
-        while (found := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next_frame))
-            yield found
+    waiting: deque[Future[tuple[Frame, Wireframe, dict[str, float]]]] = deque()
+    with ThreadPoolExecutor(max_workers=_AHEAD) as pool:
+        while True:
+            with timer.stage("reading"):
+                frame = next(left, None)
+            if frame is not None:
+                waiting.append(pool.submit(look, frame))
+            elif not waiting:
+                return
+            if frame is None or len(waiting) > _AHEAD:
+                found, wireframe, seconds = waiting.popleft().result()
+                for name, value in seconds.items():
+                    timer.seconds[name] = timer.seconds.get(name, 0.0) + value
+                yield found, wireframe
 
 
 def _summary(tracks: Tracks, kind: str) -> dict[str, float]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from gluestick.cli import options
 from gluestick.cli.errors import one_line_errors
 
-_PRESET = "fast"
+_PRESET = "video"
 
 
 @one_line_errors
@@ -46,13 +46,13 @@ def track(
         int | None, typer.Option(help="Keep the strongest keypoints.", show_default="512")
     ] = None,
     max_num_lines: Annotated[
-        int | None, typer.Option(help="Keep the best line segments.", show_default="150")
+        int | None, typer.Option(help="Keep the best line segments.", show_default="100")
     ] = None,
     min_length: options.MinLength = None,
     resize: Annotated[
         int | None,
         typer.Option(
-            help="Detect at this long side, px; 0 for the original size.", show_default="640"
+            help="Detect at this long side, px; 0 for the original size.", show_default="512"
         ),
     ] = None,
     config: Annotated[
