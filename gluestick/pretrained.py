@@ -79,7 +79,8 @@ _FAST_NETWORK = LightGlueStickConfig(
     num_layers=6,
     num_heads=1,
     line_layers=(),
-    line_filter_threshold=_UNTRAINED_LINE_THRESHOLD,
+    line_head="same_line",
+    line_filter_threshold=_TRAINED_LINE_THRESHOLD,
     # docs/measurements/speed/exit_calibration.py, ten pairs
     similarity_scales=(1.308, 1.051, 0.721, 0.882, 0.917),
     similarity_shifts=(30.17, 5.78, 3.19, 1.71, 0.2),
@@ -141,10 +142,13 @@ _CARDS = (
         licence=_FAST_LICENCE,
         origin=_FAST_ORIGIN,
         config=PipelineConfig(
-            features=FeatureExtractorConfig(points=PointDetectorConfig(name="xfeat")),
+            features=FeatureExtractorConfig(
+                points=PointDetectorConfig(name="xfeat"), side_colors=True
+            ),
             lightgluestick=_FAST_NETWORK,
         ),
         weights="xfeat-lsd.safetensors",
+        line_part="xfeat-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="disk-lsd",

@@ -32,6 +32,7 @@ def test_points_and_lines_of_a_plane_match(
     assert len(points0) >= 80
     assert (error < 5).mean() > 0.6
     assert (matches.line_matches0 > -1).sum() >= 20
+    assert (matches.line_pair_probabilities > 0.5).sum() >= 20
 
 
 @torch.no_grad()
