@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tracking.moving_picture import moving_picture
+from moving_picture import moving_picture
 
 from gluestick import PointLineMatcher
 from gluestick.tracking import Tracker, TrackerConfig, Tracks

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from moving_picture import SIZE, moving_picture
 from PIL import Image
-from tracking.moving_picture import SIZE, moving_picture
 from typer.testing import Result
 
 from gluestick.tracking import read_tracks_npz
