@@ -92,6 +92,20 @@ View = Annotated[
         show_default="auto; none for peers",
     ),
 ]
+FolderView = Annotated[
+    str | None,
+    typer.Option(
+        help="Turn photographs so that all agree (turn; turns also searches), and match pairs that "
+        "match next to nothing in further views (auto; exhaustive also searches turns), or none.",
+        show_default="auto; none for peers",
+    ),
+]
+ViewSearches = Annotated[
+    int,
+    typer.Option(
+        help="For how many pairs of a photograph further views are searched, where few match."
+    ),
+]
 Rotation = Annotated[
     str | None,
     typer.Option(
