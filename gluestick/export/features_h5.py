@@ -19,7 +19,7 @@ group per image name, and in it
 
 The group's attribute ``num_junctions`` says how many of the first nodes are junctions, and
 ``num_view_keypoints``, where it is there, how many of the last ones were found in further views
-(see :mod:`gluestick.export.folder_views`). Where the image was seen in a view, turned for
+(see :mod:`gluestick.export.views.folder`). Where the image was seen in a view, turned for
 instance, the attributes ``view`` [2, 3] float64, the map from px of the image to px of the view,
 and ``view_size`` [2] int64, (width, height) px, say in which. Where an image was resized before
 features were found, ``resize_scale`` [] float64 is the factor.

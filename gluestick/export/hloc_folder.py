@@ -4,7 +4,7 @@ Coordinates are px of the images as their files store them, which is what COLMAP
 :mod:`gluestick.export.stored_frame`). Photographs are turned upright before anything is detected:
 as EXIF says, and then so that all agree. Each is detected once, in one view, in which it is matched
 with all others; pairs that match next to nothing there are matched in further views
-(:mod:`gluestick.export.folder_views`).
+(:mod:`gluestick.export.views.folder`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ from gluestick.export.folder_images import (
     neighbours_together,
     no_progress,
 )
-from gluestick.export.folder_views import VIEWS, FolderViews, ViewBudget
 from gluestick.export.matches_h5 import MatchesWriter
 from gluestick.export.origins import feature_settings, matching_settings, view_settings
+from gluestick.export.views.folder import VIEWS, FolderViews, ViewBudget
 from gluestick.export.workers.local import LocalWorkers
 from gluestick.export.workers.protocol import Workers
 from gluestick.export.workers.steps import Failure, FolderSteps

@@ -30,12 +30,13 @@ class SeenImage:
     Attributes:
         batch: The image, a batch of one.
         wireframe: What was found in it.
-        in_view: Extracts it in a view; called for one view as often as that is tried.
+        in_view: Extracts it in a view, and is called for one as often as that is tried; None for
+            the matcher, once in each.
     """
 
     batch: ImageBatch
     wireframe: Wireframe
-    in_view: InView
+    in_view: InView | None = None
 
 
 def match_in_views(
@@ -109,9 +110,19 @@ def match_again(
     first = pair_attempts(steps.attempt(image0.wireframe, image1.wireframe))[0]
     if np.isfinite(first.support):
         first = replace(first, support=0.0)
-    try_views = _try_views(image0.in_view, image1.in_view, steps=steps)
-    batches = image0.batch, image1.batch
-    return better_attempt(first, try_views, *batches, vote=None, steps=steps, options=options)
+    in_views = [
+        image.in_view or _each_once(image.batch, image.wireframe, steps)
+        for image in (image0, image1)
+    ]
+    return better_attempt(
+        first,
+        _try_views(*in_views, steps=steps),
+        image0.batch,
+        image1.batch,
+        vote=None,
+        steps=steps,
+        options=options,
+    )
 
 
 def _try_views(in_view0: InView, in_view1: InView, *, steps: Steps) -> TryViews:

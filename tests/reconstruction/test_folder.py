@@ -9,7 +9,7 @@ from PIL import Image
 from sfm_scenes import POSES, SIZE, pose_errors, write_cameras, write_textured_photographs
 
 from gluestick.export import read_features_h5
-from gluestick.export.folder_views import ViewBudget
+from gluestick.export.views.folder import ViewBudget
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction import (
     Reconstruction,

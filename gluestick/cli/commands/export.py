@@ -101,8 +101,8 @@ def export_hloc(
     from gluestick.cli.devices import select_device
     from gluestick.cli.resources import use_threads
     from gluestick.datasets.pair_lists import pairs_of_folder
-    from gluestick.export.folder_views import ViewBudget
     from gluestick.export.hloc_folder import export_hloc_folder
+    from gluestick.export.views.folder import ViewBudget
     from gluestick.pipeline import PointLineMatcher
 
     features = options.feature_overrides(

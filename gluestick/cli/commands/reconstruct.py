@@ -188,7 +188,7 @@ def _config(
     *, pairs: str, threads: int, line_views: int | None, **chosen: Any
 ) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
-    from gluestick.export.folder_views import ViewBudget
+    from gluestick.export.views.folder import ViewBudget
     from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
     from gluestick.reconstruction.lines import LineMapConfig

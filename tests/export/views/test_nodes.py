@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gluestick.export.view_nodes import add_view_nodes, node_matches
+from gluestick.export.views.nodes import add_view_nodes, node_matches
 
 
 def features(keypoints: list[list[float]], **options: object) -> dict[str, np.ndarray]:

@@ -20,15 +20,19 @@ from gluestick.export.features_h5 import FeaturesWriter
 from gluestick.export.folder_images import NamePair, Progress
 from gluestick.export.matches_h5 import MatchesWriter
 from gluestick.export.origins import differences
-from gluestick.export.view_nodes import add_view_nodes, node_matches
+from gluestick.export.views.doubt import (
+    agreeing_in_views,
+    agreeing_matches,
+    matching_support,
+    node_counts,
+)
+from gluestick.export.views.nodes import add_view_nodes, node_matches
 from gluestick.export.workers.steps import Failure, FolderSteps
 from gluestick.features.image_batch import ImageBatch
-from gluestick.pair_geometry import PairMatches, estimate_geometry
 from gluestick.storage.fingerprints import text_fingerprint
 from gluestick.types import ViewFrame, Wireframe
 from gluestick.viewpoint.attempts import PairAttempt
 from gluestick.viewpoint.pair_views import SeenImage
-from gluestick.wireframe.thresholds import mean_enlargement, original_max_error
 
 VIEWS = "views.h5"
 _IMAGES_IN_MEMORY = 20
@@ -100,11 +104,10 @@ class FolderViews:
             ValueError: If an earlier run searched with other settings, or an image is gone.
             OSError: If a file cannot be written.
         """
-        supports = {pair: self._support(pair) for pair in pairs}
-        ordered = sorted(pairs, key=lambda pair: -supports[pair])
+        supports = {pair: self._support(pair) for pair in progress(pairs, "Pairs in doubt")}
         good: Counter[str] = Counter()
         doubtful = []
-        for pair in progress(ordered, "Pairs in doubt"):
+        for pair in sorted(pairs, key=lambda pair: -supports[pair]):
             if any(good[name] < budget.enough_pairs for name in pair):
                 if self._is_good(pair, supports[pair]):
                     good.update(pair)
@@ -123,31 +126,18 @@ class FolderViews:
         return num_found
 
     def _support(self, pair: NamePair) -> float:
-        """Return what a pair matched in the views of all: the scores by the number of keypoints."""
+        """Return what a pair matched in the views of all pairs, as a share of the keypoints."""
         earlier = self._searched(pair)
         if earlier is not None:
             return float(earlier["support"])
-        arrays = self._matches.read(*pair)
-        apart = "junction_matches0" in arrays
-        fewer = min(nodes - apart * junctions for nodes, junctions in map(self._counts, pair))
-        if fewer == 0:
-            return float("inf")
-        return float(arrays["matching_scores0"][arrays["matches0"] > -1].sum()) / fewer
+        return matching_support(self._matches.read(*pair), list(map(self._counts, pair)))
 
     def _is_good(self, pair: NamePair, support: float) -> bool:
         """Tell whether a pair matched enough in the views of all, and no chance."""
         if support < self._steps.matcher.turn_search.min_support or self._searched(pair):
             return False
-        partners = self._matches.read(*pair)["matches0"]
-        matched = np.flatnonzero(partners > -1)
-        own = [self._features.read(name) for name in pair]
-        inliers = _trusted(
-            own[0]["keypoints"][matched].astype(np.float64),
-            own[1]["keypoints"][partners[matched]].astype(np.float64),
-            sizes=[arrays["image_size"].tolist() for arrays in own],
-            pixel=mean_enlargement(*(float(each.get("resize_scale", 1.0)) for each in own)),
-        )
-        return inliers is not None
+        features = [self._features.read(name) for name in pair]
+        return agreeing_matches(self._matches.read(*pair), features) is not None
 
     def _searched(self, pair: NamePair) -> dict[str, Any] | None:
         """Return what an earlier run says of its search, None without one."""
@@ -169,12 +159,7 @@ class FolderViews:
             return earlier["frames"] is not None
         images = [self._image(name) for name in pair]
         best = self._steps.matcher.match_again(*images)
-        inliers = _trusted(
-            best.points0,
-            best.points1,
-            sizes=[best.size0, best.size1],
-            pixel=original_max_error(best.wireframe0, best.wireframe1, 1.0),
-        )
+        inliers = agreeing_in_views(best)
         unchanged = all(
             seen is image.wireframe
             for seen, image in zip((best.wireframe0, best.wireframe1), images, strict=True)
@@ -182,11 +167,16 @@ class FolderViews:
         if inliers is None or unchanged:
             self._write(pair, self._matches.read(*pair), support, None)
             return False
-        self._add(pair, best, inliers, support)
+        arrays = self._add(pair, images, best, inliers)
+        views = best.wireframe0.views[0], best.wireframe1.views[0]
+        frames = [None if view is None else view.affine for view in views]
+        self._write(pair, arrays, support, frames)
         return True
 
-    def _add(self, pair: NamePair, best: PairAttempt, inliers: np.ndarray, support: float) -> None:
-        """Add what a pair matched in other views to its features and matches."""
+    def _add(
+        self, pair: NamePair, images: Sequence[SeenImage], best: PairAttempt, inliers: np.ndarray
+    ) -> Arrays:
+        """Add to the features what a pair matched in other views, and return its matches."""
         assert best.matches is not None
         wireframes = best.wireframe0, best.wireframe1
         found = matches_arrays(*wireframes, best.matches)
@@ -194,20 +184,18 @@ class FolderViews:
         scores = found["matching_scores0"][matched]
         sides = matched, found["matches0"][matched]
         nodes, counts = [], []
-        for name, wireframe, own in zip(pair, wireframes, sides, strict=True):
-            arrays, frame = self._features.read(name), wireframe.views[0]
-            places = own
-            if frame != wireframe_from_arrays(arrays).views[0]:
+        for name, image, wireframe, own in zip(pair, images, wireframes, sides, strict=True):
+            arrays, places = self._features.read(name), own
+            if wireframe is not image.wireframe:
                 seen = wireframe_arrays(wireframe)
-                self._views.add(self._entry(name, frame), seen)
+                self._views.add(self._entry(name, wireframe.views[0]), seen)
                 arrays, places = add_view_nodes(arrays, seen, own)
                 self._features.add(name, arrays, origin=self._features.origin(name))
             nodes.append(places)
             counts.append(len(arrays["keypoints"]))
         self._views.flush()
         self._features.flush()
-        frames = [None if each.views[0] is None else each.views[0].affine for each in wireframes]
-        self._write(pair, node_matches(nodes, scores, counts), support, frames)
+        return node_matches(nodes, scores, counts)
 
     def _write(
         self, pair: NamePair, arrays: Arrays, support: float, frames: Sequence[Any] | None
@@ -240,36 +228,10 @@ class FolderViews:
         return read.stored_batch()
 
     def _count_nodes(self, name: str) -> tuple[int, int]:
-        """Return how many nodes an image has in the view of all, and how many are junctions."""
-        arrays = self._features.read(name)
-        num_nodes = len(arrays["keypoints"]) - int(arrays.get("num_view_keypoints", 0))
-        return num_nodes, int(arrays["num_junctions"])
+        return node_counts(self._features.read(name))
 
     def _entry(self, name: str, frame: ViewFrame | None) -> str:
         """Return the name under which a view of an image is kept."""
         view = None if frame is None else [frame.affine, frame.size]
         made_from = json.dumps([self._images[name], self._feature_settings, view], sort_keys=True)
         return f"{name}/{text_fingerprint(made_from)}"
-
-
-def _trusted(
-    points0: np.ndarray,
-    points1: np.ndarray,
-    *,
-    sizes: Sequence[tuple[int, int]],
-    pixel: float,
-) -> np.ndarray | None:
-    """Return which matches agree with a geometry that is no chance, [M] bool; None without one."""
-    lines = np.zeros((0, 2, 2))
-    geometry = estimate_geometry(
-        PairMatches(
-            points0=points0,
-            points1=points1,
-            lines0=lines,
-            lines1=lines,
-            image_size0=sizes[0],
-            image_size1=sizes[1],
-            pixel=pixel,
-        )
-    )
-    return geometry.point_inliers if geometry.trusted else None

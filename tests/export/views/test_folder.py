@@ -17,8 +17,8 @@ from gluestick.export import (
     read_features_h5,
     read_matches_h5,
 )
-from gluestick.export.folder_views import ViewBudget
 from gluestick.export.hloc_folder import HlocFolder
+from gluestick.export.views.folder import ViewBudget
 from gluestick.pipeline import PointLineMatcher
 from gluestick.viewpoint.affine_evidence import AffineEvidence
 
