@@ -59,6 +59,11 @@ def test_the_wheel_holds_presets_and_data(tmp_path: Path) -> None:
     built = tmp_path / "built" / "gluestick"
     for kind in KINDS:
         assert [*(built / "configs" / kind).glob("*.yaml")]
-    for name in ("py.typed", "weights/manifest.json", "visualization/viewer.js", "cli/program.py"):
+    for name in (
+        "py.typed",
+        "weights/manifest.json",
+        "visualization/pages/viewer.js",
+        "cli/program.py",
+    ):
         assert (built / name).is_file()
     assert len([*(built / "weights").glob("*.safetensors")]) > 3

@@ -6,14 +6,14 @@ import numpy as np
 import poselib
 
 from gluestick.estimation.absolute_refinement import WorldMatches, line_errors, point_errors
-from gluestick.estimation.backgrounds import Extent, projection_chances
-from gluestick.estimation.chance import Verdict, independence_weights, judge
-from gluestick.estimation.copies import (
+from gluestick.estimation.chance.backgrounds import Extent, projection_chances
+from gluestick.estimation.chance.copies import (
     distinct,
     line_representatives,
     point_representatives,
     spread_to_copies,
 )
+from gluestick.estimation.chance.false_alarms import Verdict, independence_weights, judge
 from gluestick.estimation.inputs import (
     ArrayLike,
     as_arrays,
@@ -42,7 +42,7 @@ class AbsolutePoseEstimate:
         point_inliers: [S] bool.
         line_inliers: [M] bool.
         log10_false_alarms: The logarithm of the expected number of poses that as many random
-            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+            matches agree with as well; see :mod:`gluestick.estimation.chance.false_alarms`.
         trusted: Whether that is too small for chance.
     """
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import poselib
 
-from gluestick.estimation.backgrounds import epipolar_chances
-from gluestick.estimation.chance import independence_weights, judge
-from gluestick.estimation.copies import distinct, point_representatives, spread_to_copies
+from gluestick.estimation.chance.backgrounds import epipolar_chances
+from gluestick.estimation.chance.copies import distinct, point_representatives, spread_to_copies
+from gluestick.estimation.chance.false_alarms import independence_weights, judge
 from gluestick.estimation.inputs import (
     ArrayLike,
     as_arrays,
@@ -35,7 +35,7 @@ class FundamentalEstimate:
         F_0to1: [3, 3] float64 of unit norm and rank 2, with (x1, 1)^T F (x0, 1) = 0 in px.
         point_inliers: [S] bool.
         log10_false_alarms: The logarithm of the expected number of matrices that as many random
-            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+            matches agree with as well; see :mod:`gluestick.estimation.chance.false_alarms`.
         trusted: Whether that is too small for chance.
     """
 

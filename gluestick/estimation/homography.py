@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import poselib
 
-from gluestick.estimation.backgrounds import homography_chances
-from gluestick.estimation.chance import independence_weights, judge
-from gluestick.estimation.copies import distinct, line_representatives, point_representatives
+from gluestick.estimation.chance.backgrounds import homography_chances
+from gluestick.estimation.chance.copies import distinct, line_representatives, point_representatives
+from gluestick.estimation.chance.false_alarms import independence_weights, judge
 from gluestick.estimation.inputs import (
     ArrayLike,
     as_arrays,
@@ -50,7 +50,7 @@ class HomographyEstimate:
         line_inliers: [M] bool; with a solver that takes points alone, which lines agree all
             the same.
         log10_false_alarms: The logarithm of the expected number of homographies that as many
-            random matches agree with as well; see :mod:`gluestick.estimation.chance`.
+            random matches agree with as well; see :mod:`gluestick.estimation.chance.false_alarms`.
         trusted: Whether that is too small for chance.
     """
 

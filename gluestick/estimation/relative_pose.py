@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import poselib
 
-from gluestick.estimation.backgrounds import epipolar_chances
-from gluestick.estimation.chance import independence_weights, judge
-from gluestick.estimation.copies import distinct, point_representatives, spread_to_copies
+from gluestick.estimation.chance.backgrounds import epipolar_chances
+from gluestick.estimation.chance.copies import distinct, point_representatives, spread_to_copies
+from gluestick.estimation.chance.false_alarms import independence_weights, judge
 from gluestick.estimation.inputs import (
     ArrayLike,
     as_arrays,
@@ -38,7 +38,7 @@ class RelativePoseEstimate:
         pose_0to1: X1 = R X0 + t between the camera frames, t of unit length.
         point_inliers: [S] bool.
         log10_false_alarms: The logarithm of the expected number of poses that as many random
-            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+            matches agree with as well; see :mod:`gluestick.estimation.chance.false_alarms`.
         trusted: Whether that is too small for chance. The translation of a camera that only
             turned, or saw only far points, has no meaning all the same.
     """

@@ -6,9 +6,9 @@ from itertools import product
 import cv2
 import numpy as np
 
-from gluestick.estimation.backgrounds import homography_chances
-from gluestick.estimation.chance import independence_weights, judge
-from gluestick.estimation.copies import distinct, line_representatives, point_representatives
+from gluestick.estimation.chance.backgrounds import homography_chances
+from gluestick.estimation.chance.copies import distinct, line_representatives, point_representatives
+from gluestick.estimation.chance.false_alarms import independence_weights, judge
 from gluestick.estimation.inputs import ArrayLike, as_arrays, check_options, poselib_camera
 from gluestick.estimation.planar.correspondences import Correspondences, cross, symmetric_errors
 from gluestick.geometry.distortion import undistort_points
@@ -46,7 +46,7 @@ class RotationEstimate:
         point_inliers: [S] bool.
         line_inliers: [M] bool.
         log10_false_alarms: The logarithm of the expected number of rotations that as many random
-            matches agree with as well; see :mod:`gluestick.estimation.chance`.
+            matches agree with as well; see :mod:`gluestick.estimation.chance.false_alarms`.
         trusted: Whether that is too small for chance.
     """
 

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from gluestick.estimation.backgrounds import parallax_chances
-from gluestick.estimation.chance import independence_weights, judge, with_more_models
+from gluestick.estimation.chance.backgrounds import parallax_chances
+from gluestick.estimation.chance.false_alarms import independence_weights, judge, with_more_models
 from gluestick.estimation.fundamental import (
     FundamentalEstimate,
     FundamentalSolver,
@@ -41,7 +41,7 @@ class TwoViewGeometry:
         relative_pose: The same with cameras.
         log10_false_alarms: The logarithm of the expected number of models that as many random
             matches agree with as well, of the model that was chosen; see
-            :mod:`gluestick.estimation.chance`. inf without one.
+            :mod:`gluestick.estimation.chance.false_alarms`. inf without one.
         trusted: Whether that is too small for chance.
     """
 

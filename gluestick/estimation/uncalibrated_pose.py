@@ -17,7 +17,7 @@ from gluestick.estimation.absolute_refinement import (
     point_errors,
     refine_absolute_pose,
 )
-from gluestick.estimation.chance import Verdict, with_more_models
+from gluestick.estimation.chance.false_alarms import Verdict, with_more_models
 from gluestick.estimation.inputs import ArrayLike
 from gluestick.types import Camera
 

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches
 
+_PIECE = 2**22
+"""Larger assignments are made in pieces of so many values, which bounds the memory."""
+
 
 class MutualMatches(NamedTuple):
     """Matches between the rows and the columns of an assignment.
@@ -82,6 +85,17 @@ def sigmoid_log_double_softmax(
     scores, matchability0, matchability1 = map(
         at_least_single, (scores, matchability0, matchability1)
     )
+    unmatched0, unmatched1 = F.logsigmoid(-matchability0), F.logsigmoid(-matchability1)
+    if mask0 is not None:
+        unmatched0 = unmatched0.masked_fill(~mask0, 0)
+    if mask1 is not None:
+        unmatched1 = unmatched1.masked_fill(~mask1, 0)
+    if scores.numel() > _PIECE and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+        assignment = scores.new_zeros(len(scores), scores.shape[1] + 1, scores.shape[2] + 1)
+        certainty0, certainty1 = F.logsigmoid(matchability0), F.logsigmoid(matchability1)
+        _fill_in_pieces(assignment[:, :-1, :-1], scores, (certainty0, certainty1), (mask0, mask1))
+        assignment[:, :-1, -1], assignment[:, -1, :-1] = unmatched0, unmatched1
+        return assignment
     rows = scores if mask1 is None else scores.masked_fill(~mask1[:, None], float("-inf"))
     columns = scores if mask0 is None else scores.masked_fill(~mask0[:, :, None], float("-inf"))
     certainty = F.logsigmoid(matchability0)[:, :, None] + F.logsigmoid(matchability1)[:, None]
@@ -89,12 +103,40 @@ def sigmoid_log_double_softmax(
     impossible = _impossible(mask0, mask1)
     if impossible is not None:
         pairs = pairs.masked_fill(impossible, float("-inf"))
-    unmatched0, unmatched1 = F.logsigmoid(-matchability0), F.logsigmoid(-matchability1)
-    return _assemble(
-        pairs,
-        unmatched0 if mask0 is None else unmatched0.masked_fill(~mask0, 0),
-        unmatched1 if mask1 is None else unmatched1.masked_fill(~mask1, 0),
-    )
+    return _assemble(pairs, unmatched0, unmatched1)
+
+
+def _fill_in_pieces(
+    pairs: Tensor,
+    scores: Tensor,
+    certainty: tuple[Tensor, Tensor],
+    masks: tuple[Tensor | None, Tensor | None],
+) -> None:
+    """Write the pairs [B, M, N] of an assignment, to the bit as at once, with little memory."""
+    batch_size, num_rows, num_columns = scores.shape
+    mask0, mask1 = masks
+    none = float("-inf")
+    for piece in _pieces(num_rows, size=batch_size * num_columns):
+        rows = scores[:, piece]
+        if mask1 is not None:
+            rows = rows.masked_fill(~mask1[:, None], none)
+        pairs[:, piece] = rows.log_softmax(2)
+    for piece in _pieces(num_columns, size=batch_size * num_rows):
+        columns = scores[:, :, piece]
+        if mask0 is not None:
+            columns = columns.masked_fill(~mask0[:, :, None], none)
+        pairs[:, :, piece] += columns.log_softmax(1)
+    for piece in _pieces(num_rows, size=batch_size * num_columns):
+        pairs[:, piece] += certainty[0][:, piece, None] + certainty[1][:, None]
+        impossible = _impossible(None if mask0 is None else mask0[:, piece], mask1)
+        if impossible is not None:
+            pairs[:, piece].masked_fill_(impossible, none)
+
+
+def _pieces(length: int, *, size: int) -> list[slice]:
+    """Cut a length into parts of which each has about ``_PIECE`` values, of ``size`` in a unit."""
+    step = max(_PIECE // max(size, 1), 1)
+    return [slice(start, start + step) for start in range(0, length, step)]
 
 
 def _impossible(mask0: Tensor | None, mask1: Tensor | None) -> Tensor | None:

@@ -9,7 +9,10 @@ import numpy as np
 from gluestick.geometry.points import to_homogeneous
 from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.outcome import Record
-from gluestick.visualization.reconstruction_report import ReportScene, write_reconstruction_report
+from gluestick.visualization.pages.reconstruction_report import (
+    ReportScene,
+    write_reconstruction_report,
+)
 
 
 def write_report(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from gluestick.estimation.chance import independence_weights, judge, with_more_models
+from gluestick.estimation.chance.false_alarms import independence_weights, judge, with_more_models
 from gluestick.geometry.affine import apply, inverse
 from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE
 
@@ -21,7 +21,7 @@ class AffineEvidence:
         affine: [2, 3] float64, from px of image 0 to px of image 1.
         inliers: [M] bool, the matches that follow it.
         log10_false_alarms: The logarithm of how many maps at least as good are expected among
-            random matches; see :mod:`gluestick.estimation.chance`.
+            random matches; see :mod:`gluestick.estimation.chance.false_alarms`.
     """
 
     affine: np.ndarray

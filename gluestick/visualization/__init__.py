@@ -6,7 +6,7 @@ from gluestick.visualization.matches import (
     draw_point_matches,
     save_picture,
 )
-from gluestick.visualization.viewer import write_viewer
+from gluestick.visualization.pages.viewer import write_viewer
 
 __all__ = [
     "draw_features",

@@ -7,7 +7,10 @@ import torch
 from counting_matcher import CountingMatcher
 from PIL import Image
 
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
+from gluestick.benchmarks.tasks.planar.homography import (
+    HomographyBenchmark,
+    HomographyBenchmarkConfig,
+)
 
 SIZE = (240, 180)
 H_0TO1 = np.array([[0.95, -0.08, 12.0], [0.06, 0.97, -5.0], [1e-4, -5e-5, 1.0]])

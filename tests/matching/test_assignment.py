@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from gluestick.matching import assignment
 from gluestick.matching.assignment import (
     log_double_softmax,
     mutual_matches,
@@ -139,3 +140,26 @@ def test_copies_match_their_first():
                 assert found.matches1[image, column] == row
                 assert found.scores1[image, column] == values[row, column].exp()
         assert (found.matches1[image] > -1).sum() == (found.matches0[image] > -1).sum()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("piece", [1, 7, 40])
+def test_large_assignments_are_made_in_pieces(monkeypatch, masked, piece):
+    torch.manual_seed(0)
+    scores, matchability0 = 4 * torch.randn(2, 9, 13), torch.randn(2, 9)
+    matchability1 = torch.randn(2, 13)
+    masks = (torch.rand(2, 9) > 0.3, torch.rand(2, 13) > 0.3) if masked else (None, None)
+    arguments = scores, matchability0, matchability1, *masks
+    expected = sigmoid_log_double_softmax(*arguments)
+    monkeypatch.setattr(assignment, "_PIECE", piece)
+    with torch.no_grad():
+        found = sigmoid_log_double_softmax(*arguments)
+    assert torch.equal(found, expected)
+
+
+def test_pieces_are_not_made_for_training(monkeypatch):
+    monkeypatch.setattr(assignment, "_PIECE", 1)
+    scores = torch.randn(1, 4, 5, requires_grad=True)
+    sigmoid_log_double_softmax(scores, torch.zeros(1, 4), torch.zeros(1, 5)).sum().backward()
+    assert scores.grad is not None
+    assert torch.isfinite(scores.grad).all()

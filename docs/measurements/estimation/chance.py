@@ -26,7 +26,7 @@ from gluestick.datasets.photographs import list_photographs
 from gluestick.datasets.posed.posed_pairs import find_image, find_pairs_file, read_posed_pairs
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig, draw_synthetic_pairs
 from gluestick.estimation import TwoViewGeometry, estimate_two_view_geometry
-from gluestick.estimation.chance import TRUSTED_BELOW
+from gluestick.estimation.chance.false_alarms import TRUSTED_BELOW
 from gluestick.geometry.epipolar import (
     essential_from_pose,
     fundamental_from_essential,

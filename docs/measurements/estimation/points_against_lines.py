@@ -21,7 +21,7 @@ from stored_matches import MatchStore, StoredMatches
 from torch import Tensor
 
 from gluestick.benchmarks.run.runner import evenly_spread
-from gluestick.benchmarks.tasks.homography import EXTREME_PREFIX
+from gluestick.benchmarks.tasks.planar.homography import EXTREME_PREFIX
 from gluestick.datasets.hpatches import ScenePair, list_scene_pairs
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig, draw_synthetic_pairs
 from gluestick.estimation import estimate_homography

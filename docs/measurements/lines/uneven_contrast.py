@@ -18,8 +18,8 @@ from torch import Tensor
 
 from gluestick.benchmarks.run.predict import prediction_arrays
 from gluestick.benchmarks.run.runner import select_pairs
+from gluestick.benchmarks.tasks.planar.synthetic import SyntheticBenchmark
 from gluestick.benchmarks.tasks.protocol import Pair
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.features.lines.registry import build_line_detector
 from gluestick.pipeline import PointLineMatcher

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gluestick.benchmarks.run.runner import select_pairs
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+from gluestick.benchmarks.tasks.planar.synthetic import SyntheticBenchmark
 from gluestick.datasets.holdout import is_held_out
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.matching.lightgluestick import LightGlueStick

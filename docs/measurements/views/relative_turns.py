@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gluestick.benchmarks.run.runner import select_pairs
-from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+from gluestick.benchmarks.tasks.planar.synthetic import SyntheticBenchmark
 from gluestick.datasets.homographies import rotation_at_centre
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.features.extractor import FeatureExtractor

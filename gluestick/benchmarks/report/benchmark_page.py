@@ -18,7 +18,7 @@ from gluestick.benchmarks.run.summary import group_labels
 from gluestick.benchmarks.tasks.protocol import Benchmark, Pair, Prediction, Scores
 from gluestick.storage.atomic import atomic_path
 from gluestick.visualization import draw_line_matches, draw_point_matches
-from gluestick.visualization.page_parts import jpeg_data_uri
+from gluestick.visualization.pages.page_parts import jpeg_data_uri
 
 _NUM_WORST = 10
 _PICTURE_WIDTH = 1200  # px

@@ -44,7 +44,7 @@ class BenchmarkCard:
 
 
 def _homography() -> Task:
-    from gluestick.benchmarks.tasks.homography import (
+    from gluestick.benchmarks.tasks.planar.homography import (
         HomographyBenchmark,
         HomographyBenchmarkConfig,
     )
@@ -53,25 +53,28 @@ def _homography() -> Task:
 
 
 def _pose() -> Task:
-    from gluestick.benchmarks.tasks.pose import PoseBenchmark, PoseBenchmarkConfig
+    from gluestick.benchmarks.tasks.posed.pose import PoseBenchmark, PoseBenchmarkConfig
 
     return PoseBenchmarkConfig, PoseBenchmark
 
 
 def _lines3d() -> Task:
-    from gluestick.benchmarks.tasks.lines3d import Lines3dBenchmark, Lines3dConfig
+    from gluestick.benchmarks.tasks.posed.lines3d import Lines3dBenchmark, Lines3dConfig
 
     return Lines3dConfig, Lines3dBenchmark
 
 
 def _localization() -> Task:
-    from gluestick.benchmarks.tasks.localization import LocalizationBenchmark, LocalizationConfig
+    from gluestick.benchmarks.tasks.posed.localization import (
+        LocalizationBenchmark,
+        LocalizationConfig,
+    )
 
     return LocalizationConfig, LocalizationBenchmark
 
 
 def _synthetic() -> Task:
-    from gluestick.benchmarks.tasks.synthetic import SyntheticBenchmark
+    from gluestick.benchmarks.tasks.planar.synthetic import SyntheticBenchmark
     from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 
     return SyntheticPairsConfig, SyntheticBenchmark

@@ -19,7 +19,7 @@ from gluestick.reconstruction.localization.scene_map import SceneMap
 from gluestick.reconstruction.outcome import Record
 from gluestick.types import Pose
 from gluestick.visualization.canvas import Canvas
-from gluestick.visualization.page_parts import jpeg_data_uri, write_page
+from gluestick.visualization.pages.page_parts import jpeg_data_uri, write_page
 
 _MOST_PICTURES = 60
 _WIDTH = 640  # px

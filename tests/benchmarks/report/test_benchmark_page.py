@@ -10,7 +10,7 @@ from gluestick.benchmarks.report import plots
 from gluestick.benchmarks.report.benchmark_page import write_job_reports, write_report
 from gluestick.benchmarks.run.runner import run_benchmark
 from gluestick.benchmarks.run.suite import Job, Outcome
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark
+from gluestick.benchmarks.tasks.planar.homography import HomographyBenchmark
 from gluestick.benchmarks.tasks.protocol import ErrorCurve
 
 

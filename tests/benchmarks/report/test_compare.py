@@ -16,7 +16,7 @@ from gluestick.benchmarks.run.runner import RESULTS
 from gluestick.benchmarks.run.score import read_results
 from gluestick.benchmarks.run.store import PairWriter
 from gluestick.benchmarks.run.suite import Job, Outcome
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark
+from gluestick.benchmarks.tasks.planar.homography import HomographyBenchmark
 
 PEER = "aliked+lightglue"
 

@@ -11,7 +11,7 @@ from gluestick.benchmarks.report.tables import format_figure, peer_table
 from gluestick.benchmarks.run.speed import Speed
 from gluestick.benchmarks.run.suite import Job, Outcome, run_job
 from gluestick.benchmarks.run.summary import figure
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark
+from gluestick.benchmarks.tasks.planar.homography import HomographyBenchmark
 from gluestick.catalog import load_matcher
 from gluestick.matching.protocols import Matcher
 

@@ -12,7 +12,10 @@ from gluestick.benchmarks.run.predict import (
     prediction_arrays,
     run_configuration,
 )
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
+from gluestick.benchmarks.tasks.planar.homography import (
+    HomographyBenchmark,
+    HomographyBenchmarkConfig,
+)
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import StageTimer
 from gluestick.types import Matches, Wireframe

@@ -10,7 +10,10 @@ from stored_pairs import read_configuration
 from gluestick.benchmarks.run.predict import predict, run_configuration
 from gluestick.benchmarks.run.score import Results, read_results, score, stage_seconds
 from gluestick.benchmarks.run.store import PairReader, PairWriter
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark, HomographyBenchmarkConfig
+from gluestick.benchmarks.tasks.planar.homography import (
+    HomographyBenchmark,
+    HomographyBenchmarkConfig,
+)
 from gluestick.benchmarks.tasks.protocol import Pair, Prediction, Scores
 
 

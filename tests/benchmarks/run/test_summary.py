@@ -13,7 +13,7 @@ from gluestick.benchmarks.run.runner import (
 )
 from gluestick.benchmarks.run.score import Results
 from gluestick.benchmarks.run.summary import figure, group_labels, nest, write_json
-from gluestick.benchmarks.tasks.homography import HomographyBenchmark
+from gluestick.benchmarks.tasks.planar.homography import HomographyBenchmark
 from gluestick.benchmarks.tasks.protocol import Pair
 
 

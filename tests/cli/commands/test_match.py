@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import Result
 
-from gluestick.estimation.chance import TRUSTED_BELOW
+from gluestick.estimation.chance.false_alarms import TRUSTED_BELOW
 from gluestick.export import read_matches_npz
 
 ORIENTATION = 0x0112

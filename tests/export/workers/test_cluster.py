@@ -35,7 +35,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory, assets: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[RayWorkers]:
-    path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
+    path = [str(Path(__file__).parents[2] / "support"), *filter(None, sys.path)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", ":".join(path))
         patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

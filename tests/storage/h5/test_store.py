@@ -360,7 +360,7 @@ def test_a_full_disk_takes_nothing_that_was_finished(
 
 @POSIX
 def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "killed_writer.py"
+    script = Path(__file__).parents[2] / "support" / "killed_writer.py"
     result = subprocess.run(
         [sys.executable, str(script), str(tmp_path), "11"],
         capture_output=True,

@@ -1,0 +1,1 @@
+"""Benchmarks whose true motion is a homography."""

@@ -1,0 +1,1 @@
+"""Benchmarks whose truth is poses, with or without depth."""

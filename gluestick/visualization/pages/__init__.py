@@ -1,0 +1,1 @@
+"""Pages of one file, to be opened in a browser: they need no server and ask none."""

@@ -1,6 +1,0 @@
-"""A page that shows a reconstruction: cameras, points and lines in space, and figures."""
-
-from gluestick.visualization.reconstruction_report.page import write_reconstruction_report
-from gluestick.visualization.reconstruction_report.scene import ReportScene
-
-__all__ = ["ReportScene", "write_reconstruction_report"]
