@@ -122,13 +122,14 @@ def measure(scene: Path, output: Path) -> None:
     root = output / scene.name
     folder, details = scene_with_details(scene, root / "details")
     without = write_scene(scene, root / "without", dict.fromkeys(details, 1.0), root / "left-out")
-    shared = root / "whole-turn"
-    for kind, own in (("whole", scene), ("without", without)):
+    shared = root / "without-turn"
+    for kind, own in (("without", without), ("whole", scene)):
         model = made_model(own, root / f"{kind}-turn", "turn", shared=shared)
         print_row(own, model, details, kind, "turn", name=scene.name)
     for view in VIEWS:
-        model = made_model(folder, root / f"details-{view}", view, shared=root / "details-turn")
+        model = made_model(folder, root / f"details-{view}", view, shared=shared)
         print_row(folder, model, details, "details", view, name=scene.name)
+        shared = root / f"details-{view}"
 
 
 def measure_queries(scene: Path, output: Path, number: int) -> None:

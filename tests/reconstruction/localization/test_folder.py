@@ -302,7 +302,6 @@ def test_a_detail_is_matched_in_another_view(
         matched[searches] = np.linalg.norm(distances, axis=1) / zoom
         found[searches] = own.good
     assert found == {0: False, 3: True}
-    assert (matched[3] < 2).sum() > (matched[0] < 2).sum()
-    assert (matched[0] > 3).any()
-    assert np.median(matched[3]) < 1
-    assert matched[3].max() < 2
+    assert np.median(matched[0]) > 1
+    assert len(matched[3]) >= 5
+    assert matched[3].max() < 1
