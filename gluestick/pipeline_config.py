@@ -7,7 +7,7 @@ from typing import Literal
 
 from gluestick.features.extractor import FeatureExtractorConfig
 from gluestick.matching.gluestick import GlueStickConfig
-from gluestick.matching.lightgluestick import LightGlueStickConfig
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.storage.dataclass_json import from_json, to_json
 from gluestick.storage.parameters import CheckpointError, read_metadata
 from gluestick.viewpoint.better_views import MatchedViewConfig

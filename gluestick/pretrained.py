@@ -13,7 +13,8 @@ from gluestick.matching.checkpoints import (
     read_checkpoint,
 )
 from gluestick.matching.gluestick import GlueStick
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.matching.protocols import MatchingNetwork
 from gluestick.pipeline_config import PipelineConfig, TrainedModel
 from gluestick.storage.parameters import StateDict, load_strict, read_parameters

@@ -33,6 +33,28 @@ class StageTimer:
             _wait_for_gpu()
             self.seconds[name] += self._clock() - start
 
+    @contextmanager
+    def shared_out(self, number: int) -> Iterator[list["StageTimer"]]:
+        """Time calls that run side by side, each with a timer of its own.
+
+        The seconds that pass are shared out among the stages as the timers of the calls say, so
+        that the stages add up to what passes.
+
+        Args:
+            number: How many calls.
+        """
+        timers = [StageTimer(self._clock) for _ in range(number)]
+        start = self._clock()
+        try:
+            yield timers
+        finally:
+            passed = self._clock() - start
+            found = [part for timer in timers for part in timer.seconds.items()]
+            total = sum(seconds for _, seconds in found)
+            for name, seconds in found:
+                share = seconds / total if total > 0 else 0.0
+                self.seconds[name] = self.seconds.get(name, 0.0) + passed * share
+
 
 class _NoTimes(StageTimer):
     """Takes no times, and waits for nothing."""
@@ -41,6 +63,11 @@ class _NoTimes(StageTimer):
     def stage(self, name: str) -> Iterator[None]:
         """Run the body."""
         yield
+
+    @contextmanager
+    def shared_out(self, number: int) -> Iterator[list[StageTimer]]:
+        """Give each call this timer."""
+        yield [self] * number
 
 
 NO_TIMES: StageTimer = _NoTimes()

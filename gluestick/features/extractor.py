@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gluestick.features.collate import stack_features
+from gluestick.features.image_batch import one_per_image
+from gluestick.features.lines.given import lie_inside
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.features.lines.side_colors import side_colors
 from gluestick.features.points.registry import (
@@ -19,14 +21,13 @@ from gluestick.features.points.registry import (
 from gluestick.features.protocols import PointDetector
 from gluestick.features.tiles import TileConfig, detect_in_tiles
 from gluestick.images import ContrastConfig, ResizeConfig
+from gluestick.images.resize import resized_size
 from gluestick.images.rotation import turn_of_frame, turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view, warped_view
 from gluestick.precision import keeping_type, without_autocast
 from gluestick.timing import NO_TIMES, StageTimer
-from gluestick.transfers import small_tensor, to_host
+from gluestick.transfers import small_tensor
 from gluestick.types import Features, Lines, Points, ViewFrame
-
-_OUTSIDE_TOLERANCE = 2.0  # px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ class FeatureExtractor(nn.Module):
         super().__init__()
         self.config = config or FeatureExtractorConfig()
         self.point_detector = point_detector or build_point_detector(self.config.points)
+        self._serves_threads = point_detector is None
         self.line_detector = build_line_detector(self.config.lines)
         self.register_buffer("_anchor", torch.zeros(0), persistent=False)
 
@@ -108,6 +110,24 @@ class FeatureExtractor(nn.Module):
     def descriptor_dim(self) -> int:
         """The size D of the descriptors."""
         return self.point_detector.descriptor_dim
+
+    def serves_threads(self, images: Sequence[Tensor]) -> bool:
+        """Tell whether two threads may extract images at a time.
+
+        They may on the CPU, with the package's own detectors, which keep nothing of what they see
+        unless they are trained, and where there is memory for both.
+
+        Args:
+            images: The images [3, H, W].
+        """
+        sizes = [
+            resized_size((image.shape[-1], image.shape[-2]), config=self.config.resize)
+            for image in images
+        ]
+        detector, tiles = self.point_detector, self.config.tiles
+        trained = isinstance(detector, nn.Module) and detector.training
+        room = tiles.has_room_for(sizes, bytes_per_pixel=bytes_per_pixel(self.config.points.name))
+        return self._serves_threads and room and not trained and self.device.type == "cpu"
 
     def detect_points(self, image: Tensor, mask: Tensor | None = None) -> Points:
         """Find and describe the keypoints of one image.
@@ -202,22 +222,40 @@ class FeatureExtractor(nn.Module):
             The features of each image, without padding.
         """
         timer = timer or NO_TIMES
-        all_masks = one_per_image(masks, images, name="masks")
-        all_lines = one_per_image(lines, images, name="lines")
-        all_turns = one_per_image(turns, images, name="turns")
-        frames = one_per_image(views, images, name="views")
+        for look in self.looks(images, masks=masks, lines=lines, turns=turns, views=views):
+            yield look(timer)
+
+    def looks(
+        self,
+        images: Sequence[Tensor],
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        lines: Sequence[Lines | None] | None = None,
+        turns: Sequence[float] | None = None,
+        views: Sequence[ViewFrame | None] | None = None,
+    ) -> list[Callable[[StageTimer], Features]]:
+        """Return for each image what extracts its features when it is called with a timer.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
+        found: list[Callable[[StageTimer], Features]] = []
         for image, mask, own_lines, turn, frame in zip(
-            images, all_masks, all_lines, all_turns, frames, strict=True
+            images,
+            one_per_image(masks, images, name="masks"),
+            one_per_image(lines, images, name="lines"),
+            one_per_image(turns, images, name="turns"),
+            one_per_image(views, images, name="views"),
+            strict=True,
         ):
-            size = image.shape[-1], image.shape[-2]
             if frame is not None and turn:
                 raise ValueError(
                     f"an image is turned or seen in a view, found both, and {turn:g} degrees: make "
                     "the turn a part of the view"
                 )
             if frame is None:
-                frame = turned_frame(size, angle=turn or 0.0)
-            yield self._features(image, mask, own_lines, frame, timer)
+                frame = turned_frame((image.shape[-1], image.shape[-2]), angle=turn or 0.0)
+            found.append(partial(self._features, image, mask, own_lines, frame))
+        return found
 
     def _features(
         self,
@@ -238,7 +276,7 @@ class FeatureExtractor(nn.Module):
                 seen = untouched.turned(turn)
             points = self.points_in(seen)
         with timer.stage("lines"):
-            found = self._lines(shown) if own_lines is None else _inside(own_lines, image)
+            found = self._lines(shown) if own_lines is None else lie_inside(own_lines, image)
             colors = self._side_colors(untouched, found) if self.config.side_colors else None
         scale = seen.place.length_scale
         return _single(image, points, found, frame=frame, scale=scale, colors=colors)
@@ -316,43 +354,6 @@ class FeatureExtractor(nn.Module):
         places = view.place.from_original(lines.lines.to(view.image.device))
         with without_autocast(view.image.device):
             return side_colors(view.image, places)
-
-
-def one_per_image(values: Sequence | None, images: Sequence, *, name: str) -> Sequence:
-    """Return the values that go with a batch of images, None for each where there are none.
-
-    Args:
-        values: One entry per image, or None.
-        images: The images.
-        name: What the values are, for the error message.
-
-    Raises:
-        ValueError: If there is another number of values.
-    """
-    if values is None:
-        return [None] * len(images)
-    if len(values) != len(images):
-        raise ValueError(
-            f"{name} need one entry per image, {len(images)}, found {len(values)}: "
-            "use None for images without"
-        )
-    return values
-
-
-def _inside(lines: Lines, image: Tensor) -> Lines:
-    """Return the lines, or raise where they do not belong to the image."""
-    height, width = image.shape[1:]
-    (endpoints,) = to_host(lines.lines.reshape(-1, 2))
-    if len(endpoints):
-        low, high = endpoints.min(axis=0), endpoints.max(axis=0)
-        limit = np.array([width - 1, height - 1], endpoints.dtype) + _OUTSIDE_TOLERANCE
-        if (low < -_OUTSIDE_TOLERANCE).any() or (high > limit).any():
-            raise ValueError(
-                f"lines need to lie in their image of {width} x {height} px, found x from "
-                f"{low[0]:g} to {high[0]:g} and y from {low[1]:g} to {high[1]:g}: give (x, y) in "
-                "pixels of the original image, and clip what leaves it"
-            )
-    return lines
 
 
 def _single(

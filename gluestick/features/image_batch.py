@@ -46,6 +46,44 @@ class ImageBatch:
             lines=None if self.lines is None else self.lines[one],
         )
 
+    def followed_by(self, other: "ImageBatch") -> "ImageBatch":
+        """Return a batch of these images and, after them, those of another."""
+        sides = (self, other)
+        return ImageBatch(
+            images=[image for side in sides for image in side.images],
+            masks=[
+                mask
+                for side in sides
+                for mask in one_per_image(side.masks, side.images, name="masks")
+            ],
+            lines=[
+                own
+                for side in sides
+                for own in one_per_image(side.lines, side.images, name="lines")
+            ],
+        )
+
+
+def one_per_image(values: Sequence | None, images: Sequence, *, name: str) -> Sequence:
+    """Return the values that go with a batch of images, None for each where there are none.
+
+    Args:
+        values: One entry per image, or None.
+        images: The images.
+        name: What the values are, for the error message.
+
+    Raises:
+        ValueError: If there is another number of values.
+    """
+    if values is None:
+        return [None] * len(images)
+    if len(values) != len(images):
+        raise ValueError(
+            f"{name} need one entry per image, {len(images)}, found {len(values)}: "
+            "use None for images without"
+        )
+    return values
+
 
 def as_image_batch(
     images: OneOrMoreImages,

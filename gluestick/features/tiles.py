@@ -55,6 +55,13 @@ class TileConfig:
         """Return whether an image [..., H, W] is larger than a tile."""
         return self.size is not None and max(image.shape[-2:]) > self.size
 
+    def has_room_for(
+        self, image_sizes: Sequence[tuple[int, int]], *, bytes_per_pixel: float
+    ) -> bool:
+        """Return whether the memory is enough for any two images of these sizes at a time."""
+        most = max((width * height for width, height in image_sizes), default=0)
+        return self.memory is None or 2 * most * bytes_per_pixel <= self.memory
+
     def within_memory(self, image_size: tuple[int, int], *, bytes_per_pixel: float) -> "TileConfig":
         """Return the options with tiles for an image that need no more than the memory.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gluestick.checks import check_shapes
 from gluestick.geometry.affine import compose, inverse, resizing
+from gluestick.transfers import small_tensor
 
 BORDER = 4.0
 """How far, px of the view, what is found keeps from what is masked and from the image's border:
@@ -51,14 +52,16 @@ def warp_image(image: Tensor, affine: np.ndarray, *, size: Sequence[int]) -> Ten
     mode = "bilinear" if longest <= 1 else "bicubic"
     back = inverse(affine)
     warped = image.new_empty(image.shape[0], size[1], size[0])
+    step = directions[1] * 2 / np.array(source.shape[:0:-1])
     for rows in _strips(size):
         strip = torch.zeros_like(warped[:, rows])
+        centre = _sampling_grid(back, size[0], rows, source)[None]
         for offset, weight in zip(offsets, weights, strict=True):
-            grid = _sampling_grid(back, size[0], rows, source, shift=offset * directions[1])
+            grid = centre + small_tensor((offset * step).tolist(), like=centre)
             strip += (
                 weight
                 * F.grid_sample(
-                    source[None], grid[None], mode=mode, padding_mode="border", align_corners=False
+                    source[None], grid, mode=mode, padding_mode="border", align_corners=False
                 )[0]
             )
         warped[:, rows] = strip
@@ -146,11 +149,9 @@ def _origins(back: np.ndarray, width: int, rows: slice, *, device: torch.device)
     return torch.from_numpy(origins.astype(np.float32)).to(device)
 
 
-def _sampling_grid(
-    back: np.ndarray, width: int, rows: slice, source: Tensor, *, shift: np.ndarray
-) -> Tensor:
-    """Return the same, moved, in the coordinates of grid_sample."""
+def _sampling_grid(back: np.ndarray, width: int, rows: slice, source: Tensor) -> Tensor:
+    """Return the same in the coordinates of grid_sample."""
     height, source_width = source.shape[1:]
     scale = np.array([2 / source_width, 2 / height])
-    moved = np.column_stack([back[:, :2], back[:, 2] + shift + 0.5])
+    moved = np.column_stack([back[:, :2], back[:, 2] + 0.5])
     return _origins(moved * scale[:, None] - [0, 0, 1], width, rows, device=source.device)

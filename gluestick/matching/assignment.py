@@ -7,6 +7,7 @@ So a loss must select cells rather than multiply all of them by weights. Half-pr
 give single-precision assignments.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -235,6 +236,27 @@ def to_matches(
         line_matching_scores1=lines.scores1,
         log_assignment=log_assignment,
         line_log_assignment=line_log_assignment,
+    )
+
+
+def with_junctions_apart(matches: Matches, junction0: Tensor, junction1: Tensor) -> Matches:
+    """Report the matches of junctions apart from those of keypoints.
+
+    Args:
+        matches: The matches of all nodes.
+        junction0: [B, P0] bool, the junctions of the images 0.
+        junction1: [B, P1] bool.
+    """
+    return replace(
+        matches,
+        matches0=matches.matches0.masked_fill(junction0, -1),
+        matches1=matches.matches1.masked_fill(junction1, -1),
+        matching_scores0=matches.matching_scores0.masked_fill(junction0, 0),
+        matching_scores1=matches.matching_scores1.masked_fill(junction1, 0),
+        junction_matches0=matches.matches0.masked_fill(~junction0, -1),
+        junction_matches1=matches.matches1.masked_fill(~junction1, -1),
+        junction_matching_scores0=matches.matching_scores0.masked_fill(~junction0, 0),
+        junction_matching_scores1=matches.matching_scores1.masked_fill(~junction1, 0),
     )
 
 

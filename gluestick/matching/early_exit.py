@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
+from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.tokens import Tokens
 from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 
@@ -91,3 +93,15 @@ def restore_order(chunks: Sequence[tuple[Tensor, tuple[Tensor, ...]]]) -> tuple[
     order = torch.argsort(torch.cat([pairs for pairs, _ in chunks]))
     columns = zip(*(results for _, results in chunks), strict=True)
     return tuple(torch.cat(column)[order] for column in columns)
+
+
+def like_last_layer(
+    nodes: NodeAssignment, layer: int, config: LightGlueStickConfig
+) -> NodeAssignment:
+    """Make the similarities of endpoints at a layer like those of the last layer."""
+    similarity = nodes.endpoint_similarity
+    if config.similarity_scales is not None:
+        similarity = similarity * config.similarity_scales[layer]
+    if config.similarity_shifts is not None:
+        similarity = similarity + config.similarity_shifts[layer]
+    return nodes._replace(endpoint_similarity=similarity)

@@ -1,19 +1,20 @@
 """LightGlueStick: LightGlue's layers with messages along the lines (arXiv 2510.16438)."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.matching.assignment import MatchAssignment, to_matches
+from gluestick.matching.assignment import MatchAssignment, to_matches, with_junctions_apart
 from gluestick.matching.early_exit import (
     TokenConfidence,
     confidence_threshold,
     deciding_slots,
     keypoints_to_keep,
+    like_last_layer,
     pairs_to_stop,
     restore_order,
 )
@@ -22,77 +23,14 @@ from gluestick.matching.inputs import check_pair, normalize_keypoints
 from gluestick.matching.layer_outputs import LayerOutput
 from gluestick.matching.layers.encoders import RotaryEncoding
 from gluestick.matching.layers.transformer_layer import TransformerLayer
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
-from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
-from gluestick.matching.slots import assign_slots, of_nodes
+from gluestick.matching.line_heads.registry import LINE_HEADS
+from gluestick.matching.slots import assign_slots, compare_descriptors, of_nodes
 from gluestick.matching.tokens import Tokens, tokenize
 from gluestick.types import Matches, Wireframe
 
 POSITION_SCALE = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class LightGlueStickConfig:
-    """Sizes and options of LightGlueStick.
-
-    Attributes:
-        input_dim: The size of the descriptors: 128 for ALIKED, 256 for SuperPoint.
-        descriptor_dim: The number of channels inside, a multiple of ``2 * num_heads``.
-        num_layers: The number of layers.
-        num_heads: Attention heads.
-        attention: ``one_way``: keypoints attend to keypoints only, junctions to both, and
-            keypoints and junctions are matched apart, so lines change nothing for the
-            keypoints. ``full``: as published, all nodes attend to and match all nodes.
-        line_layers: The layers that pass messages along the lines; None for all.
-        line_head: How lines are matched: ``endpoints`` compares their endpoints, ``guided`` also
-            looks at the matched points around them, ``same_line`` judges each pair by itself.
-        depth_confidence: A pair stops once a larger share of its nodes is confident; -1 runs
-            all layers.
-        width_confidence: A keypoint that is unmatchable with this confidence is dropped; -1
-            keeps all.
-        similarity_scales: For each layer but the last by what the similarities of endpoints are
-            multiplied where a pair stops there, so that they are like those of the last layer,
-            on which line heads are trained; None for 1.
-        similarity_shifts: What is added to them then; None for 0.
-        filter_threshold: The probability that a match of nodes must exceed.
-        line_filter_threshold: The probability that a match of lines must exceed.
-    """
-
-    input_dim: int = 256
-    descriptor_dim: int = 256
-    num_layers: int = 9
-    num_heads: int = 4
-    attention: Literal["one_way", "full"] = "one_way"
-    line_layers: tuple[int, ...] | None = None
-    line_head: LineHeadName = "endpoints"
-    depth_confidence: float = -1
-    width_confidence: float = -1
-    similarity_scales: tuple[float, ...] | None = None
-    similarity_shifts: tuple[float, ...] | None = None
-    filter_threshold: float = 0.1
-    line_filter_threshold: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.descriptor_dim % (2 * self.num_heads):
-            raise ValueError(
-                f"descriptor_dim must be a multiple of 2 * num_heads, found "
-                f"{self.descriptor_dim} and num_heads={self.num_heads}"
-            )
-        for name, allowed in (("attention", ("one_way", "full")), ("line_head", (*LINE_HEADS,))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, found {getattr(self, name)!r}")
-        for name in ("similarity_scales", "similarity_shifts"):
-            values = getattr(self, name)
-            if values is not None and len(values) != self.num_layers - 1:
-                raise ValueError(
-                    f"{name} needs a number for each of {self.num_layers - 1} layers, found "
-                    f"{len(values)}"
-                )
-        if any(not 0 <= layer < self.num_layers for layer in self.line_layers or ()):
-            raise ValueError(
-                f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
-                f"{self.line_layers}"
-            )
 
 
 class LightGlueStick(nn.Module):
@@ -153,7 +91,8 @@ class LightGlueStick(nn.Module):
         """
         tokens0, tokens1 = self._tokenize(wireframe0, wireframe1)
         shape = wireframe0.keypoints.shape[1], wireframe1.keypoints.shape[1]
-        return self._run_layers(tokens0, tokens1, shape)
+        nodes = self._run_layers(tokens0, tokens1, shape)
+        return self._with_left_out(nodes, wireframe0, wireframe1)
 
     def core(self, tokens0: Tokens, tokens1: Tokens) -> NodeAssignment:
         """Run all layers, without early exit and pruning, and match the slots of the tokens.
@@ -218,7 +157,8 @@ class LightGlueStick(nn.Module):
             else:
                 tokens0, tokens1 = transformer(tokens0, tokens1)
             if layer in layers or layer == len(self.transformers) - 1:
-                outputs.append(self._assign(layer, tokens0, tokens1, shape))
+                nodes = self._assign(layer, tokens0, tokens1, shape)
+                outputs.append(self._with_left_out(nodes, wireframe0, wireframe1))
         return tuple(outputs)
 
     def forward_all(
@@ -243,6 +183,7 @@ class LightGlueStick(nn.Module):
         for layer, transformer in enumerate(self.transformers):
             tokens0, tokens1 = transformer(tokens0, tokens1)
             nodes = self._assign(layer, tokens0, tokens1, shape)
+            nodes = self._with_left_out(nodes, wireframe0, wireframe1)
             lines = match_lines(wireframe0, wireframe1, nodes)
             outputs.append(
                 LayerOutput(
@@ -269,6 +210,7 @@ class LightGlueStick(nn.Module):
                     )
                 ),
                 counts=counts,
+                with_junctions=not self.config.leaves_junctions_out,
             )
             for wireframe, counts in zip((wireframe0, wireframe1), all_counts, strict=True)
         )
@@ -293,7 +235,7 @@ class LightGlueStick(nn.Module):
                 if stop.any():
                     stopped = tokens0.take_pairs(stop), tokens1.take_pairs(stop)
                     nodes = self._assign(layer, *stopped, shape)
-                    finished.append((pairs[stop], self._like_last_layer(layer, nodes)))
+                    finished.append((pairs[stop], like_last_layer(nodes, layer, self.config)))
                     pairs, num_deciding = pairs[~stop], num_deciding[~stop]
                     tokens0, tokens1 = tokens0.take_pairs(~stop), tokens1.take_pairs(~stop)
                 if len(pairs) == 0:
@@ -310,15 +252,14 @@ class LightGlueStick(nn.Module):
     def _one_way(self) -> bool:
         return self.config.attention == "one_way"
 
-    def _like_last_layer(self, layer: int, nodes: NodeAssignment) -> NodeAssignment:
-        """Make the similarities of endpoints at a layer like those of the last layer."""
-        scales, shifts = self.config.similarity_scales, self.config.similarity_shifts
-        similarity = nodes.endpoint_similarity
-        if scales is not None:
-            similarity = similarity * scales[layer]
-        if shifts is not None:
-            similarity = similarity + shifts[layer]
-        return nodes._replace(endpoint_similarity=similarity)
+    def _with_left_out(
+        self, nodes: NodeAssignment, wireframe0: Wireframe, wireframe1: Wireframe
+    ) -> NodeAssignment:
+        """Compare the junctions that were left out of the network."""
+        if not self.config.leaves_junctions_out:
+            return nodes
+        scale, shift = self.config.descriptor_similarity
+        return compare_descriptors(nodes, wireframe0, wireframe1, scale=scale, shift=shift)
 
     def _head(self, layer: int) -> MatchAssignment:
         return cast(MatchAssignment, self.log_assignment[layer])
@@ -382,15 +323,4 @@ class LightGlueStick(nn.Module):
         )
         if config.attention == "full":
             return matches
-        junction0, junction1 = wireframe0.junction_mask, wireframe1.junction_mask
-        return replace(
-            matches,
-            matches0=matches.matches0.masked_fill(junction0, -1),
-            matches1=matches.matches1.masked_fill(junction1, -1),
-            matching_scores0=matches.matching_scores0.masked_fill(junction0, 0),
-            matching_scores1=matches.matching_scores1.masked_fill(junction1, 0),
-            junction_matches0=matches.matches0.masked_fill(~junction0, -1),
-            junction_matches1=matches.matches1.masked_fill(~junction1, -1),
-            junction_matching_scores0=matches.matching_scores0.masked_fill(~junction0, 0),
-            junction_matching_scores1=matches.matching_scores1.masked_fill(~junction1, 0),
-        )
+        return with_junctions_apart(matches, wireframe0.junction_mask, wireframe1.junction_mask)

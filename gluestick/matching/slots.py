@@ -9,7 +9,8 @@ from gluestick.matching.assignment import (
 )
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.tokens import Tokens, to_nodes
-from gluestick.precision import without_autocast
+from gluestick.precision import at_least_single, without_autocast
+from gluestick.types import Wireframe
 
 
 def assign_slots(
@@ -68,3 +69,37 @@ def of_nodes(
     """Say of the nodes, P0 and P1 as ``shape`` tells, what is known about the slots."""
     assignment = to_nodes(slots.log_assignment, tokens0, tokens1, shape=shape)
     return slots._replace(log_assignment=assignment)
+
+
+def compare_descriptors(
+    nodes: NodeAssignment,
+    wireframe0: Wireframe,
+    wireframe1: Wireframe,
+    *,
+    scale: float,
+    shift: float,
+) -> NodeAssignment:
+    """Compare the junctions by their descriptors where the network did not see them.
+
+    Args:
+        nodes: What is known about the nodes, in which junctions have no partner.
+        wireframe0: The wireframes of the images 0.
+        wireframe1: The wireframes of the images 1.
+        scale: By what the products of descriptors are multiplied.
+        shift: What is added then.
+
+    Returns:
+        The same, with the similarities of J0 and J1 junctions; they say nothing of whether a
+        junction has a match.
+    """
+    described0, described1 = (
+        at_least_single(side.descriptors[:, : int(side.num_junctions.max())])
+        for side in (wireframe0, wireframe1)
+    )
+    with without_autocast(described0.device):
+        similarity = scale * (described0 @ described1.mT) + shift
+    return nodes._replace(
+        endpoint_similarity=similarity,
+        endpoint_matchability0=similarity.new_zeros(described0.shape[:2]),
+        endpoint_matchability1=similarity.new_zeros(described1.shape[:2]),
+    )

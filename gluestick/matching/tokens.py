@@ -85,7 +85,12 @@ class Tokens:
 
 
 def tokenize(
-    wireframe: Wireframe, x: Tensor, rotary: Tensor, *, counts: NodeCounts | None = None
+    wireframe: Wireframe,
+    x: Tensor,
+    rotary: Tensor,
+    *,
+    counts: NodeCounts | None = None,
+    with_junctions: bool = True,
 ) -> Tokens:
     """Arrange the nodes of a batch of wireframes.
 
@@ -94,6 +99,7 @@ def tokenize(
         x: [B, P, C], the descriptors of the nodes.
         rotary: [2, B, P, D/2], their encoded positions.
         counts: How many nodes each wireframe has; a device has to be asked if it is left out.
+        with_junctions: Whether junctions have slots.
 
     Returns:
         The tokens; without padding where the batch has one image.
@@ -101,6 +107,8 @@ def tokenize(
     counts = counts or count_nodes(wireframe)
     num_junctions = wireframe.num_junctions[:, None]
     num_keypoints = wireframe.keypoint_mask.sum(1, keepdim=True) - num_junctions
+    if not with_junctions:
+        counts = NodeCounts([0] * len(counts.junctions), counts.keypoints)
     junctions = max(counts.junctions)
     slot = torch.arange(junctions + max(counts.keypoints), device=x.device)[None]
     real = torch.where(
@@ -127,6 +135,8 @@ def tokenize(
 def _junction_edges(wireframe: Wireframe, num_junctions: int) -> Tensor:
     """Renumber the edges from nodes to junctions and add the self-loops, [2, E]."""
     batch_size, num_nodes = wireframe.keypoint_mask.shape
+    if num_junctions == 0:
+        return wireframe.edge_index[:, :0]
     edges = wireframe.edge_index
     image = edges // max(num_nodes, 1)
     edges = edges - image * (num_nodes - num_junctions)

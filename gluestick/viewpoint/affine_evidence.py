@@ -1,5 +1,6 @@
 """Which affine map most matches of a pair follow, and whether that is chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +12,10 @@ from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE
 
 _SAMPLE = 3
 _TINY = 1e-12
+
+_ALIKE = 0.3
+"""Maps are one that differ by less, in their linear parts and, as a share of an image's side, in
+what they show in its centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,3 +97,33 @@ def _ransac(source: np.ndarray, target: np.ndarray, max_error: float) -> np.ndar
 def _chance(errors: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return how likely a random position is as near, [M] in [0, 1]."""
     return np.minimum(np.pi * errors**2 / (size[0] * size[1]), 1)
+
+
+def distinct_maps(
+    found: Sequence[AffineEvidence], *, size0: tuple[int, int], size1: tuple[int, int]
+) -> list[AffineEvidence]:
+    """Leave out maps that would lead to about the same views as better ones.
+
+    Args:
+        found: The maps, best first.
+        size0: (width, height) px of image 0.
+        size1: (width, height) px of image 1.
+    """
+    kept: list[AffineEvidence] = []
+    for evidence in found:
+        if not any(_alike(evidence.affine, other.affine, size0, size1) for other in kept):
+            kept.append(evidence)
+    return kept
+
+
+def _alike(
+    affine: np.ndarray, other: np.ndarray, size0: tuple[int, int], size1: tuple[int, int]
+) -> bool:
+    change = inverse(other)[:, :2] @ affine[:, :2] - np.eye(2)
+    if np.linalg.norm(change, ord=2) > _ALIKE:
+        return False
+    centre0, centre1 = np.array(size0) / 2, np.array(size1) / 2
+    moved1 = np.linalg.norm(apply(affine, centre0) - apply(other, centre0)) / max(size1)
+    back = inverse(affine), inverse(other)
+    moved0 = np.linalg.norm(apply(back[0], centre1) - apply(back[1], centre1)) / max(size0)
+    return bool(min(moved0, moved1) < _ALIKE)

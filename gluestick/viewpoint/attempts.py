@@ -72,6 +72,15 @@ class Extract(Protocol):
         """Return their wireframes, see :meth:`gluestick.pipeline.PointLineMatcher.extract`."""
 
 
+class ExtractPairs(Protocol):
+    """Extracts both sides of a batch of pairs of images, side by side where that is faster."""
+
+    def __call__(
+        self, batch0: ImageBatch, batch1: ImageBatch, *, turns: Sequence[float] | None = None
+    ) -> tuple[Wireframe, Wireframe]:
+        """Return their wireframes; ``turns`` are those of the images 1."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Steps:
     """What extracts and matches.
@@ -79,12 +88,14 @@ class Steps:
     Attributes:
         extractor: Detects what searches compare; None where there is only a network.
         extract: Extracts a batch of images.
+        extract_pairs: Extracts both sides of a batch of pairs.
         match: Matches two batches of wireframes.
         timer: Where the seconds of votes and searches are added up, as the stage "rotation".
     """
 
     extractor: FeatureExtractor | None
     extract: Extract
+    extract_pairs: ExtractPairs
     match: Callable[[Wireframe, Wireframe], Matches]
     timer: StageTimer
 

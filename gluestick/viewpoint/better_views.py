@@ -24,6 +24,10 @@ from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_modes import View, tries_every_turn, warps
 from gluestick.viewpoint.view_search import ViewSearchConfig, search_views
 
+_ENOUGH = 2.0
+"""Once a view that was searched gives this many times the support below which a pair is in doubt,
+no other is tried."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MatchedViewConfig:
@@ -119,7 +123,8 @@ def better_attempt(
         return best
     with steps.timer.stage("rotation"):
         found = search_views(steps.extractor, batch0, batch1, config=options.view_search)
-    return _best_of(best, try_views, _frames_of(found, first), options)
+    enough = _ENOUGH * options.turn_search.min_support
+    return _best_of(best, try_views, _frames_of(found, first), options, enough=enough)
 
 
 def follow_matches(
@@ -180,12 +185,19 @@ def _called_for(
 
 
 def _best_of(
-    best: PairAttempt, try_views: TryViews, frames: Iterable[Frames], options: ViewOptions
+    best: PairAttempt,
+    try_views: TryViews,
+    frames: Iterable[Frames],
+    options: ViewOptions,
+    *,
+    enough: float = float("inf"),
 ) -> PairAttempt:
-    """Match a pair in further views, and follow what the best of them finds."""
+    """Match a pair in further views until its support is enough, and follow the best of them."""
     before = best
     for each in frames:
         best = max(best, try_views(each), key=lambda attempt: attempt.confidence)
+        if best.support >= enough:
+            break
     if best is before or not warps(options.view):
         return best
     return follow_matches(best, try_views, config=options.matched_view)

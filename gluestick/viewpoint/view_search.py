@@ -9,22 +9,24 @@ descriptions.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
-from gluestick.geometry.affine import apply, as_rows, inverse
+from gluestick.features.view_sheet import Described, describe_views
+from gluestick.geometry.affine import as_rows, compose, inverse, resizing
 from gluestick.images.resize import ResizeConfig
-from gluestick.images.view import View
-from gluestick.transfers import to_host
+from gluestick.images.view import View, upright_view, warped_view
+from gluestick.side_by_side import run_side_by_side
+from gluestick.timing import StageTimer
 from gluestick.types import ViewFrame
-from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
+from gluestick.viewpoint.affine_evidence import AffineEvidence, distinct_maps, fit_affine
 from gluestick.viewpoint.turns.affine_turn import mutual_nearest
 
 _TURNS = ((0.0, 90.0, 180.0, -90.0), (45.0, 135.0, -135.0, -45.0))
@@ -34,14 +36,16 @@ bear turns of a little less than 45 degrees."""
 _SURE = -6.0
 """The log10 of the number of false alarms below which nothing else is searched."""
 
+_SHARE = 0.25
+"""Maps are left out whose log10 of the number of false alarms is not this share of the best's."""
+
 Sizes = tuple[tuple[int, int], tuple[int, int]]
 """(width, height) px of both images."""
 
-_AS_IT_IS = ResizeConfig(size=None)
+Kind = Literal["small", "squeezed"]
+"""What is compared: wholes with small copies, or squeezed copies with each other and wholes."""
 
-_ALIKE = 0.3
-"""Maps are one that differ by less, in their linear parts and, as a share of an image's side, in
-what they show in its centre."""
+_AS_IT_IS = ResizeConfig(size=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,7 @@ class ViewSearchConfig:
         max_num_whole_keypoints: How many keypoints are described there: a detail that is eight
             times as close shows a 64th of them.
         sizes: The long sides of the small copies, px, each seen in eight turns.
+        unsqueezed_sizes: The long sides of the copies that are compared with squeezed ones, px.
         size: The long side of what is squeezed, px.
         tilts: By how much it is squeezed.
         num_directions: In how many directions, evenly spread over half a turn.
@@ -69,6 +74,7 @@ class ViewSearchConfig:
     whole_size: int = 768
     max_num_whole_keypoints: int = 4096
     sizes: tuple[int, ...] = (120,)
+    unsqueezed_sizes: tuple[int, ...] = (320, 200, 120)
     size: int = 320
     tilts: tuple[float, ...] = (3.0,)
     num_directions: int = 6
@@ -80,66 +86,66 @@ class ViewSearchConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
+        object.__setattr__(self, "unsqueezed_sizes", tuple(self.unsqueezed_sizes))
         object.__setattr__(self, "tilts", tuple(self.tilts))
 
 
-class Described(NamedTuple):
-    """The keypoints of one image in one view.
+class SearchedImage:
+    """Describes one image in several views, in px of a copy of it.
 
-    Attributes:
-        positions: [N, 2] px of the image.
-        descriptors: [N, D], rows of unit norm.
+    The copy has the details that count; it is reduced, and its contrast stretched, once for all.
+
+    Args:
+        extractor: Detects and describes.
+        image: [3, H, W] float32 in [0, 1], RGB.
+        mask: [H, W] bool, or None.
+        config: The options.
     """
 
-    positions: np.ndarray
-    descriptors: np.ndarray
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        image: Tensor,
+        mask: Tensor | None,
+        config: ViewSearchConfig,
+    ) -> None:
+        self._extractor = extractor
+        self._config = config
+        self._copy = extractor.view(image, mask, resize=ResizeConfig(size=config.whole_size))
+        height, width = self._copy.image.shape[1:]
+        self.size = (width, height)
+        self.reduction = resizing([width / image.shape[2], height / image.shape[1]])
 
+    def whole(self) -> list[Described]:
+        """Describe it with all its details."""
+        return self._describe([self._copy], self._config.max_num_whole_keypoints)
 
-def _describe(extractor: FeatureExtractor, view: View, *, max_num_keypoints: int) -> Described:
-    points = extractor.points_in(view, max_num_keypoints=max_num_keypoints)
-    positions, descriptors = to_host(points.keypoints, points.descriptors)
-    return Described(positions.astype(np.float64), descriptors)
+    def small(self, turns: Sequence[float]) -> list[Described]:
+        """Describe small copies, each in all of these turns."""
+        upright = [
+            upright_view(self._copy.image, self._copy.mask, resize=ResizeConfig(size=size))
+            for size in self._config.sizes
+        ]
+        views = [view.turned(turn) for view in upright for turn in turns]
+        return self._describe(views, self._config.max_num_keypoints)
 
+    def squeezed(self) -> list[Described]:
+        """Describe copies, and what one of them looks like squeezed in several directions."""
+        views = [
+            warped_view(self._copy.image, self._copy.mask, frame=frame, resize=_AS_IT_IS)
+            for frame in squeezed_frames(self.size, config=self._config)
+        ]
+        return self._describe(views, self._config.max_num_keypoints)
 
-def describe_whole(
-    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
-) -> Described:
-    """Describe an image with all its details."""
-    view = extractor.view(image, mask, resize=ResizeConfig(size=config.whole_size))
-    return _describe(extractor, view, max_num_keypoints=config.max_num_whole_keypoints)
-
-
-def describe_small(
-    extractor: FeatureExtractor,
-    image: Tensor,
-    mask: Tensor | None,
-    config: ViewSearchConfig,
-    *,
-    turns: Sequence[float],
-) -> Iterator[Described]:
-    """Describe small copies of an image, each in all of these turns."""
-    for size in config.sizes:
-        upright = extractor.view(image, mask, resize=ResizeConfig(size=size))
-        for turn in turns:
-            yield _describe(
-                extractor, upright.turned(turn), max_num_keypoints=config.max_num_keypoints
-            )
-
-
-def describe_squeezed(
-    extractor: FeatureExtractor, image: Tensor, mask: Tensor | None, config: ViewSearchConfig
-) -> Iterator[Described]:
-    """Describe a copy of an image, and what it looks like squeezed in several directions."""
-    height, width = image.shape[1:]
-    for frame in squeezed_frames((width, height), config=config):
-        view = extractor.view(image, mask, frame=frame, resize=_AS_IT_IS)
-        yield _describe(extractor, view, max_num_keypoints=config.max_num_keypoints)
+    def _describe(self, views: Sequence[View], max_num_keypoints: int) -> list[Described]:
+        return describe_views(self._extractor, views, max_num_keypoints=max_num_keypoints)
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
-    """Return the views of an image of a size (width, height) px, the unsqueezed one first."""
+    """Return the views of an image of a size (width, height) px, the unsqueezed ones first."""
+    for length in config.unsqueezed_sizes:
+        yield _centred(min(1.0, length / max(size)) * np.eye(2), size)
     scale = min(1.0, config.size / max(size))
-    yield _centred(scale * np.eye(2), size)
     for tilt in config.tilts:
         for step in range(config.num_directions):
             angle = math.pi * step / config.num_directions
@@ -213,55 +219,99 @@ def search_views(
     Returns:
         Affine maps from image 0 to image 1 that are no chance, best first, no two alike.
     """
-    images = [
-        (batch.images[0], None if batch.masks is None else batch.masks[0])
-        for batch in (batch0, batch1)
-    ]
-    (height0, width0), (height1, width1) = (image.shape[1:] for image, _ in images)
-    sizes = (width0, height0), (width1, height1)
-    whole0, whole1 = ([describe_whole(extractor, *image, config)] for image in images)
-    num_small = 2 * len(config.sizes) * sum(map(len, _TURNS))
-    num_squeezed = 1 + len(config.tilts) * config.num_directions
-    maps_between = partial(
-        compare,
-        sizes=sizes,
-        config=config,
-        num_tests=num_small + num_squeezed**2,
-    )
     found: list[AffineEvidence] = []
-    for turns in _TURNS:
-        small0, small1 = (
-            list(describe_small(extractor, *image, config, turns=turns)) for image in images
-        )
-        found += maps_between(whole0, small1, max_false_alarms=config.max_false_alarms)
-        found += maps_between(small0, whole1, max_false_alarms=config.max_false_alarms)
-        if any(evidence.log10_false_alarms < _SURE for evidence in found):
+    for maps in _maps_in_steps(extractor, batch0, batch1, config=config):
+        found += maps
+        if any(evidence.log10_false_alarms < _SURE for evidence in maps):
             break
-    if not found:
-        squeezed0, squeezed1 = (
-            list(describe_squeezed(extractor, *image, config)) for image in images
-        )
-        limit = config.max_squeezed_false_alarms
-        found = maps_between(squeezed0, squeezed1, max_false_alarms=limit)
     found.sort(key=lambda evidence: evidence.log10_false_alarms)
-    return _distinct(found, sizes)[: config.max_candidates]
+    (height0, width0), (height1, width1) = (batch.images[0].shape[1:] for batch in (batch0, batch1))
+    distinct = distinct_maps(found, size0=(width0, height0), size1=(width1, height1))
+    return _worth_trying(distinct)[: config.max_candidates]
 
 
-def _distinct(found: Sequence[AffineEvidence], sizes: Sizes) -> list[AffineEvidence]:
-    """Leave out maps that would lead to about the same views as better ones."""
-    kept: list[AffineEvidence] = []
-    for evidence in found:
-        if not any(_alike(evidence.affine, other.affine, sizes) for other in kept):
-            kept.append(evidence)
-    return kept
+def _worth_trying(found: list[AffineEvidence]) -> list[AffineEvidence]:
+    """Leave out maps, best first, for which far less speaks than for the best."""
+    if not found:
+        return []
+    best = found[0].log10_false_alarms
+    return [each for each in found if each.log10_false_alarms <= max(best, _SHARE * best)]
 
 
-def _alike(affine: np.ndarray, other: np.ndarray, sizes: Sizes) -> bool:
-    change = inverse(other)[:, :2] @ affine[:, :2] - np.eye(2)
-    if np.linalg.norm(change, ord=2) > _ALIKE:
-        return False
-    centre0, centre1 = (np.array(size) / 2 for size in sizes)
-    moved1 = np.linalg.norm(apply(affine, centre0) - apply(other, centre0)) / max(sizes[1])
-    back = inverse(affine), inverse(other)
-    moved0 = np.linalg.norm(apply(back[0], centre1) - apply(back[1], centre1)) / max(sizes[0])
-    return bool(min(moved0, moved1) < _ALIKE)
+def _maps_in_steps(
+    extractor: FeatureExtractor,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    config: ViewSearchConfig,
+) -> Iterator[list[AffineEvidence]]:
+    """Compare views of two images in steps of rising cost, and yield the maps that each tells."""
+    images = [batch.images[0] for batch in (batch0, batch1)]
+    masks = [None if batch.masks is None else batch.masks[0] for batch in (batch0, batch1)]
+    both = [
+        SearchedImage(extractor, image, mask, config)
+        for image, mask in zip(images, masks, strict=True)
+    ]
+    tell = partial(maps_between, both=both, config=config)
+    of_both = partial(_of_both, both, apart=extractor.serves_threads(images))
+    whole0, whole1 = of_both(SearchedImage.whole)
+    for turns in _TURNS:
+        small0, small1 = of_both(partial(SearchedImage.small, turns=turns))
+        yield tell(((whole0, small1), (small0, whole1)), kind="small")
+    squeezed0, squeezed1 = of_both(SearchedImage.squeezed)
+    squeezed = ((squeezed0, squeezed1), (whole0, squeezed1), (squeezed0, whole1))
+    yield tell(squeezed, kind="squeezed")
+
+
+def _of_both(
+    both: Sequence[SearchedImage],
+    describe: Callable[[SearchedImage], list[Described]],
+    *,
+    apart: bool,
+) -> list[list[Described]]:
+    """Describe both images, side by side where they may be."""
+
+    def described(image: SearchedImage, _: StageTimer) -> list[Described]:
+        return describe(image)
+
+    return run_side_by_side([partial(described, each) for each in both], apart=apart)
+
+
+def maps_between(
+    described: Iterable[tuple[Sequence[Described], Sequence[Described]]],
+    *,
+    both: Sequence[SearchedImage],
+    kind: Kind,
+    config: ViewSearchConfig,
+) -> list[AffineEvidence]:
+    """Find the maps between two images that comparisons of their views tell.
+
+    Args:
+        described: What is compared, of image 0 and of image 1; of both each with each.
+        both: The images.
+        kind: What is compared, which decides what is taken.
+        config: The options.
+
+    Returns:
+        Affine maps from image 0 to image 1.
+    """
+    limits = {"small": config.max_false_alarms, "squeezed": config.max_squeezed_false_alarms}
+    reduction0, reduction1 = (each.reduction for each in both)
+    return [
+        replace(each, affine=compose(inverse(reduction1), compose(each.affine, reduction0)))
+        for described0, described1 in described
+        for each in compare(
+            described0,
+            described1,
+            sizes=(both[0].size, both[1].size),
+            config=config,
+            num_tests=_num_tests(config),
+            max_false_alarms=limits[kind],
+        )
+    ]
+
+
+def _num_tests(config: ViewSearchConfig) -> int:
+    num_small = len(config.sizes) * sum(map(len, _TURNS))
+    num_squeezed = len(config.unsqueezed_sizes) + len(config.tilts) * config.num_directions
+    return 2 * num_small + num_squeezed**2 + 2 * num_squeezed

@@ -3,7 +3,8 @@ import torch
 from matching.wireframes import matching_pair, randomize
 
 from gluestick.matching.added_line_layers import add_line_layers
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 
 SMALL = LightGlueStickConfig(
     input_dim=32, descriptor_dim=64, num_layers=4, num_heads=2, line_layers=()

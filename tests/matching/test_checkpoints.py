@@ -9,7 +9,8 @@ from gluestick.matching.checkpoints import (
     rename_published,
 )
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.storage.parameters import CheckpointError, load_strict
 
 GLUESTICK = GlueStickConfig(input_dim=8, descriptor_dim=8, keypoint_encoder=(4,), num_layers=1)

@@ -3,7 +3,8 @@ import torch
 from matching.wireframes import matching_pair
 from torch import Tensor
 
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.types import Wireframe
 from gluestick.wireframe.collate import stack_wireframes
 

@@ -8,7 +8,8 @@ from matching.wireframes import assert_same, crop, make_wireframe, matching_pair
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.types import Wireframe
 from gluestick.wireframe import split_wireframe, stack_wireframes
 

@@ -10,7 +10,8 @@ from matching.wireframes import matching_pair, randomize
 from torch import Tensor, nn
 
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.types import Wireframe
 from gluestick.wireframe import stack_wireframes
 

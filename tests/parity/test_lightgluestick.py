@@ -14,7 +14,8 @@ from parity.networks import (
 )
 
 from gluestick.matching.checkpoints import lightgluestick_from_lightglue, rename_published
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.storage.parameters import load_strict
 from gluestick.supervision.losses.networks import assignment_nll, lightglue_loss
 

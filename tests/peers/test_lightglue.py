@@ -6,7 +6,8 @@ import torch
 from peers.checks import assert_batch_gives_singles, assert_consistent
 from peers.wireframes import random_wireframe
 
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.peers.lightglue import KorniaLightGlue, KorniaLightGlueConfig
 from gluestick.types import Wireframe
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gluestick.geometry.affine import apply, compose, inverse, stretch
-from gluestick.viewpoint.affine_evidence import fit_affine
+from gluestick.viewpoint.affine_evidence import AffineEvidence, distinct_maps, fit_affine
 
 SIZE = (640, 480)
 
@@ -93,3 +93,16 @@ def test_matches_on_a_line_or_in_a_point_have_no_map_or_no_evidence() -> None:
     for points in (line, np.full((30, 2), 50.0)):
         found = fit_affine(points, points, size0=SIZE, size1=SIZE, max_error=0.02)
         assert found is None or np.isfinite(found.affine).all()
+
+
+def test_maps_are_told_apart_by_size_turn_and_place() -> None:
+    detail = np.array([[5.0, 0, -800], [0, 5.0, -600]])
+    turned = np.array([[0.0, -5, 1800], [5, 0, -1400]])
+    elsewhere, nearby = detail - np.eye(2, 3, 2) * 1800, detail + 0.1 * np.ones((2, 3))
+    found = [
+        AffineEvidence(affine=affine, inliers=np.ones(1, dtype=bool), log10_false_alarms=-9.0)
+        for affine in (detail, nearby, turned, elsewhere, detail)
+    ]
+    distinct = distinct_maps(found, size0=SIZE, size1=SIZE)
+    for each, affine in zip(distinct, (detail, turned, elsewhere), strict=True):
+        assert each.affine is affine

@@ -1,12 +1,24 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from gluestick.viewpoint import better_views
 from gluestick.viewpoint.attempts import Frames, PairAttempt
-from gluestick.viewpoint.better_views import MatchedViewConfig, follow_matches
+from gluestick.viewpoint.better_views import MatchedViewConfig, ViewOptions, follow_matches
+from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
+from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
+from gluestick.viewpoint.view_search import ViewSearchConfig
 
 SIZE = (640, 480)
+OPTIONS = ViewOptions(
+    view="auto",
+    relative_turn=RelativeTurnConfig(),
+    turn_search=TurnSearchConfig(),
+    matched_view=MatchedViewConfig(),
+    view_search=ViewSearchConfig(),
+)
 
 
 def attempt(*, off_plane: float, confidence: float, zoom: float = 2.5) -> PairAttempt:
@@ -48,3 +60,17 @@ def test_a_scene_of_several_planes_is_left_for_one_only_if_scores_double(
     assert len(tried) == 1
     assert tried[0][0] is not None
     assert best is (closer if followed else first)
+
+
+@pytest.mark.parametrize(("support", "number"), [(0.1, 3), (0.2, 1)])
+def test_no_other_view_is_tried_once_one_has_enough_support(support: float, number: int) -> None:
+    first = attempt(off_plane=1.0, confidence=1.0)
+    tried: list[Frames] = []
+
+    def try_views(frames: Frames) -> PairAttempt:
+        tried.append(frames)
+        return replace(attempt(off_plane=1.0, confidence=9.0 + len(tried)), support=support)
+
+    best = better_views._best_of(first, try_views, [(None, None)] * 3, OPTIONS, enough=0.16)
+    assert len(tried) == number
+    assert best.confidence == 9.0 + number

@@ -17,7 +17,7 @@ from gluestick.viewpoint.affine_evidence import AffineEvidence
 from gluestick.viewpoint.view_search import ViewSearchConfig, search_views, squeezed_frames
 
 SIZE = (320, 240)
-QUICK = ViewSearchConfig(sizes=(100,), size=240, num_directions=2)
+QUICK = ViewSearchConfig(sizes=(100,), unsqueezed_sizes=(240,), size=240, num_directions=2)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def test_the_search_is_bounded_and_the_same_again(
     noise = torch.rand(whole.shape, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(extractor, "points_in", counted)
     found = [search(extractor, whole, noise) for _ in range(2)]
-    assert len(pixels) <= 2 * (2 + 2 * 8 + 2 * 3)
-    assert sum(pixels) / 2 < 2 * (320 * 240 + 8 * 1.6 * 100 * 75 + 3 * 240 * 180)
+    assert len(pixels) == 2 * 2 * (1 + 2 + 1)
+    assert sum(pixels) / 2 < 2 * 1.5 * (320 * 240 + 8 * 1.6 * 100 * 75 + 2 * 240 * 180)
     assert pixels[: len(pixels) // 2] == pixels[len(pixels) // 2 :]
     assert len(found[0]) == len(found[1]) <= QUICK.max_candidates
 
@@ -101,25 +101,27 @@ def test_squeezed_frames_show_the_whole_image() -> None:
     frames = list(
         squeezed_frames((640, 480), config=ViewSearchConfig(tilts=(2.0, 4.0), num_directions=6))
     )
-    assert len(frames) == 1 + 2 * 6
+    assert len(frames) == 3 + 2 * 6
     corners = np.array([[0.0, 0], [639, 0], [639, 479], [0, 479]])
-    for frame, tilt in zip(frames, [1.0, *[2.0] * 6, *[4.0] * 6], strict=True):
+    tilts = [1.0, 1.0, 1.0, *[2.0] * 6, *[4.0] * 6]
+    lengths = [320, 200, 120, *[320] * 12]
+    for frame, tilt, length in zip(frames, tilts, lengths, strict=True):
         scale, found = stretch(np.array(frame.affine))
         assert found == pytest.approx(tilt)
-        assert scale == pytest.approx(0.5 / math.sqrt(tilt))
+        assert scale == pytest.approx(length / 640 / math.sqrt(tilt))
         seen = frame.from_original(corners)
         assert (seen > -1).all()
         assert (seen < frame.size).all()
 
 
-def test_maps_are_told_apart_by_size_turn_and_place() -> None:
-    detail = np.array([[5.0, 0, -400], [0, 5.0, -300]])
-    turned = np.array([[0.0, -5, 900], [5, 0, -700]])
-    elsewhere, nearby = detail - np.eye(2, 3, 2) * 900, detail + 0.1 * np.ones((2, 3))
-    found = [
-        AffineEvidence(affine=affine, inliers=np.ones(1, dtype=bool), log10_false_alarms=-9.0)
-        for affine in (detail, nearby, turned, elsewhere, detail)
-    ]
-    distinct = view_search._distinct(found, (SIZE, SIZE))
-    for each, affine in zip(distinct, (detail, turned, elsewhere), strict=True):
-        assert each.affine is affine
+def test_maps_with_far_more_false_alarms_than_the_best_are_not_tried() -> None:
+    def left(*alarms: float) -> list[float]:
+        found = [
+            AffineEvidence(affine=np.eye(2, 3), inliers=np.ones(1, bool), log10_false_alarms=each)
+            for each in alarms
+        ]
+        return [each.log10_false_alarms for each in view_search._worth_trying(found)]
+
+    assert left(-40.0, -12.0, -9.0) == [-40.0, -12.0]
+    assert left(1.0, 2.0) == [1.0]
+    assert left() == []

@@ -1,10 +1,11 @@
-"""What early exit and pruning save, and what they cost in points and lines.
+"""What early exit, pruning and leaving junctions out save, and what they cost.
 
 Usage: ``python docs/measurements/speed/early_exit.py BENCHMARK DATA [SETTING=VALUE] [--pairs 40]
-[--confidences off,off 0.95,0.99] [--unscaled] [--threads 1]``. The features of each pair are
-extracted once; then the network matches them with each pair of confidences (of depth, of width) in
-turns. Printed are the benchmark's figures, the processor seconds of the network and the layers that
-it ran. With ``--unscaled`` line heads get similarities of endpoints as a layer gives them.
+[--ways off,off 0.95,0.99 off,off,left_out] [--unscaled] [--threads 1]``. The features of each pair
+are extracted once; then the network matches them in each way (confidence of depth, of width, and
+whether junctions attend or are left out) in turns. Printed are the benchmark's figures, the
+processor seconds of the network and the layers that it ran. With ``--unscaled`` line heads get
+similarities of endpoints as a layer gives them.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -27,20 +28,33 @@ from gluestick.config import load_config
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.pipeline import PointLineMatcher
 
-Confidences = tuple[float, float]
 
+class Way(NamedTuple):
+    """When pairs stop, which keypoints are dropped, and whether junctions attend."""
 
-def set_confidences(network: LightGlueStick, confidences: Confidences) -> None:
-    """Change when pairs stop and which keypoints are dropped."""
-    depth, width = confidences
-    network.config = replace(network.config, depth_confidence=depth, width_confidence=width)
+    depth: float = -1.0
+    width: float = -1.0
+    junctions: Literal["attend", "left_out"] = "attend"
+
+    def apply(self, network: LightGlueStick) -> None:
+        """Change how a network matches."""
+        network.config = replace(
+            network.config,
+            depth_confidence=self.depth,
+            width_confidence=self.width,
+            junctions=self.junctions,
+        )
+
+    def __str__(self) -> str:
+        confidences = (f"{value:g}" if value > 0 else "off" for value in self[:2])
+        return ", ".join([*confidences, self.junctions.replace("_", " ")])
 
 
 def measure(
     benchmark: Benchmark,
     *,
     num_pairs: int | None,
-    settings: Sequence[Confidences],
+    ways: Sequence[Way],
     unscaled: bool,
 ) -> None:
     """Print the table."""
@@ -54,37 +68,37 @@ def measure(
         cast(nn.Module, transformer).register_forward_hook(
             lambda *_: layers.__setitem__(0, layers[0] + 1)
         )
-    scores: dict[Confidences, list[Scores]] = {setting: [] for setting in settings}
-    seconds: dict[Confidences, list[float]] = {setting: [] for setting in settings}
-    depths: dict[Confidences, list[int]] = {setting: [] for setting in settings}
+    scores: dict[Way, list[Scores]] = {way: [] for way in ways}
+    seconds: dict[Way, list[float]] = {way: [] for way in ways}
+    depths: dict[Way, list[int]] = {way: [] for way in ways}
     pairs = [pair for pair in benchmark.pairs() if not pair.apart]
     for pair in select_pairs(pairs, num_pairs=num_pairs):
-        set_confidences(network, (-1, -1))
+        Way().apply(network)
         wireframe0, wireframe1, _ = matcher(*benchmark.load(pair))
-        for setting in settings:
-            set_confidences(network, setting)
+        for way in ways:
+            way.apply(network)
             layers[0], start = 0, time.process_time()
             matches = matcher.match(wireframe0, wireframe1)
-            seconds[setting].append(time.process_time() - start)
-            depths[setting].append(layers[0])
+            seconds[way].append(time.process_time() - start)
+            depths[way].append(layers[0])
             prediction = prediction_arrays(wireframe0, wireframe1, matches)
-            scores[setting].append(benchmark.score(pair, prediction))
+            scores[way].append(benchmark.score(pair, prediction))
     paths = benchmark.headline
     rows = []
-    for setting in settings:
-        figures = benchmark.summarize(scores[setting])
-        spent = f"{min(seconds[setting]):.2f}, {np.median(seconds[setting]):.2f}"
+    for way in ways:
+        figures = benchmark.summarize(scores[way])
+        spent = f"{min(seconds[way]):.2f}, {np.median(seconds[way]):.2f}"
         cells = [format_figure(path, figures.get(path, float("nan"))) for path in paths]
-        name = ", ".join(f"{value:g}" if value > 0 else "off" for value in setting)
-        rows.append([name, spent, f"{np.mean(depths[setting]):.1f}", *cells])
-    header = ["depth, width", "s: least, median", "layers", *map(figure_title, paths)]
-    print(f"{len(depths[settings[0]])} pairs of {benchmark.name}\n")
+        rows.append([str(way), spent, f"{np.mean(depths[way]):.1f}", *cells])
+    header = ["depth, width, junctions", "s: least, median", "layers", *map(figure_title, paths)]
+    print(f"{len(depths[ways[0]])} pairs of {benchmark.name}\n")
     print(markdown_table(header, rows))
 
 
-def _confidences(text: str) -> Confidences:
-    depth, width = (-1.0 if value == "off" else float(value) for value in text.split(","))
-    return depth, width
+def _way(text: str) -> Way:
+    depth, width, *junctions = text.split(",")
+    values = (-1.0 if value == "off" else float(value) for value in (depth, width))
+    return Way(*values, cast(Literal["attend", "left_out"], *junctions or ["attend"]))
 
 
 if __name__ == "__main__":
@@ -96,10 +110,10 @@ if __name__ == "__main__":
     parser.add_argument("--unscaled", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--confidences",
-        type=_confidences,
+        "--ways",
+        type=_way,
         nargs="+",
-        default=[(-1, -1), (0.98, 0.99), (0.95, -1), (0.95, 0.99), (0.9, 0.99), (0.8, 0.95)],
+        default=[Way(), Way(0.98), Way(0.95), Way(0.95, 0.99), Way(-1, -1, "left_out")],
     )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -107,6 +121,6 @@ if __name__ == "__main__":
     measure(
         card.build(given.data, load_config(None, given.settings, defaults=card.config())),
         num_pairs=given.pairs,
-        settings=given.confidences,
+        ways=given.ways,
         unscaled=given.unscaled,
     )

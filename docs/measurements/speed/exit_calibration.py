@@ -4,7 +4,8 @@ Usage: ``python docs/measurements/speed/exit_calibration.py PHOTOS [--pairs 12]
 [--model xfeat-lsd]``. Takes views of photographs that are not held out. Of a junction the four most
 alike at the last layer count; printed are scale and shift for each layer with which their
 similarities have the mean and the deviation of those at the last layer, and the correlation of
-both.
+both; likewise for the products of descriptors that are compared where junctions are left out of the
+network.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from gluestick.benchmarks.tasks.planar.synthetic import SyntheticBenchmark
 from gluestick.datasets.holdout import is_held_out
 from gluestick.datasets.synthetic_pairs import SyntheticPairsConfig
 from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.slots import compare_descriptors
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import DEFAULT_MODEL
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
@@ -36,22 +38,25 @@ def measure(root: Path, *, num_pairs: int, model: str) -> None:
     found = []
     for pair in select_pairs(trained, num_pairs=num_pairs):
         wireframe0, wireframe1, _ = matcher(*benchmark.load(pair))
-        outputs = network.assign_at_layers(
-            wireframe_in_view(wireframe0),
-            wireframe_in_view(wireframe1),
-            layers=range(network.config.num_layers),
+        sides = wireframe_in_view(wireframe0), wireframe_in_view(wireframe1)
+        outputs = network.assign_at_layers(*sides, layers=range(network.config.num_layers))
+        products = compare_descriptors(outputs[-1], *sides, scale=1.0, shift=0.0)
+        similarities = torch.stack(
+            [output.endpoint_similarity[0] for output in (products, *outputs)]
         )
-        similarities = torch.stack([output.endpoint_similarity[0] for output in outputs])
         if similarities.shape[2] >= MOST_ALIKE:
             chosen = similarities[-1].topk(MOST_ALIKE, dim=1).indices
-            found.append(similarities.gather(2, chosen.expand(len(outputs), -1, -1)).flatten(1))
+            found.append(
+                similarities.gather(2, chosen.expand(len(similarities), -1, -1)).flatten(1)
+            )
     values = torch.cat(found, dim=1).double().numpy()
     scales = values[-1].std() / values.std(axis=1)
     shifts = values[-1].mean() - scales * values.mean(axis=1)
     correlations = np.corrcoef(values)[-1]
     print(f"{len(found)} pairs\n\n| layer | scale | shift | correlation |\n|---|---|---|---|")
-    for layer, row in enumerate(zip(scales, shifts, correlations, strict=True), start=1):
-        print(f"| {layer} | {row[0]:.3f} | {row[1]:.2f} | {row[2]:.3f} |")
+    names = ["descriptors", *range(1, len(values))]
+    for name, *row in zip(names, scales, shifts, correlations, strict=True):
+        print(f"| {name} | {row[0]:.3f} | {row[1]:.2f} | {row[2]:.3f} |")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ _SECONDS = {
 
 
 def write_speed_page(path: Path, speeds: StageSpeeds, *, command: str) -> list[Path]:
-    """Write the page in Markdown, and its plot beside it, with the ending ``.svg``.
+    """Write the page in Markdown, and its plot to the folder ``images`` beside it.
 
     Args:
-        path: The file.
+        path: The file; what an earlier page says below its plot is kept.
         speeds: What was measured.
         command: The command that measured it.
 
@@ -30,16 +30,20 @@ def write_speed_page(path: Path, speeds: StageSpeeds, *, command: str) -> list[P
     Raises:
         OSError: If a file cannot be written; an earlier file is left as it was.
     """
-    plot = path.with_suffix(".svg")
-    texts = {plot: _plot(speeds), path: speed_page(speeds, command=command, plot=plot.name)}
-    for target, text in texts.items():
+    plot = path.parent / "images" / f"{path.stem}.svg"
+    link = f"images/{plot.name}"
+    page = speed_page(speeds, command=command, plot=link)
+    if path.exists():
+        page += path.read_text(encoding="utf-8").partition(f"]({link})\n")[2]
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    for target, text in {plot: _plot(speeds), path: page}.items():
         with atomic_path(target) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [path, plot]
 
 
 def speed_page(speeds: StageSpeeds, *, command: str, plot: str) -> str:
-    """Return the page; ``plot`` is the name of the file of its plot."""
+    """Return the page; ``plot`` is where its plot is."""
     repeat = len(next(iter(next(iter(speeds.seconds.values())).values())))
     parts = [
         "# Speed\n",

@@ -9,8 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from gluestick.geometry.lines import line_lengths
-from gluestick.transfers import to_device
+from gluestick.transfers import to_device, to_host
 from gluestick.types import Lines
+
+_OUTSIDE_TOLERANCE = 2.0  # px
 
 LineArray = np.ndarray | Tensor | Sequence[Any]
 
@@ -58,6 +60,30 @@ def check_lines(lines: LineArray, *, scores: LineArray | None = None) -> Lines:
     real = lengths > 0
     kept_lines, kept_scores = to_device(segments[real], weights[real], device=device or "cpu")
     return Lines(lines=kept_lines, scores=kept_scores)
+
+
+def lie_inside(lines: Lines, image: Tensor) -> Lines:
+    """Return segments that lie in their image, or no more than 2 px outside.
+
+    Args:
+        lines: The segments.
+        image: [3, H, W], the image they are said to belong to.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    height, width = image.shape[1:]
+    (endpoints,) = to_host(lines.lines.reshape(-1, 2))
+    if len(endpoints):
+        low, high = endpoints.min(axis=0), endpoints.max(axis=0)
+        limit = np.array([width - 1, height - 1], endpoints.dtype) + _OUTSIDE_TOLERANCE
+        if (low < -_OUTSIDE_TOLERANCE).any() or (high > limit).any():
+            raise ValueError(
+                f"lines need to lie in their image of {width} x {height} px, found x from "
+                f"{low[0]:g} to {high[0]:g} and y from {low[1]:g} to {high[1]:g}: give (x, y) in "
+                "pixels of the original image, and clip what leaves it"
+            )
+    return lines
 
 
 def load_lines(path: str | PathLike[str]) -> Lines:

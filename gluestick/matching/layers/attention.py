@@ -161,6 +161,29 @@ class FeedForward(nn.Sequential):
             nn.Linear(2 * descriptor_dim, descriptor_dim),
         )
 
+    def update(self, projection: nn.Linear, *sides: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Return x + perceptron([x, projection(context)]) for each context and x.
+
+        The projection and the first layer have nothing between them, so they are multiplied once
+        for all sides: nodes are then multiplied by one matrix in place of two.
+
+        Args:
+            projection: From C channels to C.
+            *sides: For each side the attention context [..., C], and x [..., C].
+        """
+        first = cast(nn.Linear, self[0])
+        of_x, of_message = first.weight.chunk(2, dim=1)
+        of_context = of_message @ projection.weight
+        bias = first.bias + of_message @ cast(Tensor, projection.bias)
+        updated = []
+        for context, x in sides:
+            hidden = F.linear(x.flatten(0, -2), of_x, bias)
+            hidden = hidden.addmm_(context.flatten(0, -2), of_context.T)
+            for layer in list(self)[1:]:
+                hidden = layer(hidden)
+            updated.append(x + hidden.view_as(x))
+        return tuple(updated)
+
 
 class RotaryBlock(nn.Module):
     """What LightGlue's self attention and the line messages share.
@@ -209,8 +232,8 @@ class RotaryBlock(nn.Module):
 
     def update(self, context: Tensor, x: Tensor) -> Tensor:
         """Add to ``x`` [..., C] what follows from its attention context [..., H, D]."""
-        message = self.out_proj(context.flatten(-2))
-        return x + self.ffn(torch.cat([x, message], dim=-1))
+        (updated,) = self.ffn.update(self.out_proj, (context.flatten(-2), x))
+        return updated
 
 
 class SelfBlock(RotaryBlock):
@@ -289,7 +312,10 @@ class CrossBlock(nn.Module):
         context1 = attend_one_way(
             key1, key0, value0, mask0, num_query_junctions=junctions1, num_key_junctions=junctions0
         )
-        return self.update(context0, x0), self.update(context1, x1)
+        updated0, updated1 = self.ffn.update(
+            self.to_out, (context0.flatten(-2), x0), (context1.flatten(-2), x1)
+        )
+        return updated0, updated1
 
     def keys_and_values(self, x: Tensor) -> KeysAndValues:
         """Return the keys, which are the queries as well, and the values."""
@@ -298,5 +324,5 @@ class CrossBlock(nn.Module):
 
     def update(self, context: Tensor, x: Tensor) -> Tensor:
         """Add to ``x`` [..., C] what follows from its attention context [..., H, D]."""
-        message = self.to_out(context.flatten(-2))
-        return x + self.ffn(torch.cat([x, message], dim=-1))
+        (updated,) = self.ffn.update(self.to_out, (context.flatten(-2), x))
+        return updated

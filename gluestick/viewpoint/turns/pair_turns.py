@@ -1,7 +1,7 @@
 """How far to turn the second image of a pair so that it shows things as the first does."""
 
-from gluestick.features.extractor import FeatureExtractor, one_per_image
-from gluestick.features.image_batch import ImageBatch
+from gluestick.features.extractor import FeatureExtractor
+from gluestick.features.image_batch import ImageBatch, one_per_image
 from gluestick.images import ContrastConfig
 from gluestick.viewpoint.turns.relative_turn import (
     RelativeTurnConfig,

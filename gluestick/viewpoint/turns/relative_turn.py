@@ -8,6 +8,7 @@ moves those that do as the angle says.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -17,6 +18,8 @@ from torch import Tensor
 from gluestick.images.contrast import ContrastConfig, stretch_contrast
 from gluestick.images.load import to_grayscale
 from gluestick.images.view import check_image
+from gluestick.side_by_side import run_side_by_side
+from gluestick.timing import StageTimer
 from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
 
 _BINS = 36
@@ -242,11 +245,15 @@ def estimate_relative_turn(
     Raises:
         ShapeError: If an image or a mask has another shape.
     """
-    return vote_on_turn(
-        oriented_keypoints(image0, mask=mask0, config=config, contrast=contrast),
-        oriented_keypoints(image1, mask=mask1, config=config, contrast=contrast),
-        config=config,
+
+    def look(image: Tensor, mask: Tensor | None, _: StageTimer) -> OrientedKeypoints:
+        return oriented_keypoints(image, mask=mask, config=config, contrast=contrast)
+
+    found = run_side_by_side(
+        [partial(look, image0, mask0), partial(look, image1, mask1)],
+        apart=image0.is_cpu and image1.is_cpu,
     )
+    return vote_on_turn(*found, config=config)
 
 
 def undoing_turn(turn: RelativeTurn, *, config: RelativeTurnConfig | None = None) -> float:

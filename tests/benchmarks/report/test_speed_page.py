@@ -35,5 +35,17 @@ def test_the_page_has_a_table_per_size_and_a_plot(tmp_path: Path) -> None:
     assert "Processor seconds" in text
     assert "the median of 3 rounds" in text
     assert text.index("## 64x48 px") < text.index("## 32x24 px")
-    assert "](speed.svg)" in text
+    assert "](images/speed.svg)" in text
+    assert plot == tmp_path / "images" / "speed.svg"
     assert plot.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_what_an_earlier_page_says_below_its_plot_is_kept(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    page, _ = write_speed_page(tmp_path / "speed.md", SPEEDS, command="first")
+    page.write_text(page.read_text(encoding="utf-8") + "\n## Early exit\n", encoding="utf-8")
+    write_speed_page(page, SPEEDS, command="second")
+    text = page.read_text(encoding="utf-8")
+    assert text.endswith("](images/speed.svg)\n\n## Early exit\n")
+    assert "second" in text
+    assert "first" not in text

@@ -17,7 +17,7 @@ def test_tables_and_page(invoke: Callable[..., Result], photographs: Path, tmp_p
     for word in ("96x64 px", "aliked-lsd, 16", "sift+ratio, 16", "layers 7-9", "pictures"):
         assert word in result.output
     assert "## 96x64 px" in page.read_text(encoding="utf-8")
-    assert page.with_suffix(".svg").exists()
+    assert (tmp_path / "images" / "speed.svg").exists()
 
 
 @pytest.mark.parametrize(

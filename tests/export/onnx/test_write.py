@@ -15,7 +15,8 @@ from torch import Tensor
 from gluestick.export.onnx.matcher import NodeMatches
 from gluestick.export.onnx.traceable import matcher_graph, traceable_graphs
 from gluestick.export.onnx.write import export_onnx, write_graph
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.pipeline import PointLineMatcher
 
 MODULES = ("onnx", "onnxruntime")

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.matching.layer_outputs import LayerOutput
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.supervision.losses.networks import assignment_nll, gluestick_loss, lightglue_loss
 from gluestick.types import GroundTruth, Wireframe
 from gluestick.wireframe.collate import stack_wireframes

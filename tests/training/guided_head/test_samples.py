@@ -14,7 +14,8 @@ from gluestick.datasets.synthetic_pairs import (
     draw_synthetic_pairs,
 )
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.pipeline import PointLineMatcher
 from gluestick.training.guided_head.samples import (
     choose_pairs,

@@ -10,7 +10,8 @@ from training.batches import make_batch
 
 pytest.importorskip("lightning_fabric")
 
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.training.examples.batches import Batch, join_batches
 from gluestick.training.examples.extraction_config import ExtractionConfig
 from gluestick.training.loop import LoopConfig, run_training

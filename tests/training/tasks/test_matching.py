@@ -12,7 +12,8 @@ pytest.importorskip("lightning_fabric")
 
 from gluestick.config import load_config
 from gluestick.matching.gluestick import GlueStickConfig
-from gluestick.matching.lightgluestick import LightGlueStick, LightGlueStickConfig
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.pipeline import PointLineMatcher
 from gluestick.supervision.rules import TrueMatches
 from gluestick.supervision.same_lines import SameLines, best_partners

@@ -1,0 +1,62 @@
+"""From images to wireframes, two images at a time."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+
+from gluestick.features.extractor import FeatureExtractor
+from gluestick.features.image_batch import ImageBatch
+from gluestick.side_by_side import run_side_by_side
+from gluestick.timing import StageTimer
+from gluestick.types import Features, ViewFrame, Wireframe
+from gluestick.wireframe.build import WireframeConfig, build_wireframe
+
+
+@torch.no_grad()
+def extract_wireframes(
+    extractor: FeatureExtractor,
+    batch: ImageBatch,
+    *,
+    config: WireframeConfig,
+    turns: Sequence[float] | None = None,
+    views: Sequence[ViewFrame | None] | None = None,
+    timer: StageTimer,
+) -> list[Wireframe]:
+    """Extract images and connect what is found to graphs.
+
+    On the CPU two images are looked at side by side where torch has two threads
+    (:mod:`gluestick.side_by_side`). The dense maps of an image are freed as soon as its wireframe
+    is there.
+
+    Args:
+        extractor: Detects and describes.
+        batch: The images.
+        config: How features become a graph.
+        turns: For each image how far it is turned, see
+            :meth:`gluestick.features.extractor.FeatureExtractor.forward`; or None.
+        views: For each image in which view it is seen, or None; or None.
+        timer: Where the seconds of "keypoints", "lines" and "wireframe" are added up.
+
+    Returns:
+        The wireframe of each image.
+
+    Raises:
+        ValueError: See :meth:`gluestick.features.extractor.FeatureExtractor.forward`.
+    """
+    looks = extractor.looks(
+        batch.images, masks=batch.masks, lines=batch.lines, turns=turns, views=views
+    )
+    return run_side_by_side(
+        [partial(_wireframe_of, look, config) for look in looks],
+        timer=timer,
+        apart=extractor.serves_threads(batch.images),
+    )
+
+
+def _wireframe_of(
+    look: Callable[[StageTimer], Features], config: WireframeConfig, timer: StageTimer
+) -> Wireframe:
+    features = look(timer)
+    with timer.stage("wireframe"):
+        return build_wireframe(features, config=config)
