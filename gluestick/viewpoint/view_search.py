@@ -67,7 +67,8 @@ class ViewSearchConfig:
         max_false_alarms: The log10 of the number of false alarms below which a map that small
             copies tell is tried.
         max_squeezed_false_alarms: The same for squeezed copies, which are alike, so that wrong
-            matches recur.
+            matches recur: one in ten pairs of unrelated photographs has a map below the default;
+            see docs/architecture.md.
         max_candidates: How many maps are tried with the matcher.
     """
 
@@ -81,7 +82,7 @@ class ViewSearchConfig:
     max_num_keypoints: int = 384
     max_error: float = 0.015
     max_false_alarms: float = 0.0
-    max_squeezed_false_alarms: float = -2.0
+    max_squeezed_false_alarms: float = -6.0
     max_candidates: int = 3
 
     def __post_init__(self) -> None:
