@@ -38,7 +38,7 @@ from gluestick.viewpoint.view_search import ViewSearchConfig
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
 from gluestick.wireframe.build import WireframeConfig
 from gluestick.wireframe.collate import stack_wireframes
-from gluestick.wireframe.extraction import extract_wireframes
+from gluestick.wireframe.extraction import extract_sides, extract_wireframes
 
 
 class PointLineMatcher(nn.Module):
@@ -354,36 +354,17 @@ class PointLineMatcher(nn.Module):
         views: Sequence[ViewFrame | None] | None = None,
         timer: StageTimer,
     ) -> Wireframe:
+        extractor, config = self._existing_extractor(), self.wireframe
         found = extract_wireframes(
-            self._existing_extractor(),
-            batch,
-            config=self.wireframe,
-            turns=turns,
-            views=views,
-            timer=timer,
+            extractor, batch, config=config, turns=turns, views=views, timer=timer
         )
         return stack_wireframes(found, padded=False)
 
     def _extract_pairs(
-        self,
-        batch0: ImageBatch,
-        batch1: ImageBatch,
-        *,
-        turns: Sequence[float] | None = None,
-        timer: StageTimer,
+        self, *batches: ImageBatch, turns: Sequence[float] | None = None, timer: StageTimer
     ) -> tuple[Wireframe, Wireframe]:
-        number0 = len(batch0.images)
-        found = extract_wireframes(
-            self._existing_extractor(),
-            batch0.followed_by(batch1),
-            config=self.wireframe,
-            turns=None if turns is None else [0.0] * number0 + [*turns],
-            timer=timer,
-        )
-        return (
-            stack_wireframes(found[:number0], padded=False),
-            stack_wireframes(found[number0:], padded=False),
-        )
+        extractor = self._existing_extractor()
+        return extract_sides(extractor, *batches, config=self.wireframe, turns=turns, timer=timer)
 
     @torch.no_grad()
     def _match_in_view(
