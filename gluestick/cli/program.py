@@ -5,20 +5,21 @@ from typing import Annotated
 import typer
 
 import gluestick
-from gluestick.cli.commands.benchmark import app as benchmark_app
-from gluestick.cli.commands.data import data
-from gluestick.cli.commands.detect import detect
-from gluestick.cli.commands.export import app as export_app
-from gluestick.cli.commands.localize import localize
-from gluestick.cli.commands.match import match
+from gluestick.cli.commands.folders.export import app as export_app
+from gluestick.cli.commands.folders.localize import localize
+from gluestick.cli.commands.folders.reconstruct import reconstruct
+from gluestick.cli.commands.learning.benchmark import app as benchmark_app
+from gluestick.cli.commands.learning.data import data
+from gluestick.cli.commands.learning.train import train
+from gluestick.cli.commands.learning.worlds import worlds
 from gluestick.cli.commands.models import models
-from gluestick.cli.commands.reconstruct import reconstruct
+from gluestick.cli.commands.pairs.detect import detect
+from gluestick.cli.commands.pairs.match import match
+from gluestick.cli.commands.pairs.stitch import stitch
+from gluestick.cli.commands.pairs.track import track
 from gluestick.cli.commands.serve import serve
 from gluestick.cli.commands.settings import settings
-from gluestick.cli.commands.stitch import stitch
-from gluestick.cli.commands.train import train
 from gluestick.cli.commands.web import web
-from gluestick.cli.commands.worlds import worlds
 
 app = typer.Typer(
     name="gluestick",
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(match)
 app.command()(detect)
 app.command()(stitch)
+app.command()(track)
 app.command()(reconstruct)
 app.command()(serve)
 app.command()(localize)

@@ -73,7 +73,8 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
 
     Args:
         arrays: The arrays of :func:`wireframe_arrays`; without ``view`` the image was seen as
-            it is, and without ``resize_scale`` at its own size.
+            it is, and without ``resize_scale`` at its own size. The last ``num_view_keypoints``
+            nodes, where it is there, were found in other views and are left out.
 
     Returns:
         The wireframe, a batch of one, on the CPU.
@@ -87,7 +88,8 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
             f"a wireframe needs {', '.join(missing)}, which these features lack: extract them "
             "with gluestick"
         )
-    keypoints, line_junctions = arrays["keypoints"], arrays["line_junctions"]
+    num_nodes = len(arrays["keypoints"]) - int(arrays.get("num_view_keypoints", 0))
+    keypoints, line_junctions = arrays["keypoints"][:num_nodes], arrays["line_junctions"]
     if line_junctions.size and not 0 <= line_junctions.min() <= line_junctions.max() < len(
         keypoints
     ):
@@ -99,8 +101,8 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
     return Wireframe(
         image_size=single(arrays["image_size"]),
         keypoints=single(keypoints),
-        keypoint_scores=single(arrays["scores"]),
-        descriptors=single(arrays["descriptors"].T),
+        keypoint_scores=single(arrays["scores"][:num_nodes]),
+        descriptors=single(arrays["descriptors"].T[:num_nodes]),
         keypoint_mask=torch.ones(1, len(keypoints), dtype=torch.bool),
         num_junctions=single(arrays["num_junctions"]),
         lines=single(keypoints[line_junctions]),

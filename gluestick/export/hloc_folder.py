@@ -3,7 +3,8 @@
 Coordinates are px of the images as their files store them, which is what COLMAP takes (see
 :mod:`gluestick.export.stored_frame`). Photographs are turned upright before anything is detected:
 as EXIF says, and then so that all agree. Each is detected once, in one view, in which it is matched
-with all others.
+with all others; pairs that match next to nothing there are matched in further views
+(:mod:`gluestick.export.views.folder`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ from gluestick.export.folder_images import (
     no_progress,
 )
 from gluestick.export.matches_h5 import MatchesWriter
-from gluestick.export.origins import feature_settings, matching_settings
+from gluestick.export.origins import feature_settings, matching_settings, view_settings
+from gluestick.export.views.folder import VIEWS, FolderViews, ViewBudget
 from gluestick.export.workers.local import LocalWorkers
 from gluestick.export.workers.protocol import Workers
 from gluestick.export.workers.steps import Failure, FolderSteps
@@ -34,6 +36,7 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.storage.fingerprints import arrays_fingerprint
 from gluestick.viewpoint.turns.folder_turns import Search, estimate_folder_turns
 from gluestick.viewpoint.turns.turn_search import search_turn
+from gluestick.viewpoint.view_modes import warps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class HlocFolder:
         num_images: How many of the images it was asked for have features now.
         num_pairs: How many of the pairs have matches now.
         num_new_pairs: How many of these were matched this time.
+        num_view_pairs: How many matched in further views only.
         num_skipped_pairs: How many could not be matched.
         skipped: What could not be done.
     """
@@ -55,6 +59,7 @@ class HlocFolder:
     num_images: int
     num_pairs: int
     num_new_pairs: int
+    num_view_pairs: int
     num_skipped_pairs: int
     skipped: Skipped
 
@@ -67,6 +72,7 @@ def export_hloc_folder(
     *,
     model: str,
     mask_dir: Path | None = None,
+    views: ViewBudget | None = None,
     strict: bool = False,
     workers: Workers | None = None,
     progress: Progress = no_progress,
@@ -89,6 +95,8 @@ def export_hloc_folder(
         mask_dir: The folder of masks, of which the image ``a/b.jpg`` has ``a/b.jpg.png``, in its
             stored pixels, as COLMAP has them: nothing is found where it is black. None, or a
             missing file, for no mask.
+        views: For how many pairs further views are searched, in this process, where the
+            matcher's ``view`` is "auto" or "exhaustive".
         strict: Whether an image or a pair that cannot be used is an error.
         workers: Who finds features and matches; None for this process. The files are the same.
         progress: Shows how far it is.
@@ -120,12 +128,14 @@ def export_hloc_folder(
         new = [pair for pair in left if missing & set(pair)]
         check_matches(stored, matched, new, matches, progress=progress)
         num_new = folder.match_missing(stored, matched, left)
+        num_in_views = folder.search_views(stored, matched, left, output / VIEWS, views)
     return HlocFolder(
         features=paths[0],
         matches=paths[1],
         num_images=len([name for name in wanted.images if name not in skipped.images]),
         num_pairs=len(left),
         num_new_pairs=num_new,
+        num_view_pairs=num_in_views,
         num_skipped_pairs=wanted.num_pairs - len(left) + len(skipped.pairs),
         skipped=skipped,
     )
@@ -223,3 +233,26 @@ class _Folder:
             matched.add_arrays(name0, name1, arrays, origin=origin)
             matched.flush()
         return len(missing)
+
+    def search_views(
+        self,
+        stored: FeaturesWriter,
+        matched: MatchesWriter,
+        pairs: Sequence[NamePair],
+        path: Path,
+        budget: ViewBudget | None,
+    ) -> int:
+        """Match pairs that need it in further views, kept in a file; return how many matched."""
+        budget = budget or ViewBudget()
+        if not warps(self.steps.matcher.view) or budget.max_searches == 0:
+            return 0
+        with FeaturesWriter(path) as views:
+            return FolderViews(
+                self.steps,
+                self.images,
+                features=stored,
+                matches=matched,
+                views=views,
+                feature_settings=self.feature_settings,
+                view_settings=view_settings(self.steps.matcher),
+            ).search(pairs, budget, self.progress)

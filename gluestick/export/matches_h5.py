@@ -62,6 +62,8 @@ _INDICES = ("matches0", "matches1", "line_pairs")
 class _MatchesFile(EntryFile):
     """What a reader and a writer tell of the pairs in a file."""
 
+    path: str | os.PathLike[str]
+
     def __contains__(self, names: tuple[str, str]) -> bool:
         return any(self._entries.contains(_group_name(*pair)) for pair in (names, names[::-1]))
 
@@ -73,6 +75,29 @@ class _MatchesFile(EntryFile):
         names = (name0, name1), (name1, name0)
         found = (read_origin(self._entries, _group_name(*pair)) for pair in names)
         return next(filter(None, found), {})
+
+    def read(self, name0: str, name1: str) -> Arrays:
+        """Read the matches of one pair; see :func:`read_matches_h5`."""
+        try:
+            return self._read(name0, name1)
+        except MissingEntryError as missing:
+            try:
+                turned = self._read(name1, name0)
+            except MissingEntryError:
+                raise missing from None
+        if "matches1" not in turned:
+            raise ValueError(
+                f"{self.path} holds only the matches from {name1!r} to {name0!r}: read them that "
+                "way round"
+            )
+        return {_other_side(key): _turned(key, array) for key, array in turned.items()}
+
+    def _read(self, name0: str, name1: str) -> Arrays:
+        group = _group_name(name0, name1)
+        with self._entries.entry(group, keys=(*_NEEDED, *_OPTIONAL)) as entry:
+            arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
+            _check(arrays)
+        return arrays
 
 
 class MatchesWriter(_MatchesFile):
@@ -191,29 +216,6 @@ class MatchesReader(_MatchesFile):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
         super().__init__(H5Reader(path))
-
-    def read(self, name0: str, name1: str) -> Arrays:
-        """Read the matches of one pair; see :func:`read_matches_h5`."""
-        try:
-            return self._read(name0, name1)
-        except MissingEntryError as missing:
-            try:
-                turned = self._read(name1, name0)
-            except MissingEntryError:
-                raise missing from None
-        if "matches1" not in turned:
-            raise ValueError(
-                f"{self.path} holds only the matches from {name1!r} to {name0!r}: read them that "
-                "way round"
-            )
-        return {_other_side(key): _turned(key, array) for key, array in turned.items()}
-
-    def _read(self, name0: str, name1: str) -> Arrays:
-        group = _group_name(name0, name1)
-        with self._entries.entry(group, keys=(*_NEEDED, *_OPTIONAL)) as entry:
-            arrays = {key: numeric(array, key) for key, array in entry.arrays.items()}
-            _check(arrays)
-        return arrays
 
 
 def write_matches_h5(

@@ -26,6 +26,11 @@ FEATURES_VERSION = 1
 MATCHES_VERSION = 1
 """The same for matches."""
 
+VIEWS_VERSION = 1
+"""The same for what is matched in further views."""
+
+_VIEW_OPTIONS = ("turn_search", "matched_view", "view_search")
+
 _MOST_DIFFERENCES = 4
 
 
@@ -79,6 +84,12 @@ def matching_settings(matcher: "PointLineMatcher", *, model: str) -> dict[str, A
             "matching": fingerprint(matcher.network),
         }
     )
+
+
+def view_settings(matcher: "PointLineMatcher") -> dict[str, Any]:
+    """Return what decides, besides features and network, in which further views pairs match."""
+    options = {name: asdict(getattr(matcher, name)) for name in _VIEW_OPTIONS}
+    return _as_json({"views_version": VIEWS_VERSION, "view": matcher.view, **_flat(options)})
 
 
 def differences(found: Mapping[str, Any], needed: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from gluestick.images.decode import upright
 from gluestick.types import ViewFrame, Wireframe
 from gluestick.types.views import AffineMap
 
@@ -42,6 +43,18 @@ def upright_frame(stored_size: tuple[int, int], *, orientation: int) -> ViewFram
     return ViewFrame(affine=(across, down), size=(width, height))
 
 
+def stored_pixels(image: Tensor, *, orientation: int) -> Tensor:
+    """Return an upright image or mask [..., H, W] as its file stores it.
+
+    Args:
+        image: The image as :func:`gluestick.images.load.load_oriented_image` returns it.
+        orientation: The EXIF orientation that was undone, 1 to 8.
+    """
+    pixels = image.movedim((-2, -1), (0, 1)).numpy()
+    stored = upright(pixels, _INVERSE.get(orientation, orientation))
+    return torch.from_numpy(stored.copy()).movedim((0, 1), (-2, -1)).contiguous()
+
+
 def in_stored_frame(wireframe: Wireframe, *, orientation: int) -> Wireframe:
     """Move the features of an upright image to the pixels that its file stores.
 
@@ -59,8 +72,8 @@ def in_stored_frame(wireframe: Wireframe, *, orientation: int) -> Wireframe:
     back = upright_frame((width, height), orientation=_INVERSE.get(orientation, orientation))
     if back is None:
         return wireframe
-    upright = upright_frame(back.size, orientation=orientation)
-    assert upright is not None
+    seen = upright_frame(back.size, orientation=orientation)
+    assert seen is not None
 
     def moved(points: Tensor) -> Tensor:
         return back.from_original(points)
@@ -71,7 +84,7 @@ def in_stored_frame(wireframe: Wireframe, *, orientation: int) -> Wireframe:
         keypoints=moved(wireframe.keypoints),
         lines=moved(wireframe.lines),
         detected_lines=moved(wireframe.detected_lines),
-        views=(_after(upright, wireframe.views[0]),),
+        views=(_after(seen, wireframe.views[0]),),
     )
 
 

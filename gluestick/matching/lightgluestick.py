@@ -210,7 +210,7 @@ class LightGlueStick(nn.Module):
                     )
                 ),
                 counts=counts,
-                with_junctions=self.config.junctions == "attend",
+                with_junctions=not self.config.leaves_junctions_out,
             )
             for wireframe, counts in zip((wireframe0, wireframe1), all_counts, strict=True)
         )
@@ -256,7 +256,7 @@ class LightGlueStick(nn.Module):
         self, nodes: NodeAssignment, wireframe0: Wireframe, wireframe1: Wireframe
     ) -> NodeAssignment:
         """Compare the junctions that were left out of the network."""
-        if self.config.junctions == "attend":
+        if not self.config.leaves_junctions_out:
             return nodes
         scale, shift = self.config.descriptor_similarity
         return compare_descriptors(nodes, wireframe0, wireframe1, scale=scale, shift=shift)

@@ -20,7 +20,7 @@ class LightGlueStickConfig:
             keypoints. ``full``: as published, all nodes attend to and match all nodes.
         junctions: ``attend``: junctions are nodes of the network. ``left_out``: they are not,
             which takes less time; endpoints are compared by the descriptors that were sampled
-            there. It needs one-way attention and no line layers.
+            there. Networks with full attention or line layers need them and keep them.
         line_layers: The layers that pass messages along the lines; None for all.
         line_head: How lines are matched: ``endpoints`` compares their endpoints, ``guided`` also
             looks at the matched points around them, ``same_line`` judges each pair by itself.
@@ -76,13 +76,15 @@ class LightGlueStickConfig:
                     f"{name} needs a number for each of {self.num_layers - 1} layers, found "
                     f"{len(values)}"
                 )
-        if self.junctions == "left_out" and (self.attention == "full" or self.line_layers != ()):
-            raise ValueError(
-                "junctions can be left out of a network with one-way attention and without line "
-                f"layers, found attention={self.attention!r} and line_layers={self.line_layers}"
-            )
         if any(not 0 <= layer < self.num_layers for layer in self.line_layers or ()):
             raise ValueError(
                 f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
                 f"{self.line_layers}"
             )
+
+    @property
+    def leaves_junctions_out(self) -> bool:
+        """Whether junctions are left out of the network, since that is wanted and possible."""
+        return (
+            self.junctions == "left_out" and self.attention == "one_way" and self.line_layers == ()
+        )

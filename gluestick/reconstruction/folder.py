@@ -95,8 +95,9 @@ def reconstruct(
     the same photographs and settings.
 
     Args:
-        matcher: It finds and matches points and lines; its ``rotation`` says how turned
-            photographs are dealt with.
+        matcher: It finds and matches points and lines; its ``view`` says how turned photographs
+            are dealt with, and whether pairs that match next to nothing are matched in further
+            views.
         inputs: The folders and files.
         model: The name of the matcher, which is kept with what it finds.
         config: The options.
@@ -138,6 +139,7 @@ def reconstruct(
             inputs.output,
             model=model,
             mask_dir=inputs.mask_dir,
+            views=config.views,
             strict=strict,
             workers=workers,
             progress=progress,

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from gluestick.datasets.photographs import list_photographs
 from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
 from gluestick.export.folder_images import NamePair
+from gluestick.export.views.folder import ViewBudget
 from gluestick.images.load import load_image
 from gluestick.reconstruction.colmap.images import CameraOptions
 from gluestick.reconstruction.colmap.verification import Verification
@@ -32,6 +33,7 @@ class ReconstructionConfig:
 
     Attributes:
         pairs: Which pairs are matched.
+        views: For how many of them further views are searched.
         cameras: How cameras are read from photographs.
         junctions: Whether matches of line junctions are among the points' matches.
         verification: Who verifies matches.
@@ -41,6 +43,7 @@ class ReconstructionConfig:
     """
 
     pairs: PairsConfig = field(default_factory=PairsConfig)
+    views: ViewBudget = field(default_factory=ViewBudget)
     cameras: CameraOptions = field(default_factory=CameraOptions)
     junctions: bool = False
     verification: Verification = "colmap"

@@ -45,6 +45,20 @@ def neighbor_colors(points: np.ndarray) -> np.ndarray:
     return _oklch_to_rgb(lightness, np.full(len(points), 0.18), 0.5 + _GOLDEN_ANGLE * chosen)
 
 
+def identity_colors(identities: np.ndarray) -> np.ndarray:
+    """Return a colour for each identity, always the same; numbers that follow each other differ.
+
+    Args:
+        identities: [N] integers.
+
+    Returns:
+        [N, 3] uint8, RGB.
+    """
+    lightness = np.array([0.76, 0.88, 0.66])[identities % 3]
+    hue = _GOLDEN_ANGLE * identities
+    return _oklch_to_rgb(lightness, np.full(len(identities), 0.18), hue)
+
+
 def _oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
     """Convert Oklch (Ottosson, "A perceptual color space for image processing", 2020)."""
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)

@@ -11,6 +11,7 @@ from gluestick.side_by_side import run_side_by_side
 from gluestick.timing import StageTimer
 from gluestick.types import Features, ViewFrame, Wireframe
 from gluestick.wireframe.build import WireframeConfig, build_wireframe
+from gluestick.wireframe.collate import stack_wireframes
 
 
 @torch.no_grad()
@@ -52,6 +53,44 @@ def extract_wireframes(
         timer=timer,
         apart=extractor.serves_threads(batch.images),
     )
+
+
+def extract_sides(
+    extractor: FeatureExtractor,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    config: WireframeConfig,
+    turns: Sequence[float] | None = None,
+    timer: StageTimer,
+) -> tuple[Wireframe, Wireframe]:
+    """Extract both sides of a batch of pairs together, as :func:`extract_wireframes` does.
+
+    Args:
+        extractor: Detects and describes.
+        batch0: The images 0, taken as they are.
+        batch1: As many images 1.
+        config: How features become a graph.
+        turns: For each image 1 how far it is turned, or None.
+        timer: Where the seconds of the stages are added up.
+
+    Returns:
+        The wireframes of the images 0, and those of the images 1.
+
+    Raises:
+        ValueError: See :func:`extract_wireframes`.
+    """
+    number0 = len(batch0.images)
+    found = extract_wireframes(
+        extractor,
+        batch0.followed_by(batch1),
+        config=config,
+        turns=None if turns is None else [0.0] * number0 + [*turns],
+        timer=timer,
+    )
+    sides = found[:number0], found[number0:]
+    wireframes0, wireframes1 = (stack_wireframes(side, padded=False) for side in sides)
+    return wireframes0, wireframes1
 
 
 def _wireframe_of(

@@ -45,7 +45,7 @@ def test_help_imports_nothing_that_takes_long() -> None:
     output = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
     codes, modules = json.loads(output)
     assert codes == [0] * len(COMMANDS)
-    assert "gluestick.cli.commands.match" in modules
+    assert "gluestick.cli.commands.pairs.match" in modules
     assert not {*SLOW} & {*modules}
 
 

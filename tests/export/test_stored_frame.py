@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from gluestick.export.stored_frame import in_stored_frame, upright_frame
+from gluestick.export.stored_frame import in_stored_frame, stored_pixels, upright_frame
+from gluestick.images.decode import upright
 from gluestick.images.rotation import turned_frame
 from gluestick.viewpoint.wireframe_view import wireframe_in_view
 
@@ -51,3 +52,13 @@ def test_no_features(wireframe_factory: Callable) -> None:
     empty = in_stored_frame(wireframe_factory([0], [0]), orientation=6)
     assert empty.keypoints.shape == (1, 0, 2)
     assert empty.image_size.tolist() == [[100, 200]]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pixels_are_as_stored(orientation: int) -> None:
+    stored = torch.rand(3, 4, 5)
+    seen = upright(stored.movedim(0, -1).numpy(), orientation)
+    image = torch.from_numpy(seen.copy()).movedim(-1, 0)
+    assert torch.equal(stored_pixels(image, orientation=orientation), stored)
+    mask = torch.from_numpy(upright((stored[0] > 0.5).numpy(), orientation).copy())
+    assert torch.equal(stored_pixels(mask, orientation=orientation), stored[0] > 0.5)

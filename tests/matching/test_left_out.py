@@ -1,7 +1,5 @@
 """Junctions that are left out of the network."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from matching.test_lightgluestick import ADAPTIVE, COUNTS, small, undecided
@@ -62,8 +60,11 @@ def test_layers_that_are_trained_compare_descriptors_as_well():
     assert len(outputs) == 4
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("changes", [{"attention": "full"}, {"line_layers": (1,)}])
 def test_networks_that_need_junctions_keep_them(changes):
-    config = small(**LEFT_OUT).config
-    with pytest.raises(ValueError, match="junctions can be left out of a network with one-way"):
-        replace(config, **changes)
+    pair = matching_pair(14, 8, 6)
+    expected = small(**{"line_layers": (), **changes})(*pair)
+    found = small(**{**LEFT_OUT, **changes})(*pair)
+    assert torch.equal(found.line_log_assignment, expected.line_log_assignment)
+    assert torch.equal(found.matches0, expected.matches0)

@@ -1,12 +1,10 @@
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from kornia.feature import DISK
 from peers.checks import assert_consistent
-from rendered_scenes import needs_kornia_xfeat
 from torch import Tensor
 
 from gluestick.features.points.xfeat import XFeat
@@ -16,9 +14,6 @@ from gluestick.pretrained import MODELS
 from gluestick.timing import StageTimer
 
 LINE_PEERS = {"endpoint-descriptors+mutual-nn", "lbd"}
-NAMES = [
-    pytest.param(name, marks=needs_kornia_xfeat) if "xfeat" in name else name for name in PEERS
-]
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +25,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(lightglue, folder / "aliked_lightglue.pth")
     shutil.copy(folder / "aliked_lightglue.pth", folder / "disk_lightglue.pth")
     torch.save(DISK().state_dict(), folder / "disk-depth-save.pth")
-    with suppress(ValueError):  # kornia may be too old for it
-        torch.save(XFeat().network.state_dict(), folder / "xfeat.pt")
+    torch.save(XFeat().network.state_dict(), folder / "xfeat.pt")
     return folder
 
 
@@ -53,7 +47,7 @@ def test_names_do_not_collide_and_every_card_is_filled_in() -> None:
         assert card.matching.__class__.__name__ != "KorniaLightGlueConfig" or card.needs_weights
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PEERS)
 def test_matches_photographs_within_the_budgets(
     name: str, random_weights: Path, small_pair: tuple[Tensor, Tensor]
 ) -> None:

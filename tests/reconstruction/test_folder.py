@@ -9,6 +9,7 @@ from PIL import Image
 from sfm_scenes import POSES, SIZE, pose_errors, write_cameras, write_textured_photographs
 
 from gluestick.export import read_features_h5
+from gluestick.export.views.folder import ViewBudget
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction import (
     Reconstruction,
@@ -20,6 +21,8 @@ from gluestick.reconstruction.colmap.images import CameraOptions
 from gluestick.reconstruction.mapping import MappingConfig
 
 pycolmap = pytest.importorskip("pycolmap")
+
+NO_SEARCH = ViewBudget(max_searches=0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def run(matcher: PointLineMatcher, root: Path, **options: object) -> Reconstruct
         matcher,
         ReconstructionInputs(image_dir=root / "photographs", output=root / "out", **inputs),
         model="small",
-        config=ReconstructionConfig(**options),
+        config=ReconstructionConfig(**{"views": NO_SEARCH, **options}),
     )
 
 

@@ -1,15 +1,8 @@
 """Rendered images with known content, shared by the tests of the detectors."""
 
-from importlib.util import find_spec
-
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
-
-needs_kornia_xfeat = pytest.mark.skipif(
-    find_spec("kornia.feature.xfeat") is None, reason="xfeat needs kornia >= 0.9"
-)
 
 
 def patchwork(height: int, width: int, *, seed: int = 0) -> Tensor:

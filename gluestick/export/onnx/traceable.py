@@ -93,7 +93,7 @@ def traceable_graphs(matcher: PointLineMatcher) -> dict[str, TraceableGraph]:
         needed |= {
             "one-way attention": config.attention == "one_way",
             "no line layers": config.line_layers == (),
-            "junctions in the network": config.junctions == "attend",
+            "junctions in the network": not config.leaves_junctions_out,
             "the line head same_line": isinstance(network.line_head, SameLineHead),
             "every keypoint kept": matcher.wireframe.keypoint_radius is None,
             "merged junctions": matcher.wireframe.merge,

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gluestick.export.arrays import Arrays, matches_arrays, wireframe_arrays
 from gluestick.export.folder_images import mask_path
-from gluestick.export.stored_frame import in_stored_frame
+from gluestick.export.stored_frame import in_stored_frame, stored_pixels
+from gluestick.features.image_batch import ImageBatch
 from gluestick.images.decode import upright
 from gluestick.images.load import load_mask, load_oriented_image
 from gluestick.pipeline import PointLineMatcher
@@ -98,3 +99,12 @@ class ReadImage:
     image: Tensor
     mask: Tensor | None
     orientation: int
+
+    def stored_batch(self) -> ImageBatch:
+        """Return the image and its mask in stored pixels, a batch of one."""
+        image, mask = (
+            None if own is None else stored_pixels(own, orientation=self.orientation)
+            for own in (self.image, self.mask)
+        )
+        assert image is not None
+        return ImageBatch(images=[image], masks=None if mask is None else [mask])

@@ -119,8 +119,7 @@ class AlikedNetwork(nn.Module):
         last = self.block4(F.avg_pool2d(eighth, 4))
         layers = zip((self.conv2, self.conv3, self.conv4), (half, eighth, last), strict=True)
         second, third, fourth = (
-            F.selu(layer(dense)).contiguous(memory_format=torch.channels_last)
-            for layer, dense in layers
+            F.selu(_pointwise(dense, layer.weight), inplace=True) for layer, dense in layers
         )
         maps = AlikedMaps(
             size=(width, height),
@@ -152,13 +151,15 @@ class AlikedNetwork(nn.Module):
         weights = self.score_head.get_parameter("0.weight").flatten(1).chunk(4, dim=1)
         pixels = maps.fine.permute(1, 2, 0)  # [H', W', C]
         strips = (
-            F.linear(F.selu(F.linear(rows, self.conv1.weight.flatten(1)), inplace=True), weights[0])
+            F.selu(F.linear(rows, self.conv1.weight.flatten(1)), inplace=True).flatten(0, 1)
             for rows in pixels.split(_ROWS_AT_ONCE)
         )
-        mixed = torch.cat([*strips]).permute(2, 0, 1)[None]
+        # This way round, since matrices with few columns are multiplied slowly.
+        mixed = torch.cat([(weights[0] @ strip.T).T for strip in strips])
+        mixed = mixed.view(height, width, -1).permute(2, 0, 1)[None]
         for weight, coarse in zip(weights[1:], maps.coarse, strict=True):
             mixed += F.interpolate(
-                F.conv2d(coarse, weight[:, :, None, None]),
+                _pointwise(coarse, weight),
                 size=(height, width),
                 mode="bilinear",
                 align_corners=True,
@@ -224,7 +225,7 @@ class _Block(nn.Module):
         inner = F.selu(_normalised(self.conv1, self.bn1, dense), inplace=True)
         outer = _normalised(self.conv2, self.bn2, inner)
         if self.downsample is not None:
-            outer += self.downsample(dense)
+            outer += _pointwise(dense, self.downsample.weight, self.downsample.bias)
         return F.selu(outer, inplace=True)
 
 
@@ -264,6 +265,11 @@ class _PlainConvolution(nn.Conv2d):
         """As :class:`DeformableConvolution`."""
         weight = self.weight if scale is None else self.weight * scale[:, None, None, None]
         return F.conv2d(dense, weight, shift, padding=1)
+
+
+def _pointwise(dense: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve [1, C, h, w] by [D, C] or [D, C, 1, 1], with channels stored last in both maps."""
+    return F.linear(dense.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def _normalised(convolution: nn.Module, norm: nn.BatchNorm2d, dense: Tensor) -> Tensor:

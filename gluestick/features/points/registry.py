@@ -25,8 +25,9 @@ class PointDetectorConfig:
             None for its default.
         nms_radius: Keypoints keep about this distance, px, or None for the detector's default.
         variant: The network, where there are several: n16, n16rot, n32 or t16 of aliked,
-            magicleap or open of superpoint. None takes the default or what the weights hold.
-        weights: A file of weights. aliked brings its own; disk and xfeat also take "download".
+            magicleap or open of superpoint. Of xfeat, whether keypoints lie within their pixels,
+            subpixel, or not, published. None takes the default or what the weights hold.
+        weights: A file of weights. aliked and xfeat bring their own; disk also takes "download".
     """
 
     name: PointDetectorName = "aliked"
@@ -72,9 +73,8 @@ POINT_DETECTORS = MappingProxyType(
         "xfeat": _Entry(
             config=XFeatConfig,
             detector=XFeat,
-            weights="required",
+            weights="optional",
             bytes_per_pixel=110,
-            hint="xfeat.pt of github.com/verlab/accelerated_features, or 'download' to fetch it",
         ),
         "sift": _Entry(config=SiftConfig, detector=Sift, weights="none", bytes_per_pixel=230),
         "superpoint": _Entry(

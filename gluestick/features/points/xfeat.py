@@ -1,19 +1,17 @@
 """XFeat keypoints and descriptors.
 
-Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024. The
-network is kornia's, which has it from version 0.9 on (Python 3.11 or later).
+Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024.
 """
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.features.points.download import DOWNLOAD, fetch_weights
-from gluestick.features.points.sampling import find_peaks, unit_rows
+from gluestick.features.points.download import DOWNLOAD
+from gluestick.features.points.sampling import find_peaks, unit_rows, windows_around
 from gluestick.features.points.selection import (
     allowed_pixels,
     check_detector_options,
@@ -21,14 +19,19 @@ from gluestick.features.points.selection import (
     lies_in,
     strongest,
 )
+from gluestick.features.points.xfeat_network import CELL, DESCRIPTOR_DIM, XFeatNetwork
 from gluestick.geometry.pixels import from_resized, to_resized
 from gluestick.precision import never_autocast, without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
 from gluestick.transfers import small_tensor
 from gluestick.types import Points
+from gluestick.weights import shipped_path
+
+Variant = Literal["subpixel", "published"]
 
 _STRIDE = 32
-_CELL = 8
+_UNUSED = "fine_matcher."
+"""The part of the published network that refines semi-dense matches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +39,14 @@ class XFeatConfig:
     """Options of :class:`XFeat`.
 
     Attributes:
+        variant: Where keypoints lie: ``subpixel`` at the mean of the probabilities of the 3 x 3
+            pixels around a peak, ``published`` at its whole pixel.
         max_num_keypoints: How many keypoints at most, or None for no limit.
         detection_threshold: The probability in (0, 1) that a keypoint exceeds.
         nms_radius: A keypoint has the largest score within this many px, at least 1.
     """
 
+    variant: Variant = "subpixel"
     max_num_keypoints: int | None = 1024
     detection_threshold: float = 0.05
     nms_radius: int = 2
@@ -52,6 +58,11 @@ class XFeatConfig:
             nms_radius=self.nms_radius,
             least_radius=1,
         )
+        if self.variant not in get_args(Variant):
+            raise ValueError(
+                f"XFeatConfig.variant needs to be one of {', '.join(get_args(Variant))}, found "
+                f"{self.variant!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,38 +94,35 @@ class XFeat(nn.Module):
 
     Args:
         config: The options.
-
-    Raises:
-        ValueError: If the installed kornia is older than 0.9.
     """
 
-    descriptor_dim: int = 64
+    descriptor_dim: int = DESCRIPTOR_DIM
 
     def __init__(self, config: XFeatConfig | None = None) -> None:
         super().__init__()
         self.config = config or XFeatConfig()
-        self.network = _kornia_class("XFeatModel")()
+        self.network = XFeatNetwork()
         self.eval()
 
     @classmethod
-    def from_pretrained(cls, config: XFeatConfig | None = None, *, weights: str) -> "XFeat":
+    def from_pretrained(
+        cls, config: XFeatConfig | None = None, *, weights: str | None = None
+    ) -> "XFeat":
         """Build the detector and load its weights.
 
         Args:
             config: The options.
-            weights: A checkpoint file such as ``xfeat.pt`` of the XFeat repository, or
-                "download" to let kornia fetch it.
+            weights: A checkpoint file such as ``xfeat.pt`` of the XFeat repository, or None for
+                the file that comes with the package, which is also meant by "download".
 
         Raises:
-            ValueError: If the file is missing, damaged or belongs to another network, or the
-                download fails.
+            ValueError: If the file is missing, damaged or belongs to another network.
         """
         detector = cls(config)
-        if weights == DOWNLOAD:
-            published = _kornia_class("XFeat")
-            state = fetch_weights("XFeat", lambda: published.from_pretrained().net)
-        else:
-            state, _ = read_parameters(weights)
+        if weights is None or weights == DOWNLOAD:
+            weights = str(shipped_path("xfeat.safetensors"))
+        state, _ = read_parameters(weights)
+        state = {name: value for name, value in state.items() if not name.startswith(_UNUSED)}
         load_strict(detector.network, state, source=weights)
         return detector
 
@@ -143,18 +151,24 @@ class XFeat(nn.Module):
         height, width = allowed.shape
         size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))
         scale = small_tensor([size[0] / width, size[1] / height], like=image)
-        resized = F.interpolate(image[None], size=size[::-1], mode="bilinear", align_corners=False)
-        dense, logits, reliability = self.network(resized)
-        dense = F.normalize(dense, dim=1)[0]
-        heatmap = F.pixel_shuffle(logits.softmax(dim=1)[:, :-1], _CELL)[0, 0]
+        resized = image[None]
+        if size != (width, height):
+            resized = F.interpolate(resized, size[::-1], mode="bilinear", align_corners=False)
+        maps = self.network(resized)
+        dense = F.normalize(maps.descriptors, dim=1)[0]
+        heatmap = F.pixel_shuffle(maps.keypoint_logits.softmax(dim=1)[:, :-1], CELL)[0, 0]
 
         peaks = find_peaks(
             heatmap, radius=self.config.nms_radius, threshold=self.config.detection_threshold
         )
         whole = torch.stack([peaks.x, peaks.y], dim=1).to(heatmap.dtype)
-        keypoints = from_resized(whole, scale=scale)
+        placed = whole
+        if self.config.variant == "subpixel":
+            windows, offsets = windows_around(heatmap, peaks.x, peaks.y, radius=1)
+            placed = whole + windows @ offsets.to(windows) / windows.sum(dim=1, keepdim=True)
+        keypoints = from_resized(placed, scale=scale)
         kept = (peaks.strict & lies_in(keypoints, allowed)).nonzero()[:, 0]
-        reliable = _sample(reliability[0], whole[kept], mode="bilinear")[:, 0]
+        reliable = _sample(maps.reliability[0], whole[kept], mode="bilinear")[:, 0]
         scores = heatmap[peaks.y[kept], peaks.x[kept]] * reliable
         order = strongest(scores, max_num_keypoints=limit)
         keypoints = keypoints[kept[order]]
@@ -165,17 +179,6 @@ class XFeat(nn.Module):
             descriptors=describe(keypoints),
             describe=describe,
         )
-
-
-def _kornia_class(name: str) -> Any:
-    try:
-        module = import_module("kornia.feature.xfeat")
-    except ImportError as error:
-        raise ValueError(
-            "xfeat needs kornia 0.9 or later, which needs Python 3.11 or later: upgrade, or choose "
-            "another point detector"
-        ) from error
-    return getattr(module, name)
 
 
 def _sample(dense: Tensor, positions: Tensor, *, mode: str) -> Tensor:
@@ -191,5 +194,5 @@ def _sample(dense: Tensor, positions: Tensor, *, mode: str) -> Tensor:
 
 def _last_pixel(dense: Tensor, positions: Tensor) -> Tensor:
     """Return the last pixel (x, y) of the resized image, in the type of ``positions``."""
-    size = [dense.shape[2] * _CELL, dense.shape[1] * _CELL]
+    size = [dense.shape[2] * CELL, dense.shape[1] * CELL]
     return small_tensor(size, like=positions) - 1

@@ -30,7 +30,7 @@ def add_keypoints(
     *,
     progress: Progress = no_progress,
 ) -> None:
-    """Add the keypoints of images that have none.
+    """Add the keypoints of images that have none, and those that were found in further views since.
 
     Args:
         database: An open ``pycolmap.Database``.
@@ -48,8 +48,12 @@ def add_keypoints(
             number = image_ids[name]
             if not database.exists_keypoints(number):
                 database.write_keypoints(number, keypoints)
-            elif not np.array_equal(database.read_keypoints(number)[:, :2], keypoints):
+                continue
+            earlier = database.read_keypoints(number)[:, :2]
+            if not np.array_equal(earlier, keypoints[: len(earlier)]):
                 raise ValueError(f"it has other keypoints of {name} already: {_REMEDY}")
+            if len(earlier) < len(keypoints):
+                database.update_keypoints(number, keypoints)
 
 
 def add_matches(

@@ -14,7 +14,7 @@ from typing import Any
 
 from gluestick.export.features_h5 import FeaturesReader
 from gluestick.export.folder_images import Progress, no_progress
-from gluestick.export.origins import feature_settings, matching_settings
+from gluestick.export.origins import feature_settings, matching_settings, view_settings
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.localization.map_folder import prepare_map
 from gluestick.reconstruction.localization.queries import Query, query_camera, read_queries
@@ -133,6 +133,7 @@ def localize(
         scene.fingerprint,
         feature_settings(matcher, model=model),
         matching_settings(matcher, model=model),
+        view_settings(matcher),
         asdict(matching),
         asdict(pose),
     ]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from features.points.kinds import KINDS, build
-from rendered_scenes import needs_kornia_xfeat, patchwork
+from rendered_scenes import patchwork
 
 from gluestick.checks import ShapeError
 from gluestick.features.protocols import PointDetector
@@ -113,10 +113,7 @@ def test_describing_tells_positions_apart_along_both_axes(kind):
     torch.testing.assert_close(points.describe(positions.flip(0)), descriptors.flip(0))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["aliked", "disk", pytest.param("xfeat", marks=needs_kornia_xfeat), "superpoint"],
-)
+@pytest.mark.parametrize("kind", ["aliked", "disk", "xfeat", "superpoint"])
 def test_descriptors_are_those_at_the_keypoints(kind):
     points = build(kind).detect(patchwork(90, 117))
     torch.testing.assert_close(points.describe(points.keypoints), points.descriptors)

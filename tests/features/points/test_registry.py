@@ -1,6 +1,5 @@
 import pytest
 import torch
-from rendered_scenes import needs_kornia_xfeat
 
 from gluestick.features.points.aliked import Aliked
 from gluestick.features.points.disk import Disk
@@ -35,7 +34,7 @@ def test_options_reach_the_detector():
     ("name", "kind"),
     [
         ("disk", Disk),
-        pytest.param("xfeat", XFeat, marks=needs_kornia_xfeat),
+        ("xfeat", XFeat),
         ("superpoint", SuperPoint),
     ],
 )
@@ -51,7 +50,7 @@ def test_sift_needs_no_weights():
     assert isinstance(build_point_detector(PointDetectorConfig(name="sift")), Sift)
 
 
-@pytest.mark.parametrize("name", ["disk", "xfeat", "superpoint"])
+@pytest.mark.parametrize("name", ["disk", "superpoint"])
 def test_missing_weights_say_which_option(name):
     with pytest.raises(ValueError, match=f"{name} needs a file of weights: set weights"):
         build_point_detector(PointDetectorConfig(name=name))
@@ -63,7 +62,6 @@ def test_missing_weights_say_which_option(name):
         ("sift", {"variant": "n16"}),
         ("sift", {"weights": "sift.pth"}),
         ("disk", {"variant": "depth"}),
-        ("xfeat", {"variant": "star"}),
     ],
 )
 def test_unsupported_options_are_errors(name, options):
@@ -76,6 +74,8 @@ def test_unknown_names_are_errors():
         build_point_detector(PointDetectorConfig(name="orb"))
     with pytest.raises(ValueError, match="variant"):
         build_point_detector(PointDetectorConfig(variant="n17"))
+    with pytest.raises(ValueError, match="variant"):
+        build_point_detector(PointDetectorConfig(name="xfeat", variant="star"))
 
 
 def test_missing_file_is_an_error():

@@ -9,21 +9,27 @@ from PIL import Image
 from sfm_scenes import (
     CAMERA,
     POSES,
+    SIZE,
     write_cameras,
     write_posed_model,
     write_textured_photographs,
 )
 
-from gluestick.export import read_features_h5
+from gluestick.export import FeaturesReader, read_features_h5
+from gluestick.export.views.folder import ViewBudget
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.lines.files import write_line_map
 from gluestick.reconstruction.lines.values import LineMap
 from gluestick.reconstruction.localization import (
     Localization,
     LocalizationInputs,
+    MatchingConfig,
     PoseConfig,
     localize,
 )
+from gluestick.reconstruction.localization.references import References
+from gluestick.reconstruction.pairs.retrieval import PhotographDescriptors
+from gluestick.viewpoint.affine_evidence import AffineEvidence
 
 pytest.importorskip("pycolmap")
 
@@ -35,6 +41,7 @@ WALL = 0.9
 
 def run(root: Path, matcher: PointLineMatcher, **options: object) -> Localization:
     files = {"cameras": root / "cameras.json"} if options.pop("known", True) else {}
+    options.setdefault("matching", MatchingConfig(views=ViewBudget(max_searches=0)))
     return localize(
         matcher,
         LocalizationInputs(
@@ -256,3 +263,45 @@ def test_aligned_keypoints_make_poses_more_exact(
     assert detected["num_point_inliers"] == aligned["num_point_inliers"]
     assert detected["cam_from_world"] != aligned["cam_from_world"]
     assert errors(aligned)[0] < errors(detected)[0]
+
+
+def test_a_detail_is_matched_in_another_view(
+    copy: Path, small_matcher: PointLineMatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoom, (width, height) = 5, SIZE
+    low = np.array([(width - width / zoom) / 2, (height - height / zoom) / 2])
+    with Image.open(copy / "photographs" / "1.png") as image:
+        box = (*low, width - low[0], height - low[1])
+        detail = image.resize(SIZE, Image.Resampling.BICUBIC, box=box)
+    detail.save(copy / "detail.png")
+    offset = low + 0.5 / zoom - 0.5
+    to_photograph = np.column_stack([np.eye(2) / zoom, offset])
+    true = AffineEvidence(affine=to_photograph, inliers=np.ones(9, bool), log10_false_alarms=-9.0)
+    monkeypatch.setattr("gluestick.viewpoint.better_views.search_views", lambda *_, **__: [true])
+    matched, found = {}, {}
+    for searches in (0, 3):
+        views = ViewBudget(max_searches=searches)
+        with (
+            FeaturesReader(copy / "out" / "map" / "features.h5") as features,
+            PhotographDescriptors(copy / "out" / "retrieval.h5", copy / "photographs") as described,
+        ):
+            references = References(
+                small_matcher,
+                features,
+                described,
+                IN_MODEL,
+                copy / "photographs",
+                model="small",
+                config=MatchingConfig(views=views),
+            )
+            query = references.match(copy / "detail.png")
+            own = next(each for each in query.references if each.name == "1.png")
+            seen = features.read("1.png")["keypoints"][own.keypoints[:, 1]]
+        expected = (seen - offset) * zoom
+        distances = query.features["keypoints"][own.keypoints[:, 0]] - expected
+        matched[searches] = np.linalg.norm(distances, axis=1) / zoom
+        found[searches] = own.good
+    assert found == {0: False, 3: True}
+    assert np.median(matched[0]) > 1
+    assert len(matched[3]) >= 5
+    assert matched[3].max() < 1

@@ -50,6 +50,8 @@ def test_a_folder_becomes_a_model(invoke: Callable[..., Result], scene: Path) ->
         (("nowhere",), "there is no folder nowhere"),
         (("PHOTOGRAPHS", "--mapper", "quick"), "incremental or global"),
         (("PHOTOGRAPHS", "--line-views", "1"), "min_views needs to be at least 2"),
+        (("PHOTOGRAPHS", "--view-searches", "-1"), "max_searches needs to be at least 0"),
+        (("PHOTOGRAPHS", "--view", "turn", "--rotation", "none"), "name the same"),
         (("PHOTOGRAPHS", "--cameras", "nowhere.json"), "no file of cameras nowhere.json"),
         (("PHOTOGRAPHS", "--model", "nowhere"), "needs the files of a COLMAP model"),
         (("PHOTOGRAPHS", "--pairs", "PAIRS"), "no pair is left to match"),

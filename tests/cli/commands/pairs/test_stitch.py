@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from gluestick.cli.commands.stitch import pairs_to_match
+from gluestick.cli.commands.pairs.stitch import pairs_to_match
 
 QUICK = ("--max-num-keypoints", "256", "--max-num-lines", "60")
 

@@ -82,14 +82,9 @@ def export_hloc(
             show_default="no limit",
         ),
     ] = None,
-    rotation: Annotated[
-        str | None,
-        typer.Option(
-            help="Turn photographs so that all agree: auto, exhaustive (also search pairs that do "
-            "not vote) or none.",
-            show_default="auto; none for peers",
-        ),
-    ] = None,
+    view: options.FolderView = None,
+    view_searches: options.ViewSearches = 5,
+    rotation: options.Rotation = None,
     config: options.Config = None,
     workers: options.WorkerKind = "local",
     ray_address: options.RayAddress = None,
@@ -107,6 +102,7 @@ def export_hloc(
     from gluestick.cli.resources import use_threads
     from gluestick.datasets.pair_lists import pairs_of_folder
     from gluestick.export.hloc_folder import export_hloc_folder
+    from gluestick.export.views.folder import ViewBudget
     from gluestick.pipeline import PointLineMatcher
 
     features = options.feature_overrides(
@@ -122,6 +118,7 @@ def export_hloc(
         model=model,
         weights=weights,
         detector_weights=detector_weights,
+        view=view,
         rotation=rotation,
     )
     if memory == "auto":
@@ -148,6 +145,7 @@ def export_hloc(
         output,
         model=settings.model,
         mask_dir=masks,
+        views=ViewBudget(max_searches=view_searches),
         strict=strict,
         workers=options.make_workers(workers, address=ray_address),
         progress=progress,
@@ -160,6 +158,8 @@ def _report(written: HlocFolder) -> None:
     for reason in (*skipped.images.values(), *skipped.pairs.values()):
         typer.echo(f"gluestick: skipped: {' '.join(reason.split())}", err=True)
     counts = f"{written.num_pairs} pairs, {written.num_new_pairs} of them new"
+    if written.num_view_pairs:
+        counts += f", {written.num_view_pairs} in further views"
     if skipped.images or skipped.pairs:
         counts += f"; skipped: {len(skipped.images)} images, {written.num_skipped_pairs} pairs"
     typer.echo(f"Written: {written.features}, {written.matches} ({counts})")

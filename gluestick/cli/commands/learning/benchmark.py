@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gluestick.benchmarks.tasks.registry import BENCHMARKS, BenchmarkCard
 from gluestick.cli import options
-from gluestick.cli.commands.speed import speed
+from gluestick.cli.commands.learning.speed import speed
 from gluestick.cli.errors import one_line_errors
 from gluestick.cli.progress import progress
 

@@ -77,6 +77,8 @@ def localize(
     max_num_keypoints: options.KeypointBudget = None,
     max_num_lines: options.LineBudget = None,
     resize: options.Resize = None,
+    view: options.FolderView = None,
+    view_searches: options.ViewSearches = 3,
     rotation: options.Rotation = None,
     config: options.Config = None,
     device: options.Device = "auto",
@@ -93,6 +95,7 @@ def localize(
     from gluestick.cli.devices import select_device
     from gluestick.cli.outputs import check_output
     from gluestick.cli.resources import use_threads
+    from gluestick.export.views.folder import ViewBudget
     from gluestick.pipeline import PointLineMatcher
     from gluestick.reconstruction.localization import (
         LocalizationInputs,
@@ -101,6 +104,7 @@ def localize(
     )
     from gluestick.reconstruction.localization import localize as localize_queries
     from gluestick.reconstruction.localization.folder import POSES, RECORDS, REPORT
+    from gluestick.reconstruction.localization.references import ENOUGH_REFERENCES
 
     number = use_threads(threads)
     settings = _settings(
@@ -110,12 +114,14 @@ def localize(
         matcher=matcher,
         weights=weights,
         detector_weights=detector_weights,
+        view=view,
         rotation=rotation,
         features=options.feature_overrides(
             max_num_keypoints=max_num_keypoints, max_num_lines=max_num_lines, resize=resize
         ),
     )
-    matching = MatchingConfig(num_similar=num_similar)
+    views = ViewBudget(max_searches=view_searches, enough_pairs=ENOUGH_REFERENCES)
+    matching = MatchingConfig(num_similar=num_similar, views=views)
     pose = PoseConfig(max_error=max_error, lines=lines, refine=refine, seed=seed)
     check_output(output, (POSES, RECORDS, REPORT, _RUN))
     loaded = options.load_matcher(settings).to(select_device(device))
@@ -154,6 +160,7 @@ def _settings(
     matcher: str | None,
     weights: str | None,
     detector_weights: str | None,
+    view: str | None,
     rotation: str | None,
     features: list[str],
 ) -> MatchConfig:
@@ -163,7 +170,11 @@ def _settings(
     stored = model / _RUN
     if config is None and matcher is None and weights is None and stored.is_file():
         changed = [f"pipeline.features.{override}" for override in features]
-        named = {"pipeline.rotation": rotation, "detector_weights": detector_weights}
+        options.check_one_view(view, rotation)
+        # the reconstruction may have named its views by --rotation, which comes first
+        rotation = rotation if view is None else "null"
+        named = {"pipeline.view": view, "pipeline.rotation": rotation}
+        named["detector_weights"] = detector_weights
         changed += [f"{key}={value}" for key, value in named.items() if value is not None]
         try:
             matching = json.loads(stored.read_text(encoding="utf-8"))["matching"]
@@ -177,6 +188,7 @@ def _settings(
         model=matcher,
         weights=weights,
         detector_weights=detector_weights,
+        view=view,
         rotation=rotation,
     )
 

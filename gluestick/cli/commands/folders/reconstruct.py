@@ -98,6 +98,8 @@ def reconstruct(
     max_num_keypoints: options.MaxNumKeypoints = None,
     max_num_lines: options.MaxNumLines = None,
     resize: options.Resize = None,
+    view: options.FolderView = None,
+    view_searches: options.ViewSearches = 5,
     rotation: options.Rotation = None,
     config: options.Config = None,
     workers: options.WorkerKind = "local",
@@ -124,6 +126,7 @@ def reconstruct(
     chosen = _config(
         pairs=pairs,
         overlap=overlap,
+        view_searches=view_searches,
         num_similar=num_similar,
         max_distance=max_distance,
         camera_model=camera_model,
@@ -145,6 +148,7 @@ def reconstruct(
         model=matcher,
         weights=weights,
         detector_weights=detector_weights,
+        view=view,
         rotation=rotation,
     )
     check_output(output, (RECORD, "run.json"))
@@ -184,6 +188,7 @@ def _config(
     *, pairs: str, threads: int, line_views: int | None, **chosen: Any
 ) -> ReconstructionConfig:
     """Return the configuration that the options stand for."""
+    from gluestick.export.views.folder import ViewBudget
     from gluestick.reconstruction import ReconstructionConfig
     from gluestick.reconstruction.colmap.images import CameraOptions
     from gluestick.reconstruction.lines import LineMapConfig
@@ -198,6 +203,7 @@ def _config(
             num_similar=chosen["num_similar"],
             max_distance=chosen["max_distance"],
         ),
+        views=ViewBudget(max_searches=chosen["view_searches"]),
         cameras=CameraOptions(model=chosen["camera_model"], sharing=chosen["camera_sharing"]),
         junctions=chosen["junctions"],
         verification=chosen["verification"],

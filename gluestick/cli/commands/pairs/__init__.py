@@ -1,0 +1,1 @@
+"""Commands on two images, one, or the frames of a video."""

@@ -1,0 +1,1 @@
+"""Pairs of a folder in further views: which need them, and what is found there."""
