@@ -206,16 +206,17 @@ class FolderViews:
         self._matches.flush()
 
     def _image(self, name: str) -> SeenImage:
-        wireframe, batch = wireframe_from_arrays(self._features.read(name)), self._batch(name)
+        matcher, batch = self._steps.matcher, self._batch(name)
+        wireframe = wireframe_from_arrays(self._features.read(name)).to(matcher.device)
         known: dict[ViewFrame | None, Wireframe] = {wireframe.views[0]: wireframe}
 
         def in_view(frame: ViewFrame | None) -> Wireframe:
             if frame not in known:
                 entry = self._entry(name, frame)
                 known[frame] = (
-                    wireframe_from_arrays(self._views.read(entry))
+                    wireframe_from_arrays(self._views.read(entry)).to(matcher.device)
                     if entry in self._views
-                    else self._steps.matcher.extract(batch.images, masks=batch.masks, views=[frame])
+                    else matcher.extract(batch.images, masks=batch.masks, views=[frame])
                 )
             return known[frame]
 

@@ -260,7 +260,7 @@ def test_an_unreadable_image_is_one_line(
         (("--model", "superpoint-lsd-gluestick"), "not shipped"),
         (("--weights", "nowhere.safetensors"), "nowhere.safetensors"),
         (("--config", "nowhere.yaml"), "nowhere.yaml"),
-        (("--config", "fast"), "no preset fast; presets are for match: accurate"),
+        (("--config", "slow"), "no preset slow; presets are for match: accurate"),
         (("--K0", "500,187,140"), "--K0 needs --K1"),
         (("--K1", "nowhere.txt"), "--K1 nowhere.txt"),
         (("--threads", "0"), "--threads"),
