@@ -27,8 +27,8 @@ def files_together(folder: str | os.PathLike[str], names: Sequence[str]) -> Iter
     the new files come, the last name last. So at no moment does the folder hold files of two
     runs, and where the last one is there, all are: also after a kill, and after two processes
     that write to one folder, which take turns. When the block raises, the folder stays as it
-    was. Ctrl-C waits until the files are in place, which takes milliseconds. Symbolic links are
-    followed, and permissions of earlier files are kept.
+    was, or is not there. Ctrl-C waits until the files are in place, which takes milliseconds.
+    Symbolic links are followed, and permissions of earlier files are kept.
 
     Args:
         folder: Where to; missing folders are created.
@@ -43,13 +43,20 @@ def files_together(folder: str | os.PathLike[str], names: Sequence[str]) -> Iter
             file.
         OSError: If the block raises it, or the files cannot be put in place.
     """
-    targets = {name: writable_target(Path(folder) / name) for name in names}
-    remove_partial_files(Path(folder))
-    with partial_target(Path(folder) / "run") as temporary:
-        temporary.mkdir()
-        yield temporary
-        with _not_interrupted(), _turn_of_this_process(Path(folder)):
-            _put_in_place(temporary, targets)
+    missing = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
+    try:
+        targets = {name: writable_target(Path(folder) / name) for name in names}
+        remove_partial_files(Path(folder))
+        with partial_target(Path(folder) / "run") as temporary:
+            temporary.mkdir()
+            yield temporary
+            with _not_interrupted(), _turn_of_this_process(Path(folder)):
+                _put_in_place(temporary, targets)
+    except BaseException:
+        with suppress(OSError):  # what others write to stays
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 def _put_in_place(temporary: Path, targets: Mapping[str, Path]) -> None:

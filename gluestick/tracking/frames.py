@@ -1,6 +1,7 @@
 """The frames of a video, or of a folder of images, one after the other."""
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from gluestick.images.load import load_image
 
 FOLDER_RATE = 10.0
 """Frames per second of folders, which do not say."""
+
+_FFMPEG_MESSAGES, _NO_MESSAGES = "OPENCV_FFMPEG_LOGLEVEL", "-8"
+"""What keeps FFmpeg from writing to stderr; it is read with the first video."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,9 @@ class VideoFrames:
     """
 
     def __init__(self, path: Path, *, stride: int, max_frames: int | None) -> None:
+        if not path.stat().st_size:
+            raise ValueError(f"{path} is an empty file: fetch or export it again")
+        os.environ.setdefault(_FFMPEG_MESSAGES, _NO_MESSAGES)
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
             raise ValueError(f"{path} is no video that OpenCV can read")

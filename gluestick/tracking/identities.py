@@ -140,7 +140,7 @@ class IdentityTable:
             frames=frames[order].astype(np.int64),
             identities=own[order].astype(np.int64),
             kinds=np.full(len(own), self.kind, np.int64),
-            coordinates=places.astype(np.float32),
+            coordinates=_first_ends_first(places, own[order]).astype(np.float32),
             scores=scores.astype(np.float32),
             image_size=image_size,
         )
@@ -173,6 +173,26 @@ def _continue(
     ]
     reverse = now[(directions[0] * directions[1]).sum(axis=1) < 0]
     sights.places[reverse] = sights.places[reverse][:, [2, 3, 0, 1]]
+
+
+def _first_ends_first(places: np.ndarray, identities: np.ndarray) -> np.ndarray:
+    """Let the first end of each line stay the first, also where two tracks turned out to be one.
+
+    Args:
+        places: [S, 4] px.
+        identities: [S], in ascending order.
+
+    Returns:
+        [S, 4] px.
+    """
+    directions = places[:, 2:] - places[:, :2]
+    turns = (directions[1:] * directions[:-1]).sum(axis=1) < 0  # not where points have NaN
+    turns &= identities[1:] == identities[:-1]
+    reverse = np.zeros(len(places), bool)
+    reverse[1:] = np.cumsum(turns) % 2
+    beginnings = np.unique(identities, return_index=True)[1]
+    reverse ^= reverse[beginnings].repeat(np.diff(beginnings, append=len(places)))
+    return np.where(reverse[:, None], places[:, [2, 3, 0, 1]], places)
 
 
 def _without_single(sights: Sights) -> Sights:

@@ -66,6 +66,13 @@ def test_what_cannot_be_used_is_left_out_with_a_note(tmp_path: Path):
 
 
 def test_bad_input_is_one_clear_error(tmp_path: Path):
+    (tmp_path / "nothing.mp4").touch()
+    with pytest.raises(ValueError, match="is an empty file"):
+        open_frames(tmp_path / "nothing.mp4")
+    write_video(tmp_path / "whole.mp4", 7)
+    (tmp_path / "cut.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:-400])
+    with pytest.raises(ValueError, match="no video that OpenCV can read"):
+        open_frames(tmp_path / "cut.mp4")
     with pytest.raises(ValueError, match="no video and no folder"):
         open_frames(tmp_path / "nowhere.mp4")
     (tmp_path / "text.mp4").write_text("no video")

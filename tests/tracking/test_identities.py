@@ -84,6 +84,17 @@ def test_lines_keep_their_first_end():
     assert rows.tracks(SIZE).kinds.tolist() == [1, 1]
 
 
+def test_a_line_that_is_found_again_keeps_its_first_end_in_between():
+    rows = table(kind=1)
+    rows.add(0, np.float32([[0, 0, 10, 0]]), from_previous=None, from_keyframe=None)
+    rows.make_keyframe()
+    rows.add(1, np.float32([[11, 0, 1, 0]]), from_previous=links(-1), from_keyframe=None)
+    rows.add(2, np.float32([[12, 0, 2, 0]]), from_previous=links(0), from_keyframe=links(0))
+    found = rows.tracks(SIZE)
+    assert found.identities.tolist() == [0, 0, 0]
+    assert found.coordinates[:, 0].tolist() == [0, 1, 2]
+
+
 def test_what_is_seen_once_is_forgotten():
     rows = table()
     nothing = np.zeros((0, 4), np.float32)

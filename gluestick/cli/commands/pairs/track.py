@@ -94,6 +94,8 @@ def track(
         detector_weights=detector_weights,
         view="none",
     )
+    if settings.pipeline.view != "none":
+        raise ValueError("frames are seen as they are: leave out pipeline.view and rotation")
     check_output(output, FILES)
     source = open_frames(frames, stride=stride, max_frames=max_frames)
     chosen = select_device(device)

@@ -78,5 +78,6 @@ def test_bad_input_is_one_line(refused: Callable[..., str], folder: Path, tmp_pa
     output = tmp_path / "output"
     line = refused("track", folder, "--max-frames", "1", "--output", output, *SMALL)
     assert "tracks need at least two frames, found 1" in line
-    assert not (output / "run.json").exists()
+    assert not output.exists()
+    assert "as they are" in refused("track", folder, "pipeline.view=turn", "--output", output)
     assert "keyframe_every" in refused("track", folder, "--keyframe-every", "1")
