@@ -12,19 +12,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
-from gluestick.features.view_sheet import Described, describe_views
 from gluestick.geometry.affine import as_rows, compose, inverse, resizing
 from gluestick.images.resize import ResizeConfig
 from gluestick.images.view import View, upright_view, warped_view
 from gluestick.side_by_side import run_side_by_side
 from gluestick.timing import StageTimer
+from gluestick.transfers import to_host
 from gluestick.types import ViewFrame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, distinct_maps, fit_affine
 from gluestick.viewpoint.turns.affine_turn import mutual_nearest
@@ -91,6 +91,18 @@ class ViewSearchConfig:
         object.__setattr__(self, "tilts", tuple(self.tilts))
 
 
+class Described(NamedTuple):
+    """Keypoints of an image in one view.
+
+    Attributes:
+        positions: [N, 2] float64 px of the copy of the image, strongest first.
+        descriptors: [N, D], rows of unit norm.
+    """
+
+    positions: np.ndarray
+    descriptors: np.ndarray
+
+
 class SearchedImage:
     """Describes one image in several views, in px of a copy of it.
 
@@ -138,8 +150,13 @@ class SearchedImage:
         ]
         return self._describe(views, self._config.max_num_keypoints)
 
-    def _describe(self, views: Sequence[View], max_num_keypoints: int) -> list[Described]:
-        return describe_views(self._extractor, views, max_num_keypoints=max_num_keypoints)
+    def _describe(self, views: Iterable[View], max_num_keypoints: int) -> list[Described]:
+        found = []
+        for view in views:
+            points = self._extractor.points_in(view, max_num_keypoints=max_num_keypoints)
+            positions, descriptors = to_host(points.keypoints, points.descriptors)
+            found.append(Described(positions.astype(np.float64), descriptors))
+        return found
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:

@@ -19,10 +19,14 @@ from gluestick import match
 from gluestick.datasets.holdout import is_held_out
 from gluestick.datasets.photographs import list_photographs
 from gluestick.features.extractor import FeatureExtractor
-from gluestick.features.view_sheet import Described
 from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
-from gluestick.viewpoint.view_search import SearchedImage, ViewSearchConfig, maps_between
+from gluestick.viewpoint.view_search import (
+    Described,
+    SearchedImage,
+    ViewSearchConfig,
+    maps_between,
+)
 
 EVERYTHING = ViewSearchConfig(max_false_alarms=np.inf, max_squeezed_false_alarms=np.inf)
 TURNS = (0.0, 45.0, 90.0, 135.0, 180.0, -135.0, -90.0, -45.0)
