@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +140,7 @@ class VideoFrames:
 
 
 class FolderFrames:
-    """The images of a folder in the order of their names.
+    """The images of a folder in the order of their names, numbers in these by their size.
 
     Args:
         path: The folder; folders below it are not looked into.
@@ -151,9 +152,10 @@ class FolderFrames:
     """
 
     def __init__(self, path: Path, *, stride: int, max_frames: int | None) -> None:
-        self._files = sorted(
+        files = [
             file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()
-        )
+        ]
+        self._files = sorted(files, key=lambda file: (_in_order(file.name), file.name))
         if not self._files:
             raise ValueError(f"{path} needs frames (.jpg, .png, .tif and others), found none")
         self.rate = FOLDER_RATE
@@ -196,6 +198,11 @@ def open_frames(path: Path, *, stride: int = 1, max_frames: int | None = None) -
     if not path.is_file():
         raise ValueError(f"there is no video and no folder {path}")
     return VideoFrames(path, stride=stride, max_frames=max_frames)
+
+
+def _in_order(name: str) -> list[tuple[str, int]]:
+    """Return what sorts ``frame2`` before ``frame10``."""
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)([0-9]*)", name)]
 
 
 def _to_image(pixels: cv2.typing.MatLike) -> Tensor:

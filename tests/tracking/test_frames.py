@@ -83,3 +83,10 @@ def test_bad_input_is_one_clear_error(tmp_path: Path):
         open_frames(tmp_path / "empty")
     with pytest.raises(ValueError, match="stride needs to be at least 1, found 0"):
         open_frames(tmp_path, stride=0)
+
+
+def test_numbers_in_names_count_by_their_size(tmp_path: Path):
+    for number in (10, 2, 1):
+        write_image(tmp_path / f"frame{number}.png", color=(20 * number, 0, 0))
+    reds = [float(frame.image[0].mean()) * 255 for frame in open_frames(tmp_path)]
+    assert reds == pytest.approx([20, 40, 200], abs=1)
