@@ -64,7 +64,7 @@ class LinePairs(NamedTuple):
 def _of_lines(values: Tensor, image: Tensor, line: Tensor) -> Tensor:
     *sizes, batch_size, number = values.shape
     flat = values.reshape(math.prod(sizes), batch_size * number)  # far faster with two axes
-    return flat.index_select(1, image * number + line).view(*sizes, len(line))
+    return flat.index_select(1, image * number + line).view(*sizes, line.shape[0])
 
 
 def possibly_near(carried: Tensor, others: Tensor) -> Tensor:

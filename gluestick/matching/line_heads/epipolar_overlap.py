@@ -107,7 +107,8 @@ def epipolar_channels(
 def _epipolar_lines(lines: Tensor, F: Tensor) -> Tensor:
     """Map ends of segments [2, 2, B, L] by matrices [B, 3, 3] to lines [3, 2, B, L]."""
     ends = _homogeneous(lines.permute(2, 0, 3, 1).flatten(1, 2))  # [B, 2 L, 3]
-    return torch.bmm(F, ends.mT).unflatten(2, (2, lines.shape[3])).movedim(0, 2)
+    mapped = torch.bmm(F, ends.mT)  # [B, 3, 2 L]
+    return mapped.view(lines.shape[2], 3, 2, lines.shape[3]).permute(1, 2, 0, 3)
 
 
 def _overlap(epipolar: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:

@@ -195,7 +195,7 @@ def carry_lines(
         The lines in units of image 1. Without any match they stay where they are.
     """
     distance, index = (near or find_near_matches(lines, matches)).first(NUM_NEIGHBOURS)
-    distance, places = distance.movedim(-1, 0), index.movedim(-1, 1)  # [N, B, 3, L] and [B, N, ...]
+    distance, places = distance.movedim(3, 0), index.movedim(3, 1)  # [N, B, 3, L] and [B, N, ...]
     coarse = _fit_global_map(matches)
     flat = places.flatten(1)
 
@@ -214,9 +214,9 @@ def carry_lines(
     weights = own
     for _ in range(_NUM_FITS):
         moments = ((terms * weights)[:, None] * both).sum(2)  # [3, 5, B, 3, L]
-        moments = moments.movedim((0, 1), (-2, -1))
+        moments = moments.movedim((0, 1), (3, 4))
         bend = solve_ridge(moments[..., :3], moments[..., 3:], ridge=_STIFFNESS)
-        bends = bend.movedim((-2, -1), (0, 1))[:, :, None]  # [3, 2, 1, B, 3, L]
+        bends = bend.movedim((3, 4), (0, 1))[:, :, None]  # [3, 2, 1, B, 3, L]
         across, down = targets - (terms[:, None] * bends).sum(0)
         squared = across**2 + down**2
         weights = own / (1 + squared / _NOISE**2)
@@ -297,16 +297,22 @@ def _where_positive(values: Tensor, test: Tensor) -> Tensor:
 
     On a CPU it takes a tenth of the time of ``torch.where``.
     """
+    if _is_traced():  # ONNX has thresholds of 0 alone
+        return torch.where(test > 0, values, torch.inf)
     return values.maximum(-F.threshold(test, 0.0, -torch.inf))
 
 
 def _least(values: Tensor, *, number: int) -> tuple[Tensor, Tensor]:
     """Return the least of values [..., K] that are not negative, [..., N], and where they are."""
-    if values.dtype != torch.float32 or torch.compiler.is_compiling():  # ONNX has no such views
+    if values.dtype != torch.float32 or _is_traced():  # ONNX has no view of numbers as others
         found = values.topk(number, largest=False)
         return found.values, found.indices
     found = values.view(torch.int32).topk(number, largest=False)  # in the same order, but faster
     return found.values.view(torch.float32), found.indices
+
+
+def _is_traced() -> bool:
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()
 
 
 def _from_lines(lines: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
