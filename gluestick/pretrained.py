@@ -89,6 +89,7 @@ _FAST_NETWORK = LightGlueStickConfig(
     # docs/measurements/speed/exit_calibration.py, ten pairs
     similarity_scales=(1.308, 1.051, 0.721, 0.882, 0.917),
     similarity_shifts=(30.17, 5.78, 3.19, 1.71, 0.2),
+    descriptor_similarity=(52.3, 30.5),
 )
 _FAST_LICENCE = "commercial use allowed: XFeat, LighterGlue and the line head Apache-2.0"
 _FAST_ORIGIN = "XFeat and LighterGlue as published; the line head was trained by this project"

@@ -312,7 +312,8 @@ def _least(values: Tensor, *, number: int) -> tuple[Tensor, Tensor]:
 
 
 def _is_traced() -> bool:
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return tracing or torch.compiler.is_compiling()
 
 
 def _from_lines(lines: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
