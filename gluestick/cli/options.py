@@ -103,7 +103,8 @@ FolderView = Annotated[
 ViewSearches = Annotated[
     int,
     typer.Option(
-        help="For how many pairs of a photograph further views are searched, where few match."
+        min=0,
+        help="For how many pairs of a photograph further views are searched, where few match.",
     ),
 ]
 Rotation = Annotated[

@@ -74,7 +74,8 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
     Args:
         arrays: The arrays of :func:`wireframe_arrays`; without ``view`` the image was seen as
             it is, and without ``resize_scale`` at its own size. The last ``num_view_keypoints``
-            nodes, where it is there, were found in other views and are left out.
+            nodes and ``num_view_lines`` lines, where these are there, were found in other views
+            and are left out.
 
     Returns:
         The wireframe, a batch of one, on the CPU.
@@ -89,7 +90,9 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
             "with gluestick"
         )
     num_nodes = len(arrays["keypoints"]) - int(arrays.get("num_view_keypoints", 0))
-    keypoints, line_junctions = arrays["keypoints"][:num_nodes], arrays["line_junctions"]
+    num_lines = len(arrays["lines"]) - int(arrays.get("num_view_lines", 0))
+    keypoints = arrays["keypoints"][:num_nodes]
+    line_junctions = arrays["line_junctions"][:num_lines]
     if line_junctions.size and not 0 <= line_junctions.min() <= line_junctions.max() < len(
         keypoints
     ):
@@ -106,12 +109,14 @@ def wireframe_from_arrays(arrays: Mapping[str, np.ndarray]) -> Wireframe:
         keypoint_mask=torch.ones(1, len(keypoints), dtype=torch.bool),
         num_junctions=single(arrays["num_junctions"]),
         lines=single(keypoints[line_junctions]),
-        detected_lines=single(arrays["lines"]),
-        line_scores=single(arrays["line_scores"]),
+        detected_lines=single(arrays["lines"][:num_lines]),
+        line_scores=single(arrays["line_scores"][:num_lines]),
         line_mask=torch.ones(1, len(line_junctions), dtype=torch.bool),
         line_junctions=single(line_junctions),
         edge_index=torch.from_numpy(line_edges(line_junctions)),
-        side_colors=single(arrays["side_colors"]) if "side_colors" in arrays else None,
+        side_colors=(
+            single(arrays["side_colors"][:num_lines]) if "side_colors" in arrays else None
+        ),
         views=(_view(arrays),),
         scales=(float(arrays.get("resize_scale", 1.0)),),
     )

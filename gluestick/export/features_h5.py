@@ -17,12 +17,12 @@ group per image name, and in it
                                   that look at it
 ==================  ============  =====================================================
 
-The group's attribute ``num_junctions`` says how many of the first nodes are junctions, and
-``num_view_keypoints``, where it is there, how many of the last ones were found in further views
-(see :mod:`gluestick.export.views.folder`). Where the image was seen in a view, turned for
-instance, the attributes ``view`` [2, 3] float64, the map from px of the image to px of the view,
-and ``view_size`` [2] int64, (width, height) px, say in which. Where an image was resized before
-features were found, ``resize_scale`` [] float64 is the factor.
+The group's attribute ``num_junctions`` says how many of the first nodes are junctions;
+``num_view_keypoints`` and ``num_view_lines``, where they are there, how many of the last nodes and
+of the last lines were found in further views (see :mod:`gluestick.export.views.folder`). Where the
+image was seen in a view, turned for instance, the attributes ``view`` [2, 3] float64, the map from
+px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which.
+Where an image was resized before features were found, ``resize_scale`` [] float64 is the factor.
 Where the writer was told, the attribute ``origin`` says what the features come from, as JSON.
 The lines' datasets and these attributes are additions, which programs made for hloc pass over.
 Coordinates are hloc's and ours: px of the original image, the centre of the top-left pixel is
@@ -56,6 +56,7 @@ _OPTIONAL = {
 _ATTRIBUTES = {
     "num_junctions": np.int64,
     "num_view_keypoints": np.int64,
+    "num_view_lines": np.int64,
     "view": np.float64,
     "view_size": np.int64,
     "resize_scale": np.float64,
@@ -200,9 +201,9 @@ def read_features_h5(path: str | os.PathLike[str], name: str) -> Arrays:
 
     Returns:
         The datasets listed at the top of this module by name, integers as int64 and the rest
-        as float32; the attributes ``uncertainty``, ``num_junctions`` and ``num_view_keypoints`` as
-        [] arrays, and ``view``, ``view_size`` and ``resize_scale``. What the file does not hold
-        (the lines, in files of hloc) is left out.
+        as float32; the attributes ``uncertainty``, ``num_junctions``, ``num_view_keypoints`` and
+        ``num_view_lines`` as [] arrays, and ``view``, ``view_size`` and ``resize_scale``. What the
+        file does not hold (the lines, in files of hloc) is left out.
 
     Raises:
         ValueError: If there is no such file or image, the file is not HDF5 or is damaged, or

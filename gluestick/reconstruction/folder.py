@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.export.hloc_folder import HlocFolder, export_hloc_folder
 from gluestick.export.workers.protocol import Workers

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gluestick.datasets.photographs import list_photographs
-from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
+from gluestick.datasets.posed.formats.colmap_model import find_colmap_model, read_colmap_model
 from gluestick.export.folder_images import NamePair
 from gluestick.export.views.folder import ViewBudget
 from gluestick.images.load import load_image

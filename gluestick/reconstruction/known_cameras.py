@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
-from gluestick.datasets.posed.colmap_text import read_cameras_text
+from gluestick.datasets.posed.formats.colmap_model import find_colmap_model, read_colmap_model
+from gluestick.datasets.posed.formats.colmap_text import read_cameras_text
 
 
 @dataclass(frozen=True)

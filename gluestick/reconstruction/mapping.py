@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.reconstruction.colmap.database import colmap_errors, quiet_pycolmap
 
 Mapper = Literal["incremental", "global"]

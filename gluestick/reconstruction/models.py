@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap, read_colmap_model
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap, read_colmap_model
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.reconstruction.colmap.database import colmap_errors
 from gluestick.reconstruction.mapping import MappingConfig, map_photographs, triangulate

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.export.folder_images import NamePair
 from gluestick.storage.atomic import atomic_path
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap, read_colmap_model
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap, read_colmap_model
 from gluestick.images.load import load_image
 from gluestick.reconstruction.colmap.database import quiet_pycolmap
 

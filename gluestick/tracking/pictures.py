@@ -63,9 +63,11 @@ class VideoFile:
 
     Raises:
         ValueError: If this OpenCV cannot write videos, or not there.
+        OSError: On leaving its ``with`` block, if the file lacks pictures.
     """
 
     def __init__(self, path: Path, *, rate: float, size: tuple[int, int]) -> None:
+        self._path, self._count = path, 0
         self._size = size[0] // 2 * 2, size[1] // 2 * 2
         code = cv2.VideoWriter.fourcc(*_CODEC)
         self._writer = cv2.VideoWriter(str(path), code, rate, self._size)
@@ -84,12 +86,20 @@ class VideoFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file."""
+        """Close the file, and check that it has all pictures."""
         self._writer.release()
+        if error is not None:
+            return
+        written = cv2.VideoCapture(str(self._path))
+        found = max(int(written.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        written.release()
+        if found != self._count:
+            raise OSError(f"{self._path.name} has {found} of {self._count} pictures: disk full?")
 
     def add(self, picture: np.ndarray) -> None:
         """Add a picture [H, W, 3] uint8, RGB."""
         width, height = self._size
+        self._count += 1
         self._writer.write(cv2.cvtColor(picture[:height, :width], cv2.COLOR_RGB2BGR))
 
 

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from gluestick.training.activation_checkpoints import checkpoint_activations
-from gluestick.training.checkpoints import WeightsWriter, load_last_state, save_state
-from gluestick.training.logs import RunLog, Say
 from gluestick.training.optimization import (
     OptimizationConfig,
     WeightAverage,
@@ -22,7 +20,9 @@ from gluestick.training.optimization import (
     set_rate,
     trained_parameters,
 )
-from gluestick.training.processes import launch_fabric, set_up
+from gluestick.training.runs.checkpoints import WeightsWriter, load_last_state, save_state
+from gluestick.training.runs.logs import RunLog, Say
+from gluestick.training.runs.processes import launch_fabric, set_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def run_training(
 
 
 def launch_loop(loop: LoopConfig) -> Any:
-    """Start the processes of a run; see :func:`gluestick.training.processes.launch_fabric`."""
+    """Start the processes of a run; see :func:`gluestick.training.runs.processes.launch_fabric`."""
     return launch_fabric(
         accelerator=loop.accelerator, devices=loop.devices, precision=loop.precision
     )

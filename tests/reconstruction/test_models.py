@@ -1,6 +1,6 @@
 import pytest
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.reconstruction.models import leave_out_weakly_placed
 from gluestick.reconstruction.outcome import LEAST_OBSERVATIONS
 

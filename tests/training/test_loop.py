@@ -15,7 +15,6 @@ pytest.importorskip("lightning_fabric")
 
 from gluestick.matching.gluestick import GlueStick, GlueStickConfig
 from gluestick.training.activation_checkpoints import checkpoint_activations
-from gluestick.training.checkpoints import load_last_state
 from gluestick.training.loop import LoopConfig, run_training
 from gluestick.training.optimization import (
     OptimizationConfig,
@@ -24,6 +23,7 @@ from gluestick.training.optimization import (
     rate_at,
     set_rate,
 )
+from gluestick.training.runs.checkpoints import load_last_state
 
 
 class LineTask:

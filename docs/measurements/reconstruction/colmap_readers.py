@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from gluestick.datasets.posed.colmap_text import read_cameras_text, read_images_text
+from gluestick.datasets.posed.formats.colmap_text import read_cameras_text, read_images_text
 
 Read = Callable[[Path], dict[str, tuple[np.ndarray, frozenset[int]]]]
 """Reads the rotation and the observed points of each image by name."""

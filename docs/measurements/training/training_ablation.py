@@ -23,7 +23,7 @@ from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.storage.atomic import atomic_path
 from gluestick.training.loop import run_training
 from gluestick.training.optimization import trained_parameters
-from gluestick.training.run import TrainConfig, build_task
+from gluestick.training.runs.run import TrainConfig, build_task
 from gluestick.training.tasks.line_layers import LineLayersTask
 from gluestick.training.tasks.scoring_network import ScoringNetwork
 from gluestick.types import Wireframe

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gluestick.datasets.posed.depth_arrays import SUFFIXES, read_depth_array
-from gluestick.datasets.posed.lenses import read_lenses
+from gluestick.datasets.posed.formats.lenses import read_lenses
 from gluestick.datasets.posed.posed_pairs import find_image, find_pairs_file, read_posed_pairs
 from gluestick.datasets.posed.stored_images import load_stored_image, upright_turn
 from gluestick.types import Camera, Pose

@@ -4,7 +4,7 @@ Two layouts are read, both with ``images/``.
 
 - With depth: ``cameras.json`` (for each image ``K``, ``R_cam_from_world``,
   ``t_cam_from_world``, and ``distortion`` where there is some; see
-  :mod:`gluestick.datasets.posed.lenses`) and ``depths/*.png`` in millimetres.
+  :mod:`gluestick.datasets.posed.formats.lenses`) and ``depths/*.png`` in millimetres.
 - A COLMAP model of all images, as text or binary, in the folder itself, ``sparse/0/``,
   ``sparse/`` or ``model/``. Lines are optional, in ``lines3d.npz``: ``lines3d`` [M, 2, 3] in the
   model's frame and, for each of K observations, ``image_names`` [K], ``line_indices`` [K] and
@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 
 from gluestick.datasets.pair_lists import read_lines, read_pairs
-from gluestick.datasets.posed.colmap_model import (
+from gluestick.datasets.posed.depth_views import DepthReader, depth_reader, find_depth
+from gluestick.datasets.posed.formats.colmap_model import (
     find_colmap_model,
     pinhole_camera,
     read_colmap_model,
     undistort_by,
 )
-from gluestick.datasets.posed.depth_views import DepthReader, depth_reader, find_depth
-from gluestick.datasets.posed.lenses import CAMERAS_FILE, read_cameras_json, read_distortion
+from gluestick.datasets.posed.formats.lenses import CAMERAS_FILE, read_cameras_json, read_distortion
 from gluestick.datasets.posed.posed_pairs import (
     find_image,
     find_pairs_file,

@@ -30,8 +30,8 @@ from gluestick.datasets.posed.depth_views import (
     list_depth_pairs,
     relative_pose,
 )
+from gluestick.datasets.posed.formats.megadepth import MegaDepthScene, is_megadepth, scene_files
 from gluestick.datasets.posed.localization import Scene, SceneImage, read_scene
-from gluestick.datasets.posed.megadepth import MegaDepthScene, is_megadepth, scene_files
 from gluestick.datasets.posed.posed_pairs import find_pairs_file
 
 OVERLAPS_FILE = "overlaps.txt"

@@ -26,6 +26,7 @@ from gluestick.export.views.doubt import (
     matching_support,
     node_counts,
 )
+from gluestick.export.views.lines import add_view_lines, line_matches, matched_lines
 from gluestick.export.views.nodes import add_view_nodes, node_matches
 from gluestick.export.workers.steps import Failure, FolderSteps
 from gluestick.features.image_batch import ImageBatch
@@ -182,20 +183,26 @@ class FolderViews:
         found = matches_arrays(*wireframes, best.matches)
         matched = np.flatnonzero(found["matches0"] > -1)[inliers]
         scores = found["matching_scores0"][matched]
-        sides = matched, found["matches0"][matched]
-        nodes, counts = [], []
-        for name, image, wireframe, own in zip(pair, images, wireframes, sides, strict=True):
-            arrays, places = self._features.read(name), own
-            if wireframe is not image.wireframe:
+        nodes, lines = [matched, found["matches0"][matched]], list(matched_lines(found))
+        chosen, grown = (lines[0], lines[1]), []
+        for side, (name, wireframe) in enumerate(zip(pair, wireframes, strict=True)):
+            arrays = self._features.read(name)
+            if wireframe is not images[side].wireframe:
                 seen = wireframe_arrays(wireframe)
                 self._views.add(self._entry(name, wireframe.views[0]), seen)
-                arrays, places = add_view_nodes(arrays, seen, own)
+                arrays, nodes[side] = add_view_nodes(arrays, seen, nodes[side])
+                arrays, lines[side] = add_view_lines(arrays, seen, lines[side])
                 self._features.add(name, arrays, origin=self._features.origin(name))
-            nodes.append(places)
-            counts.append(len(arrays["keypoints"]))
+            grown.append(arrays)
         self._views.flush()
         self._features.flush()
-        return node_matches(nodes, scores, counts)
+        num_nodes, num_lines = (
+            [len(arrays[name]) for arrays in grown] for name in ("keypoints", "lines")
+        )
+        return {
+            **node_matches(nodes, scores, num_nodes),
+            **line_matches(found, chosen, (lines[0], lines[1]), num_lines),
+        }
 
     def _write(
         self, pair: NamePair, arrays: Arrays, support: float, frames: Sequence[Any] | None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.export.features_h5 import FeaturesReader
 from gluestick.export.folder_images import NamePair, Progress, no_progress
 from gluestick.export.matches_h5 import MatchesReader

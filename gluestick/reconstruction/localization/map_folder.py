@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from gluestick.datasets.posed.colmap_model import find_colmap_model
+from gluestick.datasets.posed.formats.colmap_model import find_colmap_model
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.pipeline import PointLineMatcher
 from gluestick.reconstruction.folder import reconstruct

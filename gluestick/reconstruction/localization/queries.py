@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from gluestick.datasets.pair_lists import read_lines
 from gluestick.datasets.photographs import list_photographs
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.images.header import read_header
 from gluestick.reconstruction.known_cameras import KnownCamera, read_known_cameras
 

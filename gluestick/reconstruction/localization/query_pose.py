@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap, pinhole_camera, undistort_by
+from gluestick.datasets.posed.formats.colmap_model import (
+    import_pycolmap,
+    pinhole_camera,
+    undistort_by,
+)
 from gluestick.estimation import (
     AbsolutePoseEstimate,
     estimate_absolute_pose,

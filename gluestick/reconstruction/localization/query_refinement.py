@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import pinhole_camera, undistort_by
+from gluestick.datasets.posed.formats.colmap_model import pinhole_camera, undistort_by
 from gluestick.estimation import UncalibratedPoseEstimate
 from gluestick.estimation.absolute_refinement import WorldMatches, refine_absolute_pose
 from gluestick.reconstruction.localization.query_pose import Correspondences, QueryPose

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.estimation import UncalibratedPoseEstimate
 from gluestick.estimation.uncalibrated_pose import MOST_UNCERTAIN
 from gluestick.geometry.pixels import corner_to_centre

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.export.stored_frame import upright_frame
 from gluestick.images.load import load_oriented_image
 from gluestick.reconstruction.localization.queries import Query

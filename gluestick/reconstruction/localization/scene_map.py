@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import read_colmap_model
+from gluestick.datasets.posed.formats.colmap_model import read_colmap_model
 from gluestick.reconstruction.lines.files import read_line_map
 from gluestick.reconstruction.lines.making import LINES
 from gluestick.reconstruction.refinement.tracks import PosedImage

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gluestick.datasets.posed.colmap_model import import_pycolmap
+from gluestick.datasets.posed.formats.colmap_model import import_pycolmap
 from gluestick.export.folder_images import Progress, no_progress
 from gluestick.geometry.pixels import centre_to_corner
 from gluestick.reconstruction.colmap.database import colmap_errors

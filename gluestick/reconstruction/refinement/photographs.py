@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -18,8 +19,34 @@ from gluestick.reconstruction.refinement.patch_alignment import (
 
 _IMAGES_IN_MEMORY = 24
 
-Photograph = tuple[SmoothImage, np.ndarray]
-"""A reduced photograph and its scale (x, y)."""
+_MAX_LEVEL = 4
+"""How often a photograph is halved at most, to be seen as one from further away sees it."""
+
+
+class Photograph:
+    """A grey photograph, reduced, with smaller copies.
+
+    Args:
+        gray: [H, W] grey values.
+        scale: (x, y), px of ``gray`` per px as stored.
+        smoothing: Standard deviation of the filter, px of each copy.
+    """
+
+    def __init__(self, gray: np.ndarray, scale: np.ndarray, *, smoothing: float) -> None:
+        self.scale = scale
+        self._gray, self._smoothing = gray, smoothing
+        self._copies: dict[int, tuple[SmoothImage, np.ndarray]] = {}
+
+    def halved(self, level: int) -> tuple[SmoothImage, np.ndarray]:
+        """Return the copy that was halved ``level`` times, and its scale (x, y)."""
+        if level not in self._copies:
+            gray, size = self._gray, np.array(self._gray.shape[::-1])
+            smaller = np.maximum(np.round(size / 2**level), 1).astype(int)
+            if level > 0:
+                gray = cv2.resize(gray, smaller.tolist(), interpolation=cv2.INTER_AREA)
+            image = SmoothImage(gray, smoothing=self._smoothing)
+            self._copies[level] = image, self.scale * smaller / size
+        return self._copies[level]
 
 
 class Photographs:
@@ -42,7 +69,7 @@ class Photographs:
         self._scales: dict[int, float] = {}
 
     def get(self, number: int) -> Photograph | None:
-        """Return a photograph and its scale (x, y), or None where it cannot be read."""
+        """Return a photograph, or None where it cannot be read."""
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
@@ -61,7 +88,7 @@ class Photographs:
         reduced, scale = resize_image(image, config=self._resize)
         self._scales[number] = float(scale.mean())
         gray = 255 * to_grayscale(reduced).numpy()
-        return SmoothImage(gray, smoothing=self._smoothing), scale.double().numpy()
+        return Photograph(gray, scale.double().numpy(), smoothing=self._smoothing)
 
     def mean_enlargement(self) -> float:
         """Return how many px of the photographs one px of what was looked at is."""
@@ -79,6 +106,9 @@ def align_observations(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find in one photograph what surrounds keypoints of another.
 
+    Where one shows things at more than about 1.4 times the size at which the other does, a smaller
+    copy of it is looked at, so that both show the same detail.
+
     Args:
         photograph0: The photograph of the keypoints.
         photograph1: The other one.
@@ -92,18 +122,25 @@ def align_observations(
         Where they are [N, 2] px as stored, as expected where they were not found, and which
         were found [N] bool.
     """
-    scale0, scale1 = photograph0[1], photograph1[1]
-    maps = scale1[:, None] * maps / scale0
-    usable = np.isfinite(maps).all(axis=(1, 2))
-    alignment = align_patches(
-        photograph0[0],
-        photograph1[0],
-        to_resized(start, scale=scale0)[usable],
-        to_resized(expected, scale=scale1)[usable],
-        maps[usable],
-        config=config,
-    )
+    areas = np.abs(maps[:, 0, 0] * maps[:, 1, 1] - maps[:, 0, 1] * maps[:, 1, 0])
+    enlargements = np.sqrt(areas) * photograph1.scale.mean() / photograph0.scale.mean()
+    usable = np.isfinite(enlargements) & (enlargements > 0)
+    levels = np.zeros(len(maps), dtype=int)  # of photograph 1; of photograph 0 where negative
+    levels[usable] = np.round(np.log2(enlargements[usable]))
+    levels = levels.clip(-_MAX_LEVEL, _MAX_LEVEL)
     positions, found = expected.copy(), np.zeros(len(expected), dtype=bool)
-    positions[usable] = from_resized(alignment.positions, scale=scale1)
-    found[usable] = alignment.found
+    for level in np.unique(levels[usable]).tolist():
+        rows = usable & (levels == level)
+        image0, scale0 = photograph0.halved(max(-level, 0))
+        image1, scale1 = photograph1.halved(max(level, 0))
+        alignment = align_patches(
+            image0,
+            image1,
+            to_resized(start[rows], scale=scale0),
+            to_resized(expected[rows], scale=scale1),
+            scale1[:, None] * maps[rows] / scale0,
+            config=config,
+        )
+        positions[rows] = from_resized(alignment.positions, scale=scale1)
+        found[rows] = alignment.found
     return np.where(found[:, None], positions, expected), found

@@ -32,7 +32,7 @@ from gluestick.training.examples.rows import (
     mirrored,
     thinned,
 )
-from gluestick.training.logs import Say
+from gluestick.training.runs.logs import Say
 
 _ALL_LINES = LineDetectorConfig(max_num_lines=None, min_length=LEAST_LENGTH)
 _ENDLESS = 2**62

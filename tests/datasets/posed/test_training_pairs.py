@@ -15,7 +15,7 @@ from gluestick.datasets.holdout import is_held_out
 from gluestick.datasets.photograph_pool import PhotographPool
 from gluestick.datasets.posed.depth_arrays import read_depth_array
 from gluestick.datasets.posed.depth_views import list_depth_pairs
-from gluestick.datasets.posed.megadepth import MegaDepthScene
+from gluestick.datasets.posed.formats.megadepth import MegaDepthScene
 from gluestick.datasets.posed.posed_pairs import PosedPair, write_posed_pairs
 from gluestick.datasets.posed.posed_scenes import list_posed_scenes, read_overlaps
 from gluestick.datasets.posed.training_pairs import (

@@ -104,16 +104,32 @@ def export(
     small_matcher.view = before
 
 
-def errors(written: HlocFolder, *pair: str) -> np.ndarray:
-    """How far matches of a pair with a detail are from the truth, px of the whole photograph."""
-    partners = read_matches_h5(written.matches, *pair)["matches0"]
+def matched_places(
+    written: HlocFolder, pair: tuple[str, ...], matches: str, places: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a pair with a detail matched: the truth, and what was found, px of the detail."""
+    partners = read_matches_h5(written.matches, *pair)[matches]
     matched = np.flatnonzero(partners > -1)
-    whole, detail = (read_features_h5(written.features, name)["keypoints"] for name in pair)
+    whole, detail = (read_features_h5(written.features, name)[places] for name in pair)
     seen = detail[partners[matched]]
     if pair[1] == "turned.png":
-        seen = np.stack([SIZE[0] - 1 - seen[:, 1], seen[:, 0]], axis=1)
-    true = whole[matched] @ TO_DETAIL[:, :2].T + TO_DETAIL[:, 2]
+        seen = np.stack([SIZE[0] - 1 - seen[..., 1], seen[..., 0]], axis=-1)
+    return whole[matched] @ TO_DETAIL[:, :2].T + TO_DETAIL[:, 2], seen
+
+
+def errors(written: HlocFolder, *pair: str) -> np.ndarray:
+    """How far matches of a pair with a detail are from the truth, px of the whole photograph."""
+    true, seen = matched_places(written, pair, "matches0", "keypoints")
     return np.linalg.norm(seen - true, axis=1) / ZOOM
+
+
+def line_errors(written: HlocFolder, *pair: str) -> np.ndarray:
+    """The mean distance of the ends of matched lines from their partners, px of the whole."""
+    true, seen = matched_places(written, pair, "line_matches0", "lines")
+    along = seen[:, 1] - seen[:, 0]
+    away = true - seen[:, :1]
+    across = along[:, None, 0] * away[..., 1] - along[:, None, 1] * away[..., 0]
+    return np.abs(across).mean(axis=1) / np.linalg.norm(along, axis=1) / ZOOM
 
 
 def content(written: HlocFolder) -> dict[str, list]:
@@ -137,8 +153,13 @@ def test_a_detail_matches_in_another_view_only(export: Callable) -> None:
     assert np.median(found) < 1
     assert (found < 2).mean() > 0.95
     features = read_features_h5(written.features, "whole.png")
-    assert 20 < features["num_view_keypoints"] <= len(found)
+    num_ends = 2 * features["num_view_lines"]
+    assert 20 + num_ends < features["num_view_keypoints"] <= len(found) + num_ends
     assert len(features["descriptors"].T) == len(features["scores"]) == len(features["keypoints"])
+    assert 5 < features["num_view_lines"] < len(features["lines"])
+    found = line_errors(written, *pair)
+    assert len(found) > 5
+    assert (found < 2).mean() > 0.9
 
 
 def test_a_view_is_extracted_once_and_a_stopped_run_goes_on(

@@ -19,7 +19,7 @@ from gluestick.supervision.rules import TrueMatches
 from gluestick.supervision.same_lines import SameLines, best_partners
 from gluestick.training.config import TrainConfig
 from gluestick.training.examples.batches import Batch
-from gluestick.training.run import train
+from gluestick.training.runs.run import train
 from gluestick.training.tasks.matching import (
     GlueStickTaskConfig,
     MatchingTask,

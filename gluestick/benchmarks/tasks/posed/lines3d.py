@@ -2,7 +2,7 @@
 
 The data folder is one scene with ``images/``, ``depths/`` and a list of pairs (see
 :func:`gluestick.datasets.posed.depth_views.list_depth_pairs`), or a scene or a folder of scenes of
-ETH3D (see :mod:`gluestick.datasets.posed.eth3d`).
+ETH3D (see :mod:`gluestick.datasets.posed.formats.eth3d`).
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from gluestick.benchmarks.tasks.posed.depth_pairs import batch_of_one, load_dept
 from gluestick.benchmarks.tasks.predicted_matches import in_stored_pixels, matched_points
 from gluestick.benchmarks.tasks.protocol import Figures, Pair, Prediction, Scores
 from gluestick.datasets.posed.depth_views import DepthViewPair, list_depth_pairs
-from gluestick.datasets.posed.eth3d import is_eth3d, list_eth3d_pairs
+from gluestick.datasets.posed.formats.eth3d import is_eth3d, list_eth3d_pairs
 from gluestick.supervision import DepthPair, GroundTruthConfig
 from gluestick.supervision.geometry_metrics import symmetric_reprojection_error
 from gluestick.supervision.line_overlap import line_overlaps_by_depth

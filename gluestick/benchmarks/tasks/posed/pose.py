@@ -3,7 +3,8 @@
 The data folder holds a list of pairs in one of the forms of
 :mod:`gluestick.datasets.posed.posed_pairs` and the images, in the folder itself or in ``images/``:
 ScanNet-1500, MegaDepth-1500 and the like. A folder of such folders is measured as a whole. The
-lists know no distortion; :mod:`gluestick.datasets.posed.lenses` says what may lie beside them.
+lists know no distortion; :mod:`gluestick.datasets.posed.formats.lenses` says what may lie beside
+them.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from gluestick.benchmarks.tasks.predicted_matches import (
     original_threshold,
 )
 from gluestick.benchmarks.tasks.protocol import ErrorCurve, Figures, Pair, Prediction, Scores
-from gluestick.datasets.posed.lenses import read_lenses, with_lens
+from gluestick.datasets.posed.formats.lenses import read_lenses, with_lens
 from gluestick.datasets.posed.posed_pairs import (
     PosedPair,
     find_image,

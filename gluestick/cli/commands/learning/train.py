@@ -23,7 +23,7 @@ def train(
     """
     from gluestick.config import load_config
     from gluestick.training.config import TrainConfig
-    from gluestick.training.run import train as run
+    from gluestick.training.runs.run import train as run
 
     settings = load_config(config, overrides or [], defaults=TrainConfig())
     done = run(settings, say=typer.echo)

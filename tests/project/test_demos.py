@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-DEMOS = Path(__file__).parent.parent / "demos"
+DEMOS = Path(__file__).parents[2] / "demos"
 
 
 @pytest.mark.parametrize(

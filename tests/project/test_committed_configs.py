@@ -34,7 +34,7 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.pipeline_config import TrainedModel
 from gluestick.pretrained import MODELS
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 MATCH = sorted((CONFIGS / "match").glob("*.yaml"))
 BENCHMARK = sorted((CONFIGS / "benchmark").glob("*.yaml"))
 TRAIN = sorted((CONFIGS / "train").glob("*.yaml"))

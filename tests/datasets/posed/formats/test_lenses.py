@@ -6,7 +6,7 @@ from colmap_scenes import write_model
 from posed_scenes import CAMERA, save_image
 
 from gluestick.datasets.posed.depth_views import list_depth_pairs
-from gluestick.datasets.posed.lenses import read_lenses, with_lens
+from gluestick.datasets.posed.formats.lenses import read_lenses, with_lens
 
 
 def test_most_folders_say_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from colmap_scenes import write_model
 
-from gluestick.datasets.posed.colmap_text import (
+from gluestick.datasets.posed.formats.colmap_text import (
     pinhole_camera,
     read_cameras_text,
     read_images_text,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gluestick.cli import app
 
-PAGE = Path(__file__).parent.parent / "docs" / "reconstruction.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reconstruction.md"
 QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40", "--threads", "1")
 
 

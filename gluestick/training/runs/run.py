@@ -19,13 +19,13 @@ from gluestick.pipeline import PointLineMatcher
 from gluestick.pipeline_config import PipelineConfig, TrainedModel
 from gluestick.pretrained import model_card, with_detector_weights
 from gluestick.storage.atomic import atomic_path
-from gluestick.training.checkpoints import WeightsWriter
 from gluestick.training.config import TrainConfig
 from gluestick.training.examples.extraction import Extraction, FeatureStores, open_stores
 from gluestick.training.examples.feature_store import FeatureStore
-from gluestick.training.logs import Say
 from gluestick.training.loop import Task, launch_loop, run_training
-from gluestick.training.run_record import features_origin, rows_origin, run_record
+from gluestick.training.runs.checkpoints import WeightsWriter
+from gluestick.training.runs.logs import Say
+from gluestick.training.runs.run_record import features_origin, rows_origin, run_record
 from gluestick.training.tasks.line_layers import LineLayersTask
 from gluestick.training.tasks.matching import gluestick_task, points_task
 from gluestick.training.tasks.same_line import SameLineTask

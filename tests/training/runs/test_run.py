@@ -13,7 +13,7 @@ from gluestick.training.config import TrainConfig
 from gluestick.training.examples.extraction_config import ExtractionConfig
 from gluestick.training.examples.pairs import DataConfig
 from gluestick.training.loop import LoopConfig
-from gluestick.training.run import train
+from gluestick.training.runs.run import train
 
 
 @pytest.fixture(scope="module")

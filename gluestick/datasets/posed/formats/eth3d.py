@@ -17,19 +17,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gluestick.datasets.posed.colmap_text import (
-    ColmapCamera,
-    ColmapImage,
-    pinhole_camera,
-    read_cameras_text,
-    read_images_text,
-)
 from gluestick.datasets.posed.depth_views import (
     DepthReader,
     DepthView,
     DepthViewPair,
     read_depth_png,
     relative_pose,
+)
+from gluestick.datasets.posed.formats.colmap_text import (
+    ColmapCamera,
+    ColmapImage,
+    pinhole_camera,
+    read_cameras_text,
+    read_images_text,
 )
 from gluestick.types import Camera
 

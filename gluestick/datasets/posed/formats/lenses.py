@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gluestick.datasets.posed.colmap_model import find_colmap_model, read_colmap_model
+from gluestick.datasets.posed.formats.colmap_model import find_colmap_model, read_colmap_model
 from gluestick.types import Camera
 
 Distortion = tuple[float, ...]

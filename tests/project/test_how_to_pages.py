@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from gluestick.cli import app
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "how_to"
 QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40", "--threads", "1")
 OTHERS = ("hloc", "limap", "vismatch")

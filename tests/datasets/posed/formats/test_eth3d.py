@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluestick.datasets.posed.colmap_text import ColmapCamera
-from gluestick.datasets.posed.eth3d import (
+from gluestick.datasets.posed.formats.colmap_text import ColmapCamera
+from gluestick.datasets.posed.formats.eth3d import (
     is_eth3d,
     list_eth3d_pairs,
     thin_prism_fisheye,
