@@ -72,7 +72,11 @@ _SHIPPED_NETWORK = LightGlueStickConfig(
 )
 _GUIDED_NETWORK = replace(_SHIPPED_NETWORK, line_head="guided")
 _WIREFRAME_NETWORK = replace(
-    _SHIPPED_NETWORK, line_layers=(5, 6, 7, 8), similarity_scales=None, similarity_shifts=None
+    _SHIPPED_NETWORK,
+    line_layers=(5, 6, 7, 8),
+    # docs/measurements/speed/exit_calibration.py, ten pairs
+    similarity_scales=(1.1, 0.73, 0.414, 0.312, 0.398, 0.657, 0.912, 1.112),
+    similarity_shifts=(2.75, -2.19, 8.38, 4.77, 4.48, -1.67, -4.74, -9.28),
 )
 _FAST_NETWORK = LightGlueStickConfig(
     input_dim=64,
@@ -85,6 +89,7 @@ _FAST_NETWORK = LightGlueStickConfig(
     # docs/measurements/speed/exit_calibration.py, ten pairs
     similarity_scales=(1.308, 1.051, 0.721, 0.882, 0.917),
     similarity_shifts=(30.17, 5.78, 3.19, 1.71, 0.2),
+    descriptor_similarity=(52.3, 30.5),
 )
 _FAST_LICENCE = "commercial use allowed: XFeat, LighterGlue and the line head Apache-2.0"
 _FAST_ORIGIN = "XFeat and LighterGlue as published; the line head was trained by this project"

@@ -35,6 +35,13 @@ def test_every_model_can_be_built(name: str) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) > 1_000_000
 
 
+@pytest.mark.parametrize("name", [name for name, card in MODELS.items() if card.shipped])
+def test_line_heads_that_ship_are_made_for_early_exit(name: str) -> None:
+    config = model_card(name).config.lightgluestick
+    assert config.similarity_scales is not None
+    assert config.similarity_shifts is not None
+
+
 def test_unknown_names_list_the_known() -> None:
     with pytest.raises(ValueError, match="aliked-lsd"):
         model_card("unknown")

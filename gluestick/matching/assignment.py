@@ -37,6 +37,13 @@ class MutualMatches(NamedTuple):
     scores0: Tensor
     scores1: Tensor
 
+    def above(self, threshold: float) -> "MutualMatches":
+        """Return the matches whose probability exceeds a threshold in [0, 1]."""
+        return self._replace(
+            matches0=torch.where(self.scores0 > threshold, self.matches0, -1),
+            matches1=torch.where(self.scores1 > threshold, self.matches1, -1),
+        )
+
 
 def log_double_softmax(
     scores: Tensor, bin_score: Tensor, mask0: Tensor | None = None, mask1: Tensor | None = None
@@ -197,12 +204,7 @@ def mutual_matches(log_assignment: Tensor, *, threshold: float) -> MutualMatches
     mutual0 = mutual0 & (best1.gather(1, best0.indices) == row)
     scores0 = torch.where(mutual0, best0.values.exp(), 0)
     scores1 = F.pad(scores0, (0, 1)).gather(1, best1)
-    return MutualMatches(
-        matches0=torch.where(scores0 > threshold, best0.indices, -1),
-        matches1=torch.where(scores1 > threshold, best1, -1),
-        scores0=scores0,
-        scores1=scores1,
-    )
+    return MutualMatches(best0.indices, best1, scores0, scores1).above(threshold)
 
 
 def to_matches(
@@ -211,6 +213,7 @@ def to_matches(
     *,
     threshold: float,
     line_threshold: float,
+    nodes: MutualMatches | None = None,
 ) -> Matches:
     """Match nodes and lines, with all nodes in one list.
 
@@ -219,11 +222,12 @@ def to_matches(
         line_log_assignment: [B, L0+1, L1+1], between the lines.
         threshold: The probability that a match of nodes must exceed.
         line_threshold: The probability that a match of lines must exceed.
+        nodes: The matches of the nodes with a threshold of 0; None to find them.
 
     Returns:
         The matches.
     """
-    nodes = mutual_matches(log_assignment, threshold=threshold)
+    nodes = (nodes or mutual_matches(log_assignment, threshold=0.0)).above(threshold)
     lines = mutual_matches(line_log_assignment, threshold=line_threshold)
     return Matches(
         matches0=nodes.matches0,

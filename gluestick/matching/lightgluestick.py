@@ -8,7 +8,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.matching.assignment import MatchAssignment, to_matches, with_junctions_apart
+from gluestick.matching.assignment import (
+    MatchAssignment,
+    MutualMatches,
+    mutual_matches,
+    to_matches,
+    with_junctions_apart,
+)
 from gluestick.matching.early_exit import (
     TokenConfidence,
     confidence_threshold,
@@ -81,8 +87,9 @@ class LightGlueStick(nn.Module):
             ValueError: If the batches or descriptors do not fit, or are not finite.
         """
         nodes = self.assign_nodes(wireframe0, wireframe1)
-        lines = self.line_head(wireframe0, wireframe1, nodes)
-        return self._matches(wireframe0, wireframe1, nodes.log_assignment, lines)
+        mutual = mutual_matches(nodes.log_assignment, threshold=0.0)
+        lines = self.line_head(wireframe0, wireframe1, nodes, mutual)
+        return self._matches(wireframe0, wireframe1, nodes.log_assignment, lines, mutual)
 
     def assign_nodes(self, wireframe0: Wireframe, wireframe1: Wireframe) -> NodeAssignment:
         """Match the nodes only, which is all that line heads know of the network.
@@ -308,6 +315,7 @@ class LightGlueStick(nn.Module):
         wireframe1: Wireframe,
         log_assignment: Tensor,
         lines: LineAssignment,
+        mutual: MutualMatches | None = None,
     ) -> Matches:
         config = self.config
         matches = replace(
@@ -316,6 +324,7 @@ class LightGlueStick(nn.Module):
                 lines.log_assignment,
                 threshold=config.filter_threshold,
                 line_threshold=config.line_filter_threshold,
+                nodes=mutual,
             ),
             line_pair_indices=lines.pair_indices,
             line_pair_probabilities=lines.pair_probabilities,

@@ -18,7 +18,11 @@ def best_of_each(groups: Tensor, values: Tensor, *, number: int) -> Tensor:
     Returns:
         [S] bool.
     """
-    order = values.argsort(descending=True, stable=True)
+    return _first_of_each(groups, values.argsort(descending=True, stable=True), number=number)
+
+
+def _first_of_each(groups: Tensor, order: Tensor, *, number: int) -> Tensor:
+    """Choose the members of each group that come first in an order [S]: [S] bool."""
     order = order[groups[order].argsort(stable=True)]
     ordered = groups[order]
     place = torch.arange(len(order), device=order.device) - torch.searchsorted(ordered, ordered)
@@ -43,7 +47,8 @@ def likely_pairs(
     chosen = probabilities >= threshold
     if max_per_line is None or len(indices) == 0:
         return chosen
+    order = probabilities.argsort(descending=True, stable=True)
     for line in (1, 2):
         group = indices[:, 0] * (indices[:, line].max() + 1) + indices[:, line]
-        chosen = chosen & best_of_each(group, probabilities, number=max_per_line)
+        chosen = chosen & _first_of_each(group, order, number=max_per_line)
     return chosen

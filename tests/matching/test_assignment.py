@@ -113,6 +113,9 @@ def test_mutual_matches():
     torch.testing.assert_close(matches.scores0, torch.tensor([[0.8, 0, 0.15, 0]]))
     torch.testing.assert_close(matches.scores1, torch.tensor([[0.8, 0.15, 0]]))
     assert mutual_matches(assignment, threshold=0.1).matches0.tolist() == [[0, -1, 1, -1]]
+    every = mutual_matches(assignment, threshold=0.0)
+    for ours, expected in zip(every.above(0.2), matches, strict=True):
+        assert torch.equal(ours, expected)
 
 
 def test_impossible_pairs_never_match():

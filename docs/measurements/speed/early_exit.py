@@ -1,8 +1,9 @@
 """What early exit, pruning and leaving junctions out save, and what they cost.
 
 Usage: ``python docs/measurements/speed/early_exit.py BENCHMARK DATA [SETTING=VALUE] [--pairs 40]
-[--ways off,off 0.95,0.99 off,off,left_out] [--unscaled] [--threads 1]``. The features of each pair
-are extracted once; then the network matches them in each way (confidence of depth, of width, and
+[--ways off,off 0.95,0.99 off,off,left_out] [--model xfeat-lsd | --config fast] [--unscaled]
+[--threads 1]``. The features of each pair are extracted once, 1,024 keypoints and 250 lines or as
+many as a preset says; then the network matches them in each way (confidence of depth, of width, and
 whether junctions attend or are left out) in turns. Printed are the benchmark's figures, the
 processor seconds of the network and the layers that it ran. With ``--unscaled`` line heads get
 similarities of endpoints as a layer gives them.
@@ -24,9 +25,12 @@ from gluestick.benchmarks.run.predict import prediction_arrays
 from gluestick.benchmarks.run.runner import select_pairs
 from gluestick.benchmarks.tasks.protocol import Benchmark, Scores
 from gluestick.benchmarks.tasks.registry import benchmark_card
-from gluestick.config import load_config
+from gluestick.catalog import load_matcher, matcher_card
+from gluestick.config import load_config, load_match_config
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.pipeline import PointLineMatcher
+
+BUDGETS = ("points.max_num_keypoints=1024", "lines.max_num_lines=250")
 
 
 class Way(NamedTuple):
@@ -52,13 +56,13 @@ class Way(NamedTuple):
 
 def measure(
     benchmark: Benchmark,
+    matcher: PointLineMatcher,
     *,
     num_pairs: int | None,
     ways: Sequence[Way],
     unscaled: bool,
 ) -> None:
     """Print the table."""
-    matcher = PointLineMatcher.from_pretrained(max_num_keypoints=1024, max_num_lines=250)
     network = cast(LightGlueStick, matcher.network)
     if unscaled:
         plain = replace(network.config, similarity_scales=None, similarity_shifts=None)
@@ -95,6 +99,16 @@ def measure(
     print(markdown_table(header, rows))
 
 
+def matcher_of(model: str | None, config: str | None) -> PointLineMatcher:
+    """Return a model with its own settings, or with those of a preset."""
+    own = [
+        *([f"model={model}"] if model else []),
+        *([] if config else [f"pipeline.features.{budget}" for budget in BUDGETS]),
+    ]
+    settings = load_match_config(config, own, find_card=matcher_card)
+    return cast(PointLineMatcher, load_matcher(settings.model, config=settings.pipeline))
+
+
 def _way(text: str) -> Way:
     depth, width, *junctions = text.split(",")
     values = (-1.0 if value == "off" else float(value) for value in (depth, width))
@@ -107,6 +121,8 @@ if __name__ == "__main__":
     parser.add_argument("data", type=Path)
     parser.add_argument("settings", nargs="*")
     parser.add_argument("--pairs", type=int)
+    parser.add_argument("--model")
+    parser.add_argument("--config")
     parser.add_argument("--unscaled", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
@@ -120,6 +136,7 @@ if __name__ == "__main__":
     card = benchmark_card(given.benchmark)
     measure(
         card.build(given.data, load_config(None, given.settings, defaults=card.config())),
+        matcher_of(given.model, given.config),
         num_pairs=given.pairs,
         ways=given.ways,
         unscaled=given.unscaled,

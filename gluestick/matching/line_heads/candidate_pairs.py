@@ -1,13 +1,13 @@
 """Which pairs of lines are worth a closer look."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gluestick.geometry.lines import line_lengths
-from gluestick.matching.line_heads.guidance import Agreement
+from gluestick.matching.line_heads.guidance import Agreement, lengths
 
 _MAX_DISTANCE = 20.0
 """Units of 1/640 of the longer side, between a carried line and a candidate."""
@@ -48,24 +48,31 @@ class LinePairs(NamedTuple):
         return LinePairs(*(values[index] for values in self))
 
     def take(self, channel: Tensor) -> Tensor:
-        """Return the values [K, ...] of a channel [B, L0, L1, ...] for these pairs."""
-        return channel[self.image, self.line0, self.line1]
+        """Return the values [K] of a channel [B, L0, L1] for these pairs."""
+        row = self.image * channel.shape[1] + self.line0
+        return channel.flatten().index_select(0, row * channel.shape[2] + self.line1)
 
     def of0(self, values: Tensor) -> Tensor:
-        """Return the values [K, ...] of the lines of image 0, from [B, L0, ...]."""
-        return values[self.image, self.line0]
+        """Return the values [..., K] of the lines of image 0, from [..., B, L0]."""
+        return _of_lines(values, self.image, self.line0)
 
     def of1(self, values: Tensor) -> Tensor:
-        """Return the values [K, ...] of the lines of image 1, from [B, L1, ...]."""
-        return values[self.image, self.line1]
+        """Return the values [..., K] of the lines of image 1, from [..., B, L1]."""
+        return _of_lines(values, self.image, self.line1)
+
+
+def _of_lines(values: Tensor, image: Tensor, line: Tensor) -> Tensor:
+    *sizes, batch_size, number = values.shape
+    flat = values.reshape(math.prod(sizes), batch_size * number)  # far faster with two axes
+    return flat.index_select(1, image * number + line).view(*sizes, line.shape[0])
 
 
 def possibly_near(carried: Tensor, others: Tensor) -> Tensor:
     """Tell which carried lines may come near which others, by their middles and lengths alone.
 
     Args:
-        carried: [B, L, 3, 2, 2].
-        others: [B, M, 2, 2], in the same image.
+        carried: [2, 2, 3, B, L], end, coordinate and kind first.
+        others: [2, 2, B, M], in the same image.
 
     Returns:
         [B, L, M] bool, True at least where :func:`is_near` is.
@@ -73,21 +80,22 @@ def possibly_near(carried: Tensor, others: Tensor) -> Tensor:
     # A point of one is then at most twice the distance, which is the mean of two, and the gap,
     # which is at most half the mean length, away from a point of the other.
     reach0, reach1 = (
-        (1 + _MAX_GAP) / 2 * line_lengths(lines) + _MAX_DISTANCE for lines in (carried, others)
+        (1 + _MAX_GAP) / 2 * lengths(lines[1] - lines[0]) + _MAX_DISTANCE
+        for lines in (carried, others)
     )
-    middles0, (x1, y1) = carried.mean(-2), others.mean(-2)[:, None].unbind(-1)  # [B, 1, M]
-    found = torch.zeros_like(x1, dtype=torch.bool).expand(-1, carried.shape[1], -1).clone()
-    for middle, reach in zip(middles0.unbind(2), reach0.unbind(2), strict=True):
-        x, y = middle[..., None, :].unbind(-1)  # [B, L, 1]
+    x1, y1 = others.mean(0)[:, :, None]  # [B, 1, M]
+    near = []
+    for middle, reach in zip(carried.mean(0).unbind(1), reach0, strict=True):
+        x, y = middle[..., None]  # [B, L, 1]
         apart = (x - x1).square_().add_((y - y1).square_())
-        found = found | (apart <= (reach[..., None] + reach1[:, None]).square_())
-    return found
+        near.append(apart <= (reach[..., None] + reach1[:, None]).square_())
+    return near[0] | near[1] | near[2]
 
 
 def is_near(agreement: Agreement) -> Tensor:
-    """Tell which lines [K] come near each other, by how they agree [K, 3]."""
+    """Tell which lines [K] come near each other, by how they agree [3, K]."""
     gap = torch.minimum(agreement.share, agreement.other_share)
-    return ((agreement.distance < _MAX_DISTANCE) & (gap > -_MAX_GAP)).any(1)
+    return ((agreement.distance < _MAX_DISTANCE) & (gap > -_MAX_GAP)).any(0)
 
 
 def alike_pairs(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> Tensor:
@@ -109,8 +117,8 @@ def alike_pairs(similarity: Tensor, mask0: Tensor, mask1: Tensor) -> Tensor:
     values = similarity.masked_fill(~real, float("-inf"))
     alike = torch.zeros_like(real)
     for dim in (1, 2):
-        lowest = torch.full_like(values.amax(dim, keepdim=True), float("inf"))
-        for _ in range(_NUM_ALIKE):
+        lowest = values.amax(dim, keepdim=True)
+        for _ in range(_NUM_ALIKE - 1):
             lowest = values.masked_fill(values >= lowest, float("-inf")).amax(dim, keepdim=True)
         alike = alike | (values >= lowest)
     return alike & real

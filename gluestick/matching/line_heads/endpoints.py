@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gluestick.matching.assignment import sigmoid_log_double_softmax
+from gluestick.matching.assignment import MutualMatches, sigmoid_log_double_softmax
 from gluestick.types import Wireframe
 
 
@@ -46,7 +46,11 @@ class EndpointLineHead(nn.Module):
     """Matches lines by their endpoints alone (LightGlueStick, arXiv 2510.16438)."""
 
     def forward(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        nodes: NodeAssignment,
+        mutual: MutualMatches | None = None,
     ) -> LineAssignment:
         """Match the lines.
 
@@ -54,6 +58,8 @@ class EndpointLineHead(nn.Module):
             wireframe0: The wireframes of the images 0, with the lines to match.
             wireframe1: The wireframes of the images 1.
             nodes: What is known about their nodes.
+            mutual: The matches of the nodes with a threshold of 0, for heads that look at them
+                and would find them again.
         """
         scores = endpoint_line_scores(
             nodes.endpoint_similarity, wireframe0.line_junctions, wireframe1.line_junctions

@@ -81,8 +81,8 @@ def epipolar_channels(
     """Compare pairs of segments by an epipolar geometry.
 
     Args:
-        lines0: [B, L0, 2, 2], segments of image 0.
-        lines1: [B, L1, 2, 2], of image 1.
+        lines0: [2, 2, B, L0], segments of image 0, end and coordinate first.
+        lines1: [2, 2, B, L1], of image 1.
         pairs: Which of them are compared, K pairs.
         geometry: That of each pair of images.
 
@@ -92,9 +92,8 @@ def epipolar_channels(
         lines cut the segments, without which an overlap says nothing. All are 0 where there are
         too few matches.
     """
-    F = geometry.F[:, None]
-    epipolar1 = _homogeneous(lines0) @ F.mT  # [B, L0, 2, 3], in image 1
-    epipolar0 = _homogeneous(lines1) @ F
+    epipolar1 = _epipolar_lines(lines0, geometry.F)  # [3, 2, B, L0], in image 1
+    epipolar0 = _epipolar_lines(lines1, geometry.F.mT)
     forth, angle1 = _overlap(pairs.of0(epipolar1), pairs.of1(lines1.double()))
     back, angle0 = _overlap(pairs.of1(epipolar0), pairs.of0(lines0.double()))
     trust = (geometry.support / _ENOUGH_MATCHES).clamp(max=1)[pairs.image]
@@ -105,21 +104,27 @@ def epipolar_channels(
     ]
 
 
+def _epipolar_lines(lines: Tensor, F: Tensor) -> Tensor:
+    """Map ends of segments [2, 2, B, L] by matrices [B, 3, 3] to lines [3, 2, B, L]."""
+    ends = _homogeneous(lines.permute(2, 0, 3, 1).flatten(1, 2))  # [B, 2 L, 3]
+    mapped = torch.bmm(F, ends.mT)  # [B, 3, 2 L]
+    return mapped.view(lines.shape[2], 3, 2, lines.shape[3]).permute(1, 2, 0, 3)
+
+
 def _overlap(epipolar: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut segments [K, 2, 2] by two lines [K, 2, 3]: overlap over union [K], and the sine [K]."""
-    a, b, c = epipolar.unbind(-1)  # [K, 2]
-    x, y = segments[:, :1].unbind(-1)  # [K, 1]
-    dx, dy = (segments[:, 1:] - segments[:, :1]).unbind(-1)
+    """Cut segments [2, 2, K] by two lines [3, 2, K]: overlap over union [K], and the sine [K]."""
+    a, b, c = epipolar  # [2, K]
+    (x, y), (dx, dy) = segments[0], segments[1] - segments[0]
     tiny = torch.finfo(a.dtype).tiny
     slope = a * dx + b * dy
     length = (dx**2 + dy**2).sqrt().clamp(min=_TINY)
     sine = slope.abs() / ((a**2 + b**2).sqrt() * length).clamp(min=tiny)
     safe = torch.where(slope.abs() < tiny, 1.0, slope)
     cut = (-(a * x + b * y + c) / safe).clamp(-_REACH, 1 + _REACH)  # as a share of the segment
-    first, last = torch.minimum(*cut.unbind(1)), torch.maximum(*cut.unbind(1))
+    first, last = torch.minimum(*cut), torch.maximum(*cut)
     common = (last.clamp(max=1) - first.clamp(min=0)).clamp(min=-1)
     union = last.clamp(min=1) - first.clamp(max=0)
-    return common / union, torch.minimum(*sine.unbind(1)).clamp(max=1)
+    return common / union, torch.minimum(*sine).clamp(max=1)
 
 
 def _normalized(positions: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

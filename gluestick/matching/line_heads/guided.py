@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gluestick.matching.assignment import log_double_softmax
+from gluestick.matching.assignment import MutualMatches, log_double_softmax
 from gluestick.matching.line_heads.endpoints import (
     LineAssignment,
     NodeAssignment,
@@ -51,14 +51,18 @@ class GuidedLineHead(AtLeastSingle):
         )
 
     def forward(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        nodes: NodeAssignment,
+        mutual: MutualMatches | None = None,
     ) -> LineAssignment:
         """Match the lines.
 
         Arguments and result are those of
         :class:`gluestick.matching.line_heads.endpoints.EndpointLineHead`.
         """
-        matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
+        matches = point_matches(wireframe0, wireframe1, nodes.log_assignment, mutual)
         return LineAssignment(
             self.match(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
         )

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from gluestick.geometry.lines import line_lengths
 from gluestick.matching.line_heads.guidance import (
     PointMatches,
     carry_lines,
     find_near_matches,
     in_units,
+    lengths,
 )
 from gluestick.matching.line_heads.guided import trust_of_lines
 from gluestick.matching.line_heads.neighbour_sides import (
@@ -29,17 +29,19 @@ _TINY = 1e-6
 class LineContext(NamedTuple):
     """The lines of one image of each pair, in units of 1/640 of its longer side.
 
+    Lines come last, so that what is done to one number of all lines runs through memory.
+
     Attributes:
-        lines: [B, L, 2, 2].
+        lines: [2, 2, B, L], end and coordinate first.
         mask: [B, L] bool, the real ones.
-        directions: [B, L, 2], of unit length.
+        directions: [2, B, L], of unit length.
         log_lengths: [B, L], of the lengths over a typical one.
-        junctions: [B, L, 2] int64, at both ends.
-        colors: [B, L, 2, C], on the left and on the right.
-        carried: [B, L, 3, 2, 2], as they must lie in the other image by all neighbours, those on
+        junctions: [2, B, L] int64, at both ends.
+        colors: [2, C, B, L], on the left and on the right.
+        carried: [2, 2, 3, B, L], as they must lie in the other image by all neighbours, those on
             the left and those on the right.
-        carried_directions: [B, L, 2], by all neighbours.
-        trust: [B, L, 5], how far that can be trusted.
+        carried_directions: [2, B, L], by all neighbours.
+        trust: [5, B, L], how far that can be trusted.
         neighbours: The matched points around the lines.
     """
 
@@ -57,13 +59,12 @@ class LineContext(NamedTuple):
     def select(self, images: slice, lines: slice) -> "LineContext":
         """Return some of the lines of some images."""
         own = {
-            name: value[images, lines]
+            name: value[..., images, lines].contiguous()
             for name, value in self._asdict().items()
             if isinstance(value, Tensor)
         }
-        return self._replace(
-            **own, neighbours=Neighbours(*(value[images, lines] for value in self.neighbours))
-        )
+        around = (value[..., images, lines].contiguous() for value in self.neighbours)
+        return self._replace(**own, neighbours=Neighbours(*around))
 
 
 def describe_lines(
@@ -93,17 +94,19 @@ def describe_lines(
     )
     near = find_near_matches(lines, matches, number=NUM_SIDE_NEIGHBOURS)
     carried = carry_lines(lines, matches, near)
+    segments, onto = lines.permute(2, 3, 0, 1), carried.lines.permute(3, 4, 1, 0, 2)
+    steps = segments[1] - segments[0]
     both = LineContext(
-        lines=lines,
+        lines=segments,
         mask=_batch(*(side.line_mask for side in sides)),
-        directions=_directions(lines),
-        log_lengths=(line_lengths(lines) / _TYPICAL_LENGTH).clamp(min=0.05).log(),
-        junctions=_batch(*(side.line_junctions for side in sides)),
-        colors=_batch(at_least_single(colors0), at_least_single(colors1)),
-        carried=carried.lines.transpose(1, 2).contiguous(),
-        carried_directions=_directions(carried.lines[:, 0]),
-        trust=torch.stack(trust_of_lines(carried), dim=-1),
-        neighbours=find_neighbours(lines, matches, near),
+        directions=_unit(steps),
+        log_lengths=(lengths(steps) / _TYPICAL_LENGTH).clamp(min=0.05).log(),
+        junctions=_batch(*(side.line_junctions for side in sides)).permute(2, 0, 1),
+        colors=_batch(at_least_single(colors0), at_least_single(colors1)).permute(2, 3, 0, 1),
+        carried=onto,
+        carried_directions=_unit(onto[1, :, 0] - onto[0, :, 0]),
+        trust=torch.stack(trust_of_lines(carried)),
+        neighbours=find_neighbours(segments, matches, near),
     )
     return (
         both.select(slice(batch_size), slice(colors0.shape[1])),
@@ -120,5 +123,6 @@ def _batch(first: Tensor, second: Tensor) -> Tensor:
     )
 
 
-def _directions(lines: Tensor) -> Tensor:
-    return (lines[..., 1, :] - lines[..., 0, :]) / line_lengths(lines).clamp(min=_TINY)[..., None]
+def _unit(vectors: Tensor) -> Tensor:
+    """Return vectors [2, ...] with the length 1."""
+    return vectors / lengths(vectors).clamp(min=_TINY)

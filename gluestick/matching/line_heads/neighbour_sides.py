@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gluestick.matching.line_heads.guidance import NearMatches, PointMatches
+from gluestick.matching.line_heads.guidance import NearMatches, PointMatches, lengths
 
 NUM_SIDE_NEIGHBOURS = 16
 _HALF_WEIGHT = 15.0
@@ -26,11 +26,11 @@ class Neighbours(NamedTuple):
     """The matched points around lines.
 
     Attributes:
-        x: [B, L, N], where they are in the other image.
-        y: [B, L, N].
-        sides: [B, L, N], from 1, clearly on the left of the line, to -1, clearly on its right.
-        on: [B, L, N] in [0, 1], how likely they lie on the line.
-        weights: [B, L, N], how much each is trusted, less when it is far away.
+        x: [N, B, L], where they are in the other image.
+        y: [N, B, L].
+        sides: [N, B, L], from 1, clearly on the left of the line, to -1, clearly on its right.
+        on: [N, B, L] in [0, 1], how likely they lie on the line.
+        weights: [N, B, L], how much each is trusted, less when it is far away.
     """
 
     x: Tensor
@@ -44,7 +44,7 @@ def find_neighbours(lines: Tensor, matches: PointMatches, near: NearMatches) -> 
     """Return the matched points around the lines of image 0.
 
     Args:
-        lines: [B, L, 2, 2].
+        lines: [2, 2, B, L], end and coordinate first.
         matches: The matches.
         near: Those around the lines.
 
@@ -52,15 +52,15 @@ def find_neighbours(lines: Tensor, matches: PointMatches, near: NearMatches) -> 
         Those nearest to the lines, on whichever side.
     """
     distance, index = near.first(NUM_SIDE_NEIGHBOURS)
-    distance, index = distance[:, 0], index[:, 0]  # [B, L, N]
+    distance, index = distance[:, 0].movedim(2, 0), index[:, 0]  # [N, B, L] and [B, L, N]
     flat = index.flatten(1)
 
     def gather(values: Tensor) -> Tensor:
-        return values.gather(1, flat).view(index.shape)
+        return values.gather(1, flat).view(index.shape).movedim(2, 0)
 
     x0, y0 = map(gather, matches.positions0.unbind(-1))
     x1, y1 = map(gather, matches.positions1.unbind(-1))
-    sides, on = _across(lines[:, :, None], x0, y0)
+    sides, on = _across(lines, x0, y0)
     weights = gather(matches.weights) * _HALF_WEIGHT / (_HALF_WEIGHT + distance)
     return Neighbours(x=x1, y=y1, sides=sides, on=on, weights=weights)
 
@@ -69,8 +69,8 @@ def side_channels(neighbours: Neighbours, others: Tensor, same_direction: Tensor
     """Compare the sides of a line with those of its possible partner.
 
     Args:
-        neighbours: [K, N, ...], those of the line of each pair.
-        others: [K, 2, 2], the partners.
+        neighbours: [N, K], those of the line of each pair.
+        others: [2, 2, K], the partners, end and coordinate first.
         same_direction: [K], 1 where the partner runs the same way as the carried line, -1 where
             it runs the other way.
 
@@ -79,22 +79,22 @@ def side_channels(neighbours: Neighbours, others: Tensor, same_direction: Tensor
         how much speaks for that; how many of those that lie on the line lie on the partner, and
         how many do not.
     """
-    sides, on = _across(others[:, None], neighbours.x, neighbours.y)
+    sides, on = _across(others, neighbours.x, neighbours.y)
     agreement = neighbours.weights * neighbours.sides * sides
-    evidence = agreement.abs().sum(-1)
-    kept = agreement.sum(-1) * same_direction / (evidence + 0.25)
+    evidence = agreement.abs().sum(0)
+    kept = agreement.sum(0) * same_direction / (evidence + 0.25)
     lying = neighbours.weights * neighbours.on
     return [
         kept,
         torch.log1p(evidence) - 1,
-        torch.log1p((lying * on).sum(-1)),
-        torch.log1p((lying * (1 - on)).sum(-1)),
+        torch.log1p((lying * on).sum(0)),
+        torch.log1p((lying * (1 - on)).sum(0)),
     ]
 
 
 def _across(lines: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return on which sides of lines [..., 1, 2, 2] points [..., N] lie, and how likely on them."""
-    first, step = lines[..., 0, :], lines[..., 1, :] - lines[..., 0, :]
-    dx, dy = (step / step.norm(dim=-1, keepdim=True).clamp(min=_TINY)).unbind(-1)  # [..., 1]
-    offsets = (x - first[..., 0]) * dy - (y - first[..., 1]) * dx
+    """Return on which sides of lines [2, 2, ...] points [N, ...] lie, and how likely on them."""
+    (x0, y0), step = lines[0], lines[1] - lines[0]
+    dx, dy = step / lengths(step).clamp(min=_TINY)
+    offsets = (x - x0) * dy - (y - y0) * dx
     return (offsets / _CLEAR).clamp(-1, 1), torch.exp(-((offsets / _ON) ** 2))

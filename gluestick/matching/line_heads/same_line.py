@@ -1,12 +1,12 @@
 """Matching lines by what they are: for each pair, how likely both are parts of one line."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.matching.assignment import MutualMatches
 from gluestick.matching.line_heads.candidate_pairs import LinePairs
 from gluestick.matching.line_heads.endpoints import LineAssignment, NodeAssignment
 from gluestick.matching.line_heads.guidance import PointMatches, point_matches
@@ -63,14 +63,18 @@ class SameLineHead(AtLeastSingle):
         )
 
     def forward(
-        self, wireframe0: Wireframe, wireframe1: Wireframe, nodes: NodeAssignment
+        self,
+        wireframe0: Wireframe,
+        wireframe1: Wireframe,
+        nodes: NodeAssignment,
+        mutual: MutualMatches | None = None,
     ) -> LineAssignment:
         """Match the lines.
 
         Arguments and result are those of
         :class:`gluestick.matching.line_heads.endpoints.EndpointLineHead`.
         """
-        matches = point_matches(wireframe0, wireframe1, nodes.log_assignment)
+        matches = point_matches(wireframe0, wireframe1, nodes.log_assignment, mutual)
         scored = self.score_pairs(wireframe0, wireframe1, nodes.endpoint_similarity, matches)
         return LineAssignment(
             one_to_one_assignment(scored, wireframe0, wireframe1), *_many_to_many(scored)
@@ -157,18 +161,11 @@ def _log_total(scores: Tensor, *, dim: int) -> Tensor:
 
 def _copies(wireframe: Wireframe) -> tuple[Tensor, Tensor]:
     """Return how many equal lines come before each line, and how many there are: [B, L]."""
-    ends = wireframe.detected_lines.flatten(2).unbind(2)
-    turned = (*ends[2:], *ends[:2])
-    mask = wireframe.line_mask
-    equal = (_all_close(ends, ends) | _all_close(ends, turned)) & mask[:, None] & mask[:, :, None]
+    ends, mask = wireframe.detected_lines.flatten(2), wireframe.line_mask  # [B, L, 4]
+    near, turned = (
+        torch.cdist(ends, others, p=torch.inf) < _COPY_DISTANCE
+        for others in (ends, ends.roll(2, dims=2))
+    )
+    equal = (near | turned) & mask[:, None] & mask[:, :, None]
     number = equal.sum(2).clamp(min=1)
-    return equal.tril(-1).sum(2), number.to(ends[0].dtype)
-
-
-def _all_close(ends: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
-    """Tell which lines have all coordinates, [B, L] each, near those of which others: [B, L, L]."""
-    near = [
-        (own[:, :, None] - other[:, None]).abs_() < _COPY_DISTANCE
-        for own, other in zip(ends, others, strict=True)
-    ]
-    return near[0] & near[1] & near[2] & near[3]
+    return equal.tril(-1).sum(2), number.to(ends.dtype)

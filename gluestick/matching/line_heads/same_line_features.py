@@ -22,6 +22,7 @@ from gluestick.matching.line_heads.guidance import (
     Agreement,
     PointMatches,
     compare_one_by_one,
+    lengths,
 )
 from gluestick.matching.line_heads.guided import (
     NUM_FEATURES,
@@ -201,7 +202,7 @@ def describe_pairs(known: KnownLines, *, rows: slice) -> PairFeatures:
         ),
         *_endpoints(known.ends, lines0, lines1, pairs, direction),
     ]
-    return PairFeatures(pairs, torch.stack([*resemblance, *channels], dim=1))
+    return PairFeatures(pairs, torch.stack([*resemblance, *channels]).T)
 
 
 def _candidates(
@@ -210,16 +211,18 @@ def _candidates(
     """Choose the pairs that come near each other or are alike.
 
     Returns:
-        The pairs, and how they agree in image 1 and in image 0: [K, 3].
+        The pairs, and how they agree in image 1 and in image 0: [3, K].
     """
     possible = possibly_near(lines0.carried, lines1.lines)
     possible = possible | possibly_near(lines1.carried, lines0.lines).mT
     possible = possible & lines0.mask[:, :, None] & lines1.mask[:, None]
     pairs = LinePairs(*(possible | alike).nonzero(as_tuple=True))
-    forth = compare_one_by_one(pairs.of0(lines0.carried), pairs.of1(lines1.lines)[:, None])
-    back = compare_one_by_one(pairs.of1(lines1.carried), pairs.of0(lines0.lines)[:, None])
+    forth = compare_one_by_one(pairs.of0(lines0.carried), pairs.of1(lines1.lines))
+    back = compare_one_by_one(pairs.of1(lines1.carried), pairs.of0(lines0.lines))
     chosen = (is_near(forth) | is_near(back) | pairs.take(alike)).nonzero()[:, 0]
-    forth, back = (Agreement(*(value[chosen] for value in both)) for both in (forth, back))
+    forth, back = (
+        Agreement(*(value.index_select(1, chosen) for value in both)) for both in (forth, back)
+    )
     return pairs.select(chosen), forth, back
 
 
@@ -227,28 +230,26 @@ def _cosines(lines0: LineContext, lines1: LineContext, pairs: LinePairs) -> tupl
     """Return the cosines [K] between the carried line of each image and its partner."""
     forth = pairs.of0(lines0.carried_directions) * pairs.of1(lines1.directions)
     back = pairs.of1(lines1.carried_directions) * pairs.of0(lines0.directions)
-    return forth[:, 0] + forth[:, 1], back[:, 0] + back[:, 1]
+    return forth[0] + forth[1], back[0] + back[1]
 
 
 def _guidance(ahead: Agreement, behind: Agreement, direction: Tensor) -> list[Tensor]:
     """Return how well the lines agree, with left compared to left where they run the same way."""
-    backwards = (direction < 0)[:, None]
-    kinds = [(value[:, :1], value[:, 1:]) for value in behind]
+    backwards = direction < 0
     turned = (
-        torch.cat([both, torch.where(backwards, sides.flip(1), sides)], dim=1)
-        for both, sides in kinds
+        torch.cat([value[:1], torch.where(backwards, value[1:].flip(0), value[1:])])
+        for value in behind
     )
     values = agreement_channels(
-        Agreement(*(value.T[None, :, :, None] for value in ahead)),
-        Agreement(*(value.T[None, :, None] for value in turned)),
+        Agreement(*(value[None, :, None] for value in ahead)),
+        Agreement(*(value[None, :, :, None] for value in turned)),
     )
-    return [value[0, :, 0] for value in values]
+    return [value[0, 0] for value in values]
 
 
 def _trust(lines0: LineContext, lines1: LineContext, pairs: LinePairs) -> list[Tensor]:
-    first, second = pairs.of0(lines0.trust), pairs.of1(lines1.trust)  # [K, 5]
-    lower, upper = ordered(first, second)
-    return [*torch.stack([lower, upper], dim=2).flatten(1).unbind(1)]
+    both = zip(*ordered(pairs.of0(lines0.trust), pairs.of1(lines1.trust)), strict=True)
+    return [value for lower_and_upper in both for value in lower_and_upper]
 
 
 def _shapes(
@@ -258,18 +259,19 @@ def _shapes(
     cosines: tuple[Tensor, Tensor],
 ) -> list[Tensor]:
     """Return lengths, angles to the carried lines, and distances of carried endpoints."""
-    lengths = pairs.of0(lines0.log_lengths), pairs.of1(lines1.log_lengths)
+    log_lengths = pairs.of0(lines0.log_lengths), pairs.of1(lines1.log_lengths)
     angles = [(1 - cosine.abs()).clamp(min=0).sqrt() * 2 for cosine in cosines]
     forth = _end_distances(pairs.of0(lines0.carried[:, :, 0]), pairs.of1(lines1.lines))
     back = _end_distances(pairs.of1(lines1.carried[:, :, 0]), pairs.of0(lines0.lines))
-    both = (lengths, angles, (forth[0], back[0]), (forth[1], back[1]))
+    both = (log_lengths, angles, (forth[0], back[0]), (forth[1], back[1]))
     return [value for first, second in both for value in ordered(first, second)]
 
 
 def _end_distances(carried: Tensor, lines: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far the nearer and the farther of two carried ends are from those of lines."""
-    x, y = (carried[:, :, None] - lines[:, None]).flatten(1, 2).unbind(-1)
-    first, swapped0, swapped1, last = (x**2 + y**2).sqrt().unbind(1)
+    (first, swapped0), (swapped1, last) = lengths(
+        (carried[:, None] - lines).movedim(2, 0)
+    )  # [K] each
     same = first + last <= swapped0 + swapped1
     ends = torch.where(same, first, swapped0), torch.where(same, last, swapped1)
     nearer, farther = ordered(*ends)
@@ -305,10 +307,10 @@ def _endpoints(
     if 0 in similarity.shape[1:]:
         empty = similarity.new_zeros(len(direction))
         return [empty, empty, empty, empty]
-    junctions0, junctions1 = pairs.of0(lines0.junctions), pairs.of1(lines1.junctions)
-    image = pairs.image[:, None, None]
-    between = similarity[image, junctions0[:, :, None], junctions1[:, None]]  # [K, 2, 2]
-    (first, swapped0), (swapped1, last) = (row.unbind(1) for row in between.unbind(1))
+    junctions0 = pairs.image * similarity.shape[1] + pairs.of0(lines0.junctions)  # [2, K]
+    places = junctions0[:, None] * similarity.shape[2] + pairs.of1(lines1.junctions)
+    between = similarity.flatten().index_select(0, places.flatten())
+    (first, swapped0), (swapped1, last) = between.view_as(places)
     same, swapped = torch.stack([first, last]), torch.stack([swapped0, swapped1])
     forwards = direction > 0
     ours, others = torch.where(forwards, same, swapped), torch.where(forwards, swapped, same)

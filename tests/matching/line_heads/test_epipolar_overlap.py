@@ -12,7 +12,7 @@ from gluestick.matching.line_heads.guidance import PointMatches
 F_SIDEWAYS = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]).double()
 """Of a camera that moves sideways: rows stay."""
 
-UPRIGHT = torch.tensor([[[[100.0, 100.0], [100.0, 200.0]]]])
+UPRIGHT = torch.tensor([[100.0, 100.0], [100.0, 200.0]])[..., None, None]
 SIDEWAYS = EpipolarGeometry(F_SIDEWAYS, torch.tensor([80.0]))
 FIRST = LinePairs(*torch.zeros(3, 1, dtype=torch.int64))
 
@@ -48,7 +48,7 @@ def test_noise_leaves_matches_near_their_epipolar_lines() -> None:
 
 
 def test_segments_share_the_rows_that_both_have() -> None:
-    shifted = UPRIGHT + torch.tensor([-40.0, 50.0])
+    shifted = UPRIGHT + torch.tensor([-40.0, 50.0])[:, None, None]
     smaller, larger, low, high = epipolar_channels(UPRIGHT, shifted, FIRST, SIDEWAYS)
     assert float(smaller) == pytest.approx(50 / 150, abs=1e-5)
     assert float(larger) == pytest.approx(50 / 150, abs=1e-5)
@@ -56,7 +56,7 @@ def test_segments_share_the_rows_that_both_have() -> None:
 
 
 def test_segments_along_epipolar_lines_say_nothing() -> None:
-    level = torch.tensor([[[[100.0, 100.0], [200.0, 100.0]]]])
+    level = torch.tensor([[100.0, 100.0], [200.0, 100.0]])[..., None, None]
     *_, low, high = epipolar_channels(level, level, FIRST, SIDEWAYS)
     assert float(low) == float(high) == 0.0
 

@@ -2,10 +2,12 @@ import pytest
 import torch
 from matching.wireframes import make_wireframe
 
+from gluestick.geometry.lines import distances_from_lines
 from gluestick.matching.line_heads.guidance import (
     PointMatches,
     carry_lines,
     compare_segments,
+    find_near_matches,
     in_units,
     point_matches,
 )
@@ -20,6 +22,24 @@ def mapped(points: torch.Tensor) -> torch.Tensor:
 
 def matches_of(positions0: torch.Tensor, positions1: torch.Tensor) -> PointMatches:
     return PointMatches(positions0[None], positions1[None], torch.ones(1, len(positions0)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_nearest_matches_are_found_on_both_sides(dtype: torch.dtype) -> None:
+    torch.manual_seed(2)
+    points, weights = torch.rand(1, 60, 2, dtype=dtype) * 500, torch.rand(1, 60, dtype=dtype) - 0.2
+    lines = LINES.to(dtype)
+    near = find_near_matches(lines, PointMatches(points, points, weights), number=5)
+    start, step = lines[0, :, None, 0], lines[0, :, None, 1] - lines[0, :, None, 0]
+    offset = points - start
+    side = offset[..., 0] * step[..., 1] - offset[..., 1] * step[..., 0]
+    distance = distances_from_lines(points, lines[0])
+    counted = (distance < 120) & (weights > 0)
+    for kind, own in enumerate((counted, counted & (side > 0), counted & (side < 0))):
+        expected, index = torch.where(own, distance, torch.inf).sort(dim=1)
+        torch.testing.assert_close(near.distance[0, kind], expected[:, :5])
+        found = near.distance[0, kind].isfinite()
+        assert torch.equal(near.indices[0, kind][found], index[:, :5][found])
 
 
 def grid() -> torch.Tensor:

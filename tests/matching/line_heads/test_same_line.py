@@ -129,16 +129,16 @@ def test_few_lines_at_a_time_give_what_all_give(monkeypatch: pytest.MonkeyPatch)
 
 def test_pairs_that_come_near_are_never_passed_over() -> None:
     torch.manual_seed(0)
-    carried, others = torch.rand(1, 60, 3, 2, 2) * 300, torch.rand(1, 50, 2, 2) * 300
+    carried, others = torch.rand(2, 2, 3, 1, 60) * 300, torch.rand(2, 2, 1, 50) * 300
     rough = possibly_near(carried, others)
     index = torch.cartesian_prod(torch.arange(60), torch.arange(50))
-    agreement = compare_one_by_one(carried[0, index[:, 0]], others[0, index[:, 1], None])
+    agreement = compare_one_by_one(carried[..., 0, index[:, 0]], others[..., 0, index[:, 1]])
     near = is_near(agreement)
     assert 100 < near.sum() < 2900
     assert rough[0].flatten()[near].all()
-    dense = compare_segments(carried.transpose(1, 2), others[:, None])
-    same(agreement.distance, dense.distance[0].flatten(1).T, tolerance=0.05)
-    same(agreement.share, dense.share[0].flatten(1).T)
+    dense = compare_segments(carried[:, :, :, 0].permute(2, 3, 0, 1), others.permute(2, 3, 0, 1))
+    same(agreement.distance, dense.distance.flatten(1), tolerance=0.05)
+    same(agreement.share, dense.share.flatten(1))
 
 
 @pytest.mark.parametrize(("lines0", "lines1"), [(0, 0), (0, 4), (4, 0), (1, 1)])
@@ -206,9 +206,11 @@ def test_lines_in_a_mirror_have_their_neighbours_on_the_wrong_side() -> None:
     for sign, expected in ((torch.ones(2), 1.0), (flip, -1.0)):
         matches = PointMatches(points, points * sign, torch.ones(1, 200))
         near = find_near_matches(lines, matches, number=NUM_SIDE_NEIGHBOURS)
-        neighbours = find_neighbours(lines, matches, near)
-        around = type(neighbours)(*(value[0] for value in neighbours))
-        kept, *_ = side_channels(around, lines[0] * sign, torch.ones(1))
+        segment = lines.permute(2, 3, 0, 1)
+        neighbours = find_neighbours(segment, matches, near)
+        around = type(neighbours)(*(value[:, 0] for value in neighbours))
+        partner = segment[:, :, 0] * sign[:, None]
+        kept, *_ = side_channels(around, partner, torch.ones(1))
         assert float(kept) == pytest.approx(expected, abs=0.15)
 
 

@@ -5,7 +5,7 @@ from gluestick.matching.line_heads.side_appearance import (
     appearance_channels,
 )
 
-SIDES = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
+SIDES = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])[..., None]
 """Red on the left, blue on the right."""
 
 
@@ -17,7 +17,7 @@ def test_equal_sides_agree() -> None:
 
 
 def test_exchanged_sides_agree_where_lines_run_against_each_other() -> None:
-    turned = SIDES.flip(1)
+    turned = SIDES.flip(0)
     same = appearance_channels(SIDES, SIDES, torch.ones(1))
     for value, expected in zip(
         appearance_channels(SIDES, turned, -torch.ones(1)), same, strict=True
@@ -28,7 +28,7 @@ def test_exchanged_sides_agree_where_lines_run_against_each_other() -> None:
 
 def test_a_background_that_changes_leaves_the_other_side() -> None:
     changed = SIDES.clone()
-    changed[:, 1] = torch.tensor([5.0, 5.0, 5.0])
+    changed[1] = 5.0
     _, nearer, farther, _, _ = appearance_channels(SIDES, changed, torch.ones(1))
     assert float(nearer) == 0.0
     assert float(farther) > 1.0
@@ -36,7 +36,8 @@ def test_a_background_that_changes_leaves_the_other_side() -> None:
 
 def test_without_pairs_and_without_colours() -> None:
     assert all(
-        len(value) == 0 for value in appearance_channels(SIDES[:0], SIDES[:0], SIDES.new_ones(0))
+        len(value) == 0
+        for value in appearance_channels(SIDES[..., :0], SIDES[..., :0], SIDES.new_ones(0))
     )
-    flat = torch.zeros(1, 2, 3)
+    flat = torch.zeros(2, 3, 1)
     assert all(value.isfinite().all() for value in appearance_channels(flat, flat, torch.ones(1)))
