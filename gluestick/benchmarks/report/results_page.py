@@ -73,8 +73,8 @@ def results_page(outcomes: Sequence[Outcome], *, speed: Speed | None = None, com
         "# Results\n",
         f"Measured by `{command}`, which also writes this page. Rates and areas under curves are "
         "in percent. All matchers see the same images, keep the same numbers of keypoints and "
-        "lines, and share the estimators. Models turn the second image where they find "
-        "it turned (`rotation: auto`); peers see the images as they are.\n",
+        "lines, and share the estimators. Models see both images in views that show "
+        "the same alike (`view: auto`); peers see the images as they are.\n",
     ]
     for outcome in outcomes:
         parts += _section(outcome)
