@@ -103,8 +103,7 @@ FolderView = Annotated[
 ViewSearches = Annotated[
     int,
     typer.Option(
-        min=0,
-        help="For how many pairs of a photograph further views are searched, where few match.",
+        help="For how many pairs of a photograph further views are searched, where few match."
     ),
 ]
 Rotation = Annotated[

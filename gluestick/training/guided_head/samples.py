@@ -160,8 +160,8 @@ def match_points(
     given: list[LineHeadInput] = []
     tries: list[tuple[Matches, LineHeadInput]] = []
 
-    def before_head(_: Any, arguments: tuple[Wireframe, Wireframe, NodeAssignment]) -> None:
-        given.append(LineHeadInput(*arguments))
+    def before_head(_: Any, arguments: tuple[Any, ...]) -> None:
+        given.append(LineHeadInput(*arguments[: len(LineHeadInput._fields)]))
 
     def after_network(_: Any, __: Any, matches: Matches) -> None:
         tries.append((matches, given[-1]))
