@@ -10,7 +10,12 @@ import numpy as np
 import torch
 
 from gluestick.export.arrays import Arrays
-from gluestick.export.views.nodes import JOINED_WITHIN, add_view_nodes, node_matches
+from gluestick.export.views.nodes import (
+    add_view_nodes,
+    joining_radius,
+    node_matches,
+    places_among,
+)
 from gluestick.matching.line_heads.guidance import compare_segments
 
 MIN_SHARE = 0.5
@@ -55,22 +60,10 @@ def add_view_lines(arrays: Arrays, seen: Arrays, chosen: np.ndarray) -> tuple[Ar
     """
     segments = seen["lines"][chosen]
     num_own = len(arrays["lines"]) - int(arrays.get("num_view_lines", 0))
-    radius = JOINED_WITHIN / float(arrays.get("resize_scale", 1.0))
-    distances = _distances(segments, arrays["lines"][:num_own])
-    distances[distances > radius] = np.inf
-    added, rows = list(arrays["lines"][num_own:]), []
-    places = np.empty(len(chosen), dtype=np.int64)
-    for row, segment in enumerate(segments):
-        if np.isfinite(distances[row]).any():
-            places[row] = distances[row].argmin()
-            continue
-        on_added = _distances(segment[None], np.array(added).reshape(-1, 2, 2))[0]
-        near = np.flatnonzero(on_added <= radius)
-        places[row] = num_own + (near[0] if len(near) else len(added))
-        if len(near) == 0:
-            added.append(segment)
-            rows.append(row)
+    distances = _distances(segments, np.concatenate([arrays["lines"], segments]))
+    places, rows = places_among(distances, num_own=num_own, radius=joining_radius(arrays))
     new = chosen[rows]
+    num_added = len(arrays["lines"]) - num_own + len(rows)
     arrays, ends = add_view_nodes(arrays, seen, seen["line_junctions"][new].reshape(-1))
     grown = {
         name: np.concatenate([arrays[name], seen[name][new]])
@@ -78,7 +71,7 @@ def add_view_lines(arrays: Arrays, seen: Arrays, chosen: np.ndarray) -> tuple[Ar
         if name in arrays
     }
     grown["line_junctions"] = np.concatenate([arrays["line_junctions"], ends.reshape(-1, 2)])
-    return {**arrays, **grown, "num_view_lines": np.array(len(added), dtype=np.int64)}, places
+    return {**arrays, **grown, "num_view_lines": np.array(num_added, dtype=np.int64)}, places
 
 
 def line_matches(

@@ -32,15 +32,10 @@ def add_view_nodes(arrays: Arrays, seen: Arrays, nodes: np.ndarray) -> tuple[Arr
     """
     keypoints, positions = arrays["keypoints"], seen["keypoints"][nodes]
     num_own = len(keypoints) - int(arrays.get("num_view_keypoints", 0))
-    radius = JOINED_WITHIN / float(arrays.get("resize_scale", 1.0))
-    places = _nearest(keypoints, positions, range(int(arrays["num_junctions"]), num_own), radius)
-    added, rows = keypoints[num_own:], []
-    for row in np.flatnonzero(places < 0).tolist():
-        near = np.flatnonzero(np.linalg.norm(added - positions[row], axis=1) <= radius)
-        places[row] = num_own + (near[0] if len(near) else len(added))
-        if len(near) == 0:
-            added = np.concatenate([added, positions[row : row + 1]])
-            rows.append(row)
+    known = np.concatenate([keypoints, positions])
+    distances = np.linalg.norm(known[None] - positions[:, None], axis=2)
+    distances[:, : int(arrays["num_junctions"])] = np.inf
+    places, rows = places_among(distances, num_own=num_own, radius=joining_radius(arrays))
     chosen = nodes[rows]
     return {
         **arrays,
@@ -49,8 +44,43 @@ def add_view_nodes(arrays: Arrays, seen: Arrays, nodes: np.ndarray) -> tuple[Arr
         "descriptors": np.concatenate(
             [arrays["descriptors"], seen["descriptors"][:, chosen]], axis=1
         ),
-        "num_view_keypoints": np.array(len(added), dtype=np.int64),
+        "num_view_keypoints": np.array(len(keypoints) - num_own + len(rows), dtype=np.int64),
     }, places
+
+
+def joining_radius(arrays: Arrays) -> float:
+    """Return up to which distance what an image shows is taken for one, px of the image."""
+    return JOINED_WITHIN / float(arrays.get("resize_scale", 1.0))
+
+
+def places_among(
+    distances: np.ndarray, *, num_own: int, radius: float
+) -> tuple[np.ndarray, list[int]]:
+    """Find what a further view shows among what is known of an image.
+
+    Args:
+        distances: [M, K + M], from the M of the view to the K that are known, and to the M.
+        num_own: How many of the K were found in the first view.
+        radius: Up to which distance two are taken for one.
+
+    Returns:
+        [M] int64, the index of each: the nearest of the first view within the radius; otherwise
+        the first of the others within it; otherwise a new one behind them. And the rows of those
+        that are new.
+    """
+    num_known = distances.shape[1] - len(distances)
+    within = distances <= radius
+    places, rows = np.empty(len(distances), dtype=np.int64), list[int]()
+    for row, near in enumerate(within):
+        others = [*near[num_own:num_known], *near[num_known:][rows]]
+        if near[:num_own].any():
+            places[row] = distances[row, :num_own].argmin()
+        elif any(others):
+            places[row] = num_own + others.index(True)
+        else:
+            places[row] = num_known + len(rows)
+            rows.append(row)
+    return places, rows
 
 
 def node_matches(
@@ -77,16 +107,3 @@ def node_matches(
                 arrays[f"matches{side}"][node] = own[1 - side]
                 arrays[f"matching_scores{side}"][node] = scores[row]
     return arrays
-
-
-def _nearest(
-    keypoints: np.ndarray, positions: np.ndarray, among: range, radius: float
-) -> np.ndarray:
-    """Return for each position the nearest of some keypoints within a radius, or -1."""
-    if len(among) == 0 or len(positions) == 0:
-        return np.full(len(positions), -1, dtype=np.int64)
-    own = keypoints[among.start : among.stop]
-    distances = np.linalg.norm(own[None] - positions[:, None], axis=2)
-    nearest = distances.argmin(axis=1)
-    within = distances[np.arange(len(positions)), nearest] <= radius
-    return np.where(within, nearest + among.start, -1).astype(np.int64)
