@@ -13,7 +13,7 @@ from gluestick.benchmarks.tasks.outcomes import stored_outcomes
 from gluestick.benchmarks.tasks.protocol import ErrorCurve
 from gluestick.supervision.match_metrics import precision_recall
 
-_SIZE = (5.2, 3.6)  # inches
+_SIZE = (6.8, 3.6)  # inches
 _POINTS_PER_CURVE = 400
 
 
@@ -125,10 +125,10 @@ def plot_stacked(
         An SVG element.
     """
     drawing, axes = _axes(title, axis, "")
-    drawing.set_size_inches(1.6 * _SIZE[0], 1 + 0.25 * len(labels))
+    drawing.set_size_inches(1.2 * _SIZE[0], 1 + 0.25 * len(labels))
     places, ends = np.arange(len(labels)), np.zeros(len(labels))
-    for number, (part, lengths) in enumerate(parts.items()):
-        axes.barh(places, lengths, left=ends, label=part, color=f"C{number % 10}", alpha=0.8)
+    for part, lengths in parts.items():
+        axes.barh(places, lengths, left=ends, label=part, alpha=0.8)
         ends = ends + np.array(lengths)
     axes.set_yticks(places, labels, fontsize=7)
     axes.invert_yaxis()
@@ -136,19 +136,24 @@ def plot_stacked(
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
+    strong_and_pale = colormaps["tab20"](np.arange(20))
     drawing = Figure(figsize=_SIZE, layout="constrained")
     axes = drawing.add_subplot()
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(x, fontsize=9)
     axes.set_ylabel(y, fontsize=9)
     axes.grid(alpha=0.3)
+    axes.set_prop_cycle(color=[*strong_and_pale[::2], *strong_and_pale[1::2]])
     return drawing, axes
 
 
 def _svg(drawing: Any, axes: Any) -> str:
-    axes.legend(fontsize=7)
+    for rank, line in enumerate(reversed(axes.lines)):
+        line.set_zorder(2 + rank / len(axes.lines))  # the first, which others may equal, on top
+    drawing.legend(loc="outside right upper", fontsize=7)
     stream = io.StringIO()
     drawing.savefig(stream, format="svg")
     text = stream.getvalue()
