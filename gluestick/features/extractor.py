@@ -107,6 +107,15 @@ class FeatureExtractor(nn.Module):
         return next(self.parameters(), self._anchor).device
 
     @property
+    def accelerated(self) -> bool:
+        """Whether the networks run elsewhere than on the CPU, which has time meanwhile.
+
+        Then the detector sees views of one size at once (:mod:`gluestick.features.view_points`).
+        Otherwise images are looked at side by side where that may be.
+        """
+        return self.device.type != "cpu"
+
+    @property
     def descriptor_dim(self) -> int:
         """The size D of the descriptors."""
         return self.point_detector.descriptor_dim
@@ -127,7 +136,7 @@ class FeatureExtractor(nn.Module):
         detector, tiles = self.point_detector, self.config.tiles
         trained = isinstance(detector, nn.Module) and detector.training
         room = tiles.has_room_for(sizes, bytes_per_pixel=bytes_per_pixel(self.config.points.name))
-        return self._serves_threads and room and not trained and self.device.type == "cpu"
+        return self._serves_threads and room and not trained and not self.accelerated
 
     def detect_points(self, image: Tensor, mask: Tensor | None = None) -> Points:
         """Find and describe the keypoints of one image.
@@ -338,12 +347,7 @@ class FeatureExtractor(nn.Module):
                 points = self.point_detector.detect(
                     view.image, mask=view.mask, max_num_keypoints=max_num_keypoints
                 )
-        return Points(
-            keypoints=view.place.to_original(points.keypoints),
-            scores=points.scores,
-            descriptors=points.descriptors,
-            describe=view.describe_originals(points.describe),
-        )
+        return view.in_original(points)
 
     @torch.no_grad()
     def _lines(self, view: View) -> Lines:

@@ -1,5 +1,6 @@
 """What a point detector and a line detector have to offer."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -26,6 +27,35 @@ class PointDetector(Protocol):
 
         Returns:
             The keypoints in px of ``image``, strongest first; none for a blank image.
+        """
+
+
+@runtime_checkable
+class BatchedPointDetector(PointDetector, Protocol):
+    """A point detector whose network also takes several images of one size at once."""
+
+    def detect_each(
+        self,
+        images: Tensor,
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        max_num_keypoints: int | None = None,
+    ) -> list[Points]:
+        """Find and describe the keypoints of each of several images.
+
+        Args:
+            images: [B, 3, H, W] float32 in [0, 1], RGB.
+            masks: For each image [H, W] bool or None; or None.
+            max_num_keypoints: How many keypoints at most in each image, or None for the
+                configured number.
+
+        Returns:
+            For each image what :meth:`detect` gives, up to rounding. What describes further
+            positions keeps the maps of all images alive.
+
+        Raises:
+            ShapeError: If the images or a mask have another shape.
+            ValueError: If there is another number of masks.
         """
 
 

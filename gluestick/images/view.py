@@ -14,7 +14,7 @@ from gluestick.images.contrast import ContrastConfig, stretch_contrast
 from gluestick.images.resize import ResizeConfig, resize_image, resize_mask, resized_size
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.images.warp import warp_image, warp_mask
-from gluestick.types import DescriptorSampler, ViewFrame
+from gluestick.types import DescriptorSampler, Points, ViewFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +120,17 @@ class View:
             place=replace(self.place, turn=turn),
         )
 
-    def describe_originals(self, describe: DescriptorSampler) -> DescriptorSampler:
-        """Make a sampler for the view take positions in the original image.
+    def in_original(self, points: Points) -> Points:
+        """Map keypoints in the view to the original image, and what describes further ones.
 
-        The result keeps neither the image nor the mask alive, unless ``describe`` does.
+        The result keeps neither the image nor the mask alive, unless ``points.describe`` does.
         """
-        return ViewSampler(place=self.place, describe=describe)
+        return Points(
+            keypoints=self.place.to_original(points.keypoints),
+            scores=points.scores,
+            descriptors=points.descriptors,
+            describe=ViewSampler(place=self.place, describe=points.describe),
+        )
 
 
 def upright_view(

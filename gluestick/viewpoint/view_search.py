@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from itertools import chain, islice
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -24,9 +25,9 @@ from gluestick.images.resize import ResizeConfig
 from gluestick.images.view import View, upright_view, warped_view
 from gluestick.side_by_side import run_side_by_side
 from gluestick.timing import StageTimer
-from gluestick.transfers import to_host
 from gluestick.types import ViewFrame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, distinct_maps, fit_affine
+from gluestick.viewpoint.described_views import Described, describe_views
 from gluestick.viewpoint.turns.affine_turn import mutual_nearest
 
 _TURNS = ((0.0, 90.0, 180.0, -90.0), (45.0, 135.0, -135.0, -45.0))
@@ -91,28 +92,21 @@ class ViewSearchConfig:
         object.__setattr__(self, "tilts", tuple(self.tilts))
 
 
-class Described(NamedTuple):
-    """Keypoints of an image in one view.
-
-    Attributes:
-        positions: [N, 2] float64 px of the copy of the image, strongest first.
-        descriptors: [N, D], rows of unit norm.
-    """
-
-    positions: np.ndarray
-    descriptors: np.ndarray
-
-
 class SearchedImage:
-    """Describes one image in several views, in px of a copy of it.
+    """Shows one image in several views of a copy of it.
 
     The copy has the details that count; it is reduced, and its contrast stretched, once for all.
 
     Args:
-        extractor: Detects and describes.
+        extractor: Makes the copy.
         image: [3, H, W] float32 in [0, 1], RGB.
         mask: [H, W] bool, or None.
         config: The options.
+
+    Attributes:
+        image: The image itself.
+        size: (width, height) px of the copy.
+        reduction: The affine map from px of the image to px of the copy.
     """
 
     def __init__(
@@ -122,41 +116,31 @@ class SearchedImage:
         mask: Tensor | None,
         config: ViewSearchConfig,
     ) -> None:
-        self._extractor = extractor
+        self.image = image
         self._config = config
         self._copy = extractor.view(image, mask, resize=ResizeConfig(size=config.whole_size))
         height, width = self._copy.image.shape[1:]
         self.size = (width, height)
         self.reduction = resizing([width / image.shape[2], height / image.shape[1]])
 
-    def whole(self) -> list[Described]:
-        """Describe it with all its details."""
-        return self._describe([self._copy], self._config.max_num_whole_keypoints)
+    def whole(self) -> list[View]:
+        """Return it with all its details."""
+        return [self._copy]
 
-    def small(self, turns: Sequence[float]) -> list[Described]:
-        """Describe small copies, each in all of these turns."""
+    def small(self, turns: Sequence[float]) -> list[View]:
+        """Return small copies, each in all of these turns."""
         upright = [
             upright_view(self._copy.image, self._copy.mask, resize=ResizeConfig(size=size))
             for size in self._config.sizes
         ]
-        views = [view.turned(turn) for view in upright for turn in turns]
-        return self._describe(views, self._config.max_num_keypoints)
+        return [view.turned(turn) for view in upright for turn in turns]
 
-    def squeezed(self) -> list[Described]:
-        """Describe copies, and what one of them looks like squeezed in several directions."""
-        views = [
+    def squeezed(self) -> list[View]:
+        """Return copies, and what one of them looks like squeezed in several directions."""
+        return [
             warped_view(self._copy.image, self._copy.mask, frame=frame, resize=_AS_IT_IS)
             for frame in squeezed_frames(self.size, config=self._config)
         ]
-        return self._describe(views, self._config.max_num_keypoints)
-
-    def _describe(self, views: Iterable[View], max_num_keypoints: int) -> list[Described]:
-        found = []
-        for view in views:
-            points = self._extractor.points_in(view, max_num_keypoints=max_num_keypoints)
-            positions, descriptors = to_host(points.keypoints, points.descriptors)
-            found.append(Described(positions.astype(np.float64), descriptors))
-        return found
 
 
 def squeezed_frames(size: tuple[int, int], *, config: ViewSearchConfig) -> Iterator[ViewFrame]:
@@ -271,28 +255,48 @@ def _maps_in_steps(
         for image, mask in zip(images, masks, strict=True)
     ]
     tell = partial(maps_between, both=both, config=config)
-    of_both = partial(_of_both, both, apart=extractor.serves_threads(images))
-    whole0, whole1 = of_both(SearchedImage.whole)
+    describe = partial(describe_both, extractor, both)
+    whole0, whole1 = describe(SearchedImage.whole, config.max_num_whole_keypoints)
+    few = config.max_num_keypoints
     for turns in _TURNS:
-        small0, small1 = of_both(partial(SearchedImage.small, turns=turns))
+        small0, small1 = describe(partial(SearchedImage.small, turns=turns), few)
         yield tell(((whole0, small1), (small0, whole1)), kind="small")
-    squeezed0, squeezed1 = of_both(SearchedImage.squeezed)
+    squeezed0, squeezed1 = describe(SearchedImage.squeezed, few)
     squeezed = ((squeezed0, squeezed1), (whole0, squeezed1), (squeezed0, whole1))
     yield tell(squeezed, kind="squeezed")
 
 
-def _of_both(
+def describe_both(
+    extractor: FeatureExtractor,
     both: Sequence[SearchedImage],
-    describe: Callable[[SearchedImage], list[Described]],
-    *,
-    apart: bool,
+    show: Callable[[SearchedImage], list[View]],
+    max_num_keypoints: int,
 ) -> list[list[Described]]:
-    """Describe both images, side by side where they may be."""
+    """Describe two images in several views each.
 
-    def described(image: SearchedImage, _: StageTimer) -> list[Described]:
-        return describe(image)
+    On an accelerator all views go through the detector together; on the CPU both images are
+    looked at side by side where they may be, at one view after the other.
 
-    return run_side_by_side([partial(described, each) for each in both], apart=apart)
+    Args:
+        extractor: Detects and describes.
+        both: The images.
+        show: Returns the views of an image.
+        max_num_keypoints: How many keypoints are described in each view.
+
+    Returns:
+        For each image its views, in px of its copy.
+    """
+
+    def described(images: Sequence[SearchedImage], _: StageTimer) -> list[list[Described]]:
+        views = [show(image) for image in images]
+        every = [*chain(*views)]
+        found = iter(describe_views(extractor, every, max_num_keypoints=max_num_keypoints))
+        return [[*islice(found, len(own))] for own in views]
+
+    calls = [both] if extractor.accelerated else [[each] for each in both]
+    apart = extractor.serves_threads([each.image for each in both])
+    found = run_side_by_side([partial(described, images) for images in calls], apart=apart)
+    return [*chain(*found)]
 
 
 def maps_between(

@@ -12,12 +12,16 @@ from accelerators import Accelerator
 from agreement import Result, assert_agrees, assert_same, matched_points
 from torch import Tensor
 
+from gluestick.features.extractor import FeatureExtractor
+from gluestick.features.image_batch import ImageBatch
 from gluestick.features.lines.given import check_lines
 from gluestick.images.load import as_image
 from gluestick.images.rotation import turn_image
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import MODELS
 from gluestick.types import Wireframe
+from gluestick.viewpoint.affine_evidence import AffineEvidence
+from gluestick.viewpoint.view_search import ViewSearchConfig, search_views
 from gluestick.wireframe import split_wireframe, stack_wireframes
 
 Images = list[Tensor]
@@ -28,6 +32,8 @@ docs/architecture.md."""
 
 ALL_LAYERS = {"depth_confidence": -1, "width_confidence": -1}
 
+MOST_WAITS_OF_A_SEARCH = 55
+"""The same in a small search for views; 102 if each were described by itself."""
 
 MOST_WAITS_OF_PAIRS = 5
 """The same while features are matched by a head that judges lines pair by pair."""
@@ -69,6 +75,25 @@ def test_the_default_pair_waits_rarely(accelerator: Accelerator, images: Images)
     matcher = build(rotation="auto", **ALL_LAYERS).to(accelerator.device)
     matcher(*images)
     assert 0 < accelerator.count_waits(lambda: matcher(*images)) <= MOST_WAITS
+
+
+def test_a_search_describes_views_at_once(accelerator: Accelerator, images: Images) -> None:
+    config = ViewSearchConfig(
+        whole_size=128, size=96, unsqueezed_sizes=(96,), sizes=(64,), num_directions=2
+    )
+    extractor = FeatureExtractor()
+    sides = [ImageBatch(images=[image]) for image in (images[0], images[1].flip(2))]
+    expected = search_views(extractor, *sides, config=config)
+    extractor = extractor.to(accelerator.device)
+    found: list[AffineEvidence] = []
+
+    def search() -> None:
+        found[:] = search_views(extractor, *sides, config=config)
+
+    assert 0 < accelerator.count_waits(search) <= MOST_WAITS_OF_A_SEARCH
+    assert len(found) == len(expected)
+    for evidence, on_the_cpu in zip(found, expected, strict=True):
+        np.testing.assert_allclose(evidence.affine, on_the_cpu.affine, rtol=1e-3, atol=0.1)
 
 
 def test_lines_judged_pair_by_pair(accelerator: Accelerator, images: Images) -> None:

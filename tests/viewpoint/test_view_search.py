@@ -1,9 +1,10 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
@@ -96,6 +97,33 @@ def test_the_search_is_bounded_and_the_same_again(
     assert sum(pixels) / 2 < 2 * 1.5 * (320 * 240 + 8 * 1.6 * 100 * 75 + 2 * 240 * 180)
     assert sorted(pixels[: len(pixels) // 2]) == sorted(pixels[len(pixels) // 2 :])
     assert len(found[0]) == len(found[1]) <= QUICK.max_candidates
+
+
+def test_all_views_of_one_size_are_described_at_once(
+    extractor: FeatureExtractor,
+    leuven: tuple[Tensor, Tensor],
+    whole: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = resize_image(leuven[1], config=ResizeConfig(size=SIZE[0]))[0]
+    config = replace(QUICK, max_false_alarms=math.inf, max_squeezed_false_alarms=math.inf)
+    monkeypatch.setattr(view_search, "_SURE", -math.inf)
+    one_by_one = search(extractor, whole, other, config=config)
+    numbers = []
+
+    def count(_: nn.Module, inputs: tuple[Tensor]) -> None:
+        numbers.append(len(inputs[0]))
+
+    assert isinstance(extractor.point_detector, nn.Module)
+    hook = extractor.point_detector.get_submodule("network").register_forward_pre_hook(count)
+    monkeypatch.setattr(FeatureExtractor, "accelerated", True)
+    found = search(extractor, whole, other, config=config)
+    hook.remove()
+    assert numbers == [2, 4, 4, 8, 2, 2, 2]  # wholes, quarter turns, others; the sizes of squeezed
+    assert len(found) == len(one_by_one) > 0
+    for evidence, expected in zip(found, one_by_one, strict=True):
+        np.testing.assert_allclose(evidence.affine, expected.affine, rtol=1e-3, atol=0.02)
+        assert evidence.inliers.tolist() == expected.inliers.tolist()
 
 
 def test_squeezed_frames_show_the_whole_image() -> None:

@@ -7,6 +7,7 @@ the log10 of the false alarms of the best map. Those pairs for which most speaks
 """
 
 import argparse
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +22,8 @@ from gluestick.datasets.photographs import list_photographs
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.images.load import load_image
 from gluestick.pipeline import PointLineMatcher
+from gluestick.viewpoint.described_views import Described, describe_views
 from gluestick.viewpoint.view_search import (
-    Described,
     SearchedImage,
     ViewSearchConfig,
     maps_between,
@@ -48,8 +49,12 @@ def describe(extractor: FeatureExtractor, root: Path, name: str) -> Photograph:
     """Read and describe a photograph."""
     image = load_image(root / name)
     searched = SearchedImage(extractor, image, None, EVERYTHING)
+    few = partial(describe_views, extractor, max_num_keypoints=EVERYTHING.max_num_keypoints)
+    whole = describe_views(
+        extractor, searched.whole(), max_num_keypoints=EVERYTHING.max_num_whole_keypoints
+    )
     return Photograph(
-        name, image, searched, searched.whole(), searched.small(TURNS), searched.squeezed()
+        name, image, searched, whole, few(searched.small(TURNS)), few(searched.squeezed())
     )
 
 

@@ -1,5 +1,6 @@
 """ALIKED keypoints and descriptors (Zhao et al., IEEE TIM 2023)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -7,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from gluestick.features.points.aliked_network import AlikedMaps, AlikedNetwork, Variant
-from gluestick.features.points.sampling import find_peaks, sample_map
+from gluestick.features.points.sampling import Peaks, find_peaks_of_each, sample_map
 from gluestick.features.points.selection import (
-    allowed_pixels,
+    allowed_pixels_of_each,
     check_detector_options,
     chosen_limit,
+    image_indices,
     lies_in,
-    strongest,
+    strongest_of_each,
 )
 from gluestick.precision import never_autocast, without_autocast
 from gluestick.storage.parameters import load_strict, read_parameters
@@ -130,29 +132,75 @@ class Aliked(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
-        allowed = allowed_pixels(image, mask)
-        maps, scores = self.network(image)
-        keypoints, keypoint_scores = self._keypoints(scores, allowed)
-        order = strongest(keypoint_scores, max_num_keypoints=limit)
-        keypoints = keypoints[order]
-        describe = AlikedSampler(network=self.network, maps=maps)
-        return Points(
-            keypoints=keypoints,
-            scores=keypoint_scores[order],
-            descriptors=describe(keypoints),
-            describe=describe,
-        )
+        return self.detect_each(image[None], masks=[mask], max_num_keypoints=max_num_keypoints)[0]
 
-    def _keypoints(self, scores: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return local maxima [N, 2], refined by a soft arg-max, and their scores [N]."""
-        peaks = find_peaks(
+    @torch.no_grad()
+    @never_autocast
+    def detect_each(
+        self,
+        images: Tensor,
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        max_num_keypoints: int | None = None,
+    ) -> list[Points]:
+        """Find and describe keypoints of several images of one size at once.
+
+        Arguments, results and errors are those of
+        :class:`gluestick.features.protocols.BatchedPointDetector`.
+        """
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
+        allowed = allowed_pixels_of_each(images, masks)
+        maps, scores = self.network(images)
+        found = self._keypoints(scores, allowed, max_num_keypoints=limit)
+        counts = [len(keypoints) for keypoints, _ in found]
+        described = self.network.describe(
+            maps,
+            torch.cat([keypoints for keypoints, _ in found]),
+            image_indices(counts, device=images.device) if len(found) > 1 else None,
+        )
+        return [
+            Points(
+                keypoints=keypoints,
+                scores=keypoint_scores,
+                descriptors=descriptors,
+                describe=AlikedSampler(network=self.network, maps=maps.take(index)),
+            )
+            for index, ((keypoints, keypoint_scores), descriptors) in enumerate(
+                zip(found, described.split(counts), strict=True)
+            )
+        ]
+
+    def _keypoints(
+        self, scores: Tensor, allowed: Tensor, *, max_num_keypoints: int | None
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return the best local maxima of [B, H, W], refined by a soft arg-max.
+
+        For each image these are positions [N, 2] px and scores [N], best first.
+        """
+        peaks = find_peaks_of_each(
             scores,
             radius=self.config.nms_radius,
             threshold=self.config.detection_threshold,
             allowed=allowed,
         )
-        shifts = (peaks.windows / TEMPERATURE).softmax(dim=1) @ peaks.offsets.to(scores.dtype)
-        keypoints = torch.stack([peaks.x, peaks.y], dim=1) + shifts
-        keypoints = keypoints[peaks.strict & lies_in(keypoints, allowed)]
-        return keypoints, sample_map(scores[None], keypoints)[:, 0]
+        keypoints = [_refined(own) for own in peaks]
+        refined_scores = [
+            sample_map(own[None], positions)[:, 0]
+            for own, positions in zip(scores, keypoints, strict=True)
+        ]
+        usable = [
+            own.strict & lies_in(positions, inside)
+            for own, positions, inside in zip(peaks, keypoints, allowed, strict=True)
+        ]
+        best = strongest_of_each(refined_scores, usable, max_num_keypoints=max_num_keypoints)
+        return [
+            (positions[order], own[order])
+            for positions, own, order in zip(keypoints, refined_scores, best, strict=True)
+        ]
+
+
+def _refined(peaks: Peaks) -> Tensor:
+    """Move peaks by a soft arg-max over their windows, [N, 2] px."""
+    shifts = (peaks.windows / TEMPERATURE).softmax(dim=1)
+    shifts = shifts @ peaks.offsets.to(shifts.dtype)
+    return torch.stack([peaks.x, peaks.y], dim=1) + shifts

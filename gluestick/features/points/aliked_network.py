@@ -9,7 +9,7 @@ interpolated from the scales. Maps have their channels stored last, so that a po
 one piece, and batch normalisation is part of the convolution before it unless it is trained.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -17,7 +17,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.features.points.deformable import DeformableConvolution
-from gluestick.features.points.sampling import sample_rows, unit_rows, weighted_rows
+from gluestick.features.points.sampling import (
+    maps_of,
+    rows_of,
+    sample_rows,
+    unit_rows,
+    weighted_rows,
+)
 from gluestick.transfers import small_tensor
 
 Variant = Literal["n16", "n16rot", "n32", "t16"]
@@ -44,15 +50,15 @@ _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 @dataclass(frozen=True, kw_only=True)
 class AlikedMaps:
-    """What the network knows about an image.
+    """What the network knows about B images of one size.
 
     Attributes:
-        size: (W, H) px of the image.
-        fine: [C, H', W'], the first block's output on the padded image.
-        coarse: Three maps [1, D/4, h, w] at strides 2, 8 and 32.
-        last: [2] float32, the last pixel (x, y) of the image.
-        origin: [2] int64, (x, y) of the image within the padded image, px.
-        last_padded: [2] int64, the last pixel (x, y) of the padded image.
+        size: (W, H) px of the images.
+        fine: [B, C, H', W'], the first block's output on the padded images.
+        coarse: Three maps [B, D/4, h, w] at strides 2, 8 and 32.
+        last: [2] float32, the last pixel (x, y) of an image.
+        origin: [2] int64, (x, y) of an image within the padded one, px.
+        last_padded: [2] int64, the last pixel (x, y) of a padded image.
     """
 
     size: tuple[int, int]
@@ -62,9 +68,15 @@ class AlikedMaps:
     origin: Tensor
     last_padded: Tensor
 
+    def take(self, index: int) -> "AlikedMaps":
+        """Return the maps of one image; they share the memory of all."""
+        one = slice(index, index + 1)
+        first, second, third = (coarse[one] for coarse in self.coarse)
+        return replace(self, fine=self.fine[one], coarse=(first, second, third))
+
 
 class AlikedNetwork(nn.Module):
-    """Computes keypoint scores of an image, and descriptors of positions in it.
+    """Computes keypoint scores of images, and descriptors of positions in them.
 
     Args:
         variant: Which of the published networks.
@@ -98,20 +110,20 @@ class AlikedNetwork(nn.Module):
         self.register_buffer("patch", torch.tensor(_PATCH), persistent=False)
         self.register_buffer("corners", torch.tensor(_CORNERS), persistent=False)
 
-    def forward(self, image: Tensor) -> tuple[AlikedMaps, Tensor]:
-        """Run the network on one image.
+    def forward(self, images: Tensor) -> tuple[AlikedMaps, Tensor]:
+        """Run the network.
 
         Args:
-            image: [3, H, W] in [0, 1], RGB. It is padded to multiples of 32 px on all sides by
-                repeating its border.
+            images: [B, 3, H, W] in [0, 1], RGB. They are padded to multiples of 32 px on all
+                sides by repeating their borders.
 
         Returns:
-            The maps that :meth:`describe` reads, and the scores [H, W] in (0, 1).
+            The maps that :meth:`describe` reads, and the scores [B, H, W] in (0, 1).
         """
-        height, width = image.shape[1:]
+        height, width = images.shape[2:]
         left, right = _split(-width % _STRIDE)
         top, bottom = _split(-height % _STRIDE)
-        padded = F.pad(image[None], (left, right, top, bottom), mode="replicate")
+        padded = F.pad(images, (left, right, top, bottom), mode="replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)
         fine = self.block1(padded)
         half = self.block2(F.avg_pool2d(fine, 2))
@@ -123,40 +135,42 @@ class AlikedNetwork(nn.Module):
         )
         maps = AlikedMaps(
             size=(width, height),
-            fine=fine[0],
+            fine=fine,
             coarse=(second, third, fourth),
             last=small_tensor([width - 1, height - 1], like=fine),
             origin=small_tensor([left, top], like=self.patch),
             last_padded=small_tensor([padded.shape[3] - 1, padded.shape[2] - 1], like=self.patch),
         )
-        return maps, self._scores(maps)[top : top + height, left : left + width]
+        return maps, self._scores(maps)[:, top : top + height, left : left + width]
 
-    def describe(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
+    def describe(self, maps: AlikedMaps, positions: Tensor, images: Tensor | None = None) -> Tensor:
         """Describe positions.
 
         Args:
-            maps: The maps of an image.
-            positions: [M, 2] px of the image; those outside are moved to its border.
+            maps: The maps of some images.
+            positions: [M, 2] px of an image; those outside are moved to its border.
+            images: [M] int64, in which of the images each lies; None for the first.
 
         Returns:
             [M, D], rows of unit norm.
         """
-        moved = positions.clamp_min(0).minimum(maps.last)
-        parts = [self._describe_some(maps, part) for part in moved.split(_POSITIONS_AT_ONCE)]
+        moved = positions.clamp_min(0).minimum(maps.last).split(_POSITIONS_AT_ONCE)
+        which = [None] * len(moved) if images is None else images.split(_POSITIONS_AT_ONCE)
+        parts = [self._describe_some(maps, *part) for part in zip(moved, which, strict=True)]
         return torch.cat(parts)
 
     def _scores(self, maps: AlikedMaps) -> Tensor:
-        """Return the score head's output [H', W'] on the padded image."""
-        height, width = maps.fine.shape[1:]
+        """Return the score head's output [B, H', W'] on the padded images."""
+        height, width = maps.fine.shape[2:]
         weights = self.score_head.get_parameter("0.weight").flatten(1).chunk(4, dim=1)
-        pixels = maps.fine.permute(1, 2, 0)  # [H', W', C]
+        pixels = maps.fine.permute(0, 2, 3, 1).flatten(0, 1)  # [B H', W', C]
         strips = (
             F.selu(F.linear(rows, self.conv1.weight.flatten(1)), inplace=True).flatten(0, 1)
             for rows in pixels.split(_ROWS_AT_ONCE)
         )
         # This way round, since matrices with few columns are multiplied slowly.
         mixed = torch.cat([(weights[0] @ strip.T).T for strip in strips])
-        mixed = mixed.view(height, width, -1).permute(2, 0, 1)[None]
+        mixed = maps_of(mixed, size=(height, width))
         for weight, coarse in zip(weights[1:], maps.coarse, strict=True):
             mixed += F.interpolate(
                 _pointwise(coarse, weight),
@@ -167,44 +181,52 @@ class AlikedNetwork(nn.Module):
         scores = mixed
         for layer in list(self.score_head)[1:]:
             scores = layer(scores)
-        return scores[0, 0].sigmoid()
+        return scores[:, 0].sigmoid()
 
-    def _describe_some(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
-        """Describe positions [M, 2] px inside the image."""
+    def _describe_some(self, maps: AlikedMaps, positions: Tensor, images: Tensor | None) -> Tensor:
+        """Describe positions [M, 2] px inside their images."""
         last = maps.last.long()
         corner = (positions.long() - 1).clamp_min(0).minimum((last - 2).clamp_min(0))
         pixels = (corner[:, None] + self.patch).minimum(last)  # [M, 9, 2]
-        parts = self._parts_at(maps, pixels.flatten(0, 1))
+        parts = self._parts_at(maps, pixels.flatten(0, 1), _repeated(images, pixels.shape[1]))
         features = F.normalize(torch.cat(parts, dim=1), dim=1).unflatten(0, (len(positions), 9))
         patches = features.transpose(1, 2).unflatten(2, (3, 3))
         offsets = self.desc_head.offsets(patches, furthest=max(maps.size) / 4)
-        sampled = self._interpolated_features(maps, (positions[:, None] + offsets).flatten(0, 1))
+        sampled = self._interpolated_features(
+            maps,
+            (positions[:, None] + offsets).flatten(0, 1),
+            _repeated(images, offsets.shape[1]),
+        )
         return self.desc_head(sampled.unflatten(0, offsets.shape[:2]))
 
-    def _interpolated_features(self, maps: AlikedMaps, positions: Tensor) -> Tensor:
+    def _interpolated_features(
+        self, maps: AlikedMaps, positions: Tensor, images: Tensor | None
+    ) -> Tensor:
         """Interpolate the normalised features, zero outside the image, [N, 2] -> [N, D]."""
         corner = positions.floor()
         pixels = corner[:, None] + self.corners  # [N, 4, 2]
         inside = ((pixels >= 0) & (pixels <= maps.last)).all(dim=-1)
         clamped = pixels.clamp_min(0).minimum(maps.last).long()
-        parts = self._parts_at(maps, clamped.flatten(0, 1))
+        parts = self._parts_at(maps, clamped.flatten(0, 1), _repeated(images, len(_CORNERS)))
         squared = torch.stack([part.square().sum(dim=1) for part in parts]).sum(dim=0)
         lengths = squared.sqrt().clamp_min(_TINY).view_as(inside)
         weights = torch.stack(_weights(positions - corner), dim=1) * inside / lengths
         rows = torch.arange(inside.numel(), device=inside.device).view_as(inside)
         return torch.cat([weighted_rows(part, rows, weights) for part in parts], dim=1)
 
-    def _parts_at(self, maps: AlikedMaps, pixels: Tensor) -> list[Tensor]:
+    def _parts_at(self, maps: AlikedMaps, pixels: Tensor, images: Tensor | None) -> list[Tensor]:
         """Return the features of whole pixels inside the image, [N, 2] -> four times [N, D/4]."""
-        width = maps.fine.shape[2]
+        height, width = maps.fine.shape[2:]
         moved = pixels + maps.origin
         x, y = moved.unbind(1)
-        fine = maps.fine.flatten(1).T.index_select(0, y * width + x)
+        if images is not None:
+            y = y + images * height
+        fine = rows_of(maps.fine).index_select(0, y * width + x)
         parts = [F.selu(F.linear(fine, self.conv1.weight.flatten(1)), inplace=True)]
         share = moved / maps.last_padded
         for coarse in maps.coarse:
             last = small_tensor([coarse.shape[3] - 1, coarse.shape[2] - 1], like=share)
-            parts.append(sample_rows(coarse[0], share * last))
+            parts.append(sample_rows(coarse, share * last, images))
         return parts
 
 
@@ -221,7 +243,7 @@ class _Block(nn.Module):
         self.downsample = nn.Conv2d(inputs, outputs, 1) if residual else None
 
     def forward(self, dense: Tensor) -> Tensor:
-        """[1, C, h, w] -> [1, D, h, w]."""
+        """[B, C, h, w] -> [B, D, h, w]."""
         inner = F.selu(_normalised(self.conv1, self.bn1, dense), inplace=True)
         outer = _normalised(self.conv2, self.bn2, inner)
         if self.downsample is not None:
@@ -268,7 +290,7 @@ class _PlainConvolution(nn.Conv2d):
 
 
 def _pointwise(dense: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Convolve [1, C, h, w] by [D, C] or [D, C, 1, 1], with channels stored last in both maps."""
+    """Convolve [B, C, h, w] by [D, C] or [D, C, 1, 1], with channels stored last in both maps."""
     return F.linear(dense.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
@@ -287,6 +309,11 @@ def _plain(inputs: int, outputs: int) -> nn.Module:
 
 def _deformable(inputs: int, outputs: int) -> nn.Module:
     return DeformableConvolution(inputs, outputs, kernel=3)
+
+
+def _repeated(images: Tensor | None, number: int) -> Tensor | None:
+    """Repeat each of [M] so many times: [M * number]; None stays."""
+    return None if images is None else images[:, None].expand(-1, number).flatten()
 
 
 def _split(amount: int) -> tuple[int, int]:

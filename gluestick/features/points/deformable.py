@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.features.points.sampling import sample_rows
+from gluestick.features.points.sampling import maps_of, sample_rows
 
 
 class DeformableConvolution(nn.Module):
@@ -30,26 +30,30 @@ class DeformableConvolution(nn.Module):
         """Convolve.
 
         Args:
-            dense: [1, C, h, w].
+            dense: [B, C, h, w].
             scale: [D], by what the channels of the result are multiplied; None for 1.
             shift: [D], what is added to them then; None for 0.
 
         Returns:
-            [1, D, h, w], with its channels stored last.
+            [B, D, h, w], with its channels stored last.
         """
-        height, width = dense.shape[2:]
+        number, _, height, width = dense.shape
         kernel = self.regular_conv.kernel_size[0]
         furthest = max(height, width) / 4
-        offsets = self.offset_conv(dense)[0].clamp(-furthest, furthest)
-        dy, dx = offsets.permute(1, 2, 0).unflatten(2, (-1, 2)).unbind(3)  # [h, w, K] each
+        offsets = self.offset_conv(dense).clamp(-furthest, furthest).permute(0, 2, 3, 1)
+        dy, dx = offsets.unflatten(3, (-1, 2)).unbind(4)  # [B, h, w, K] each
         tap = torch.arange(kernel, device=dense.device) - kernel // 2
         row = torch.arange(height, device=dense.device)[:, None, None]
         column = torch.arange(width, device=dense.device)[:, None]
         y = row + tap.repeat_interleave(kernel) + dy  # taps row by row
         x = column + tap.repeat(kernel) + dx
-        taps = sample_rows(dense[0], torch.stack([x, y], dim=-1).flatten(0, 2))  # [h w K, C]
+        images = None
+        if number > 1:
+            images = torch.arange(number, device=dense.device)[:, None].expand(-1, x[0].numel())
+            images = images.flatten()
+        taps = sample_rows(dense, torch.stack([x, y], dim=-1).flatten(0, 3), images)  # [B h w K, C]
         weight = self.regular_conv.weight.flatten(2).mT.flatten(1)  # [D, K C]
         if scale is not None:
             weight = weight * scale[:, None]
-        convolved = F.linear(taps.view(height * width, -1), weight, shift)
-        return convolved.T.unflatten(1, (height, width))[None]
+        convolved = F.linear(taps.view(number * height * width, -1), weight, shift)
+        return maps_of(convolved, size=(height, width))

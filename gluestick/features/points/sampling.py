@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gluestick.checks import check_shapes
 from gluestick.precision import without_autocast
-from gluestick.transfers import small_tensor
+from gluestick.transfers import small_tensor, to_host
 
 _TINY = 1e-12
 
@@ -53,28 +53,50 @@ def sample_descriptors(dense: Tensor, positions: Tensor) -> Tensor:
     return unit_rows(sample_map(dense, positions))
 
 
-def sample_rows(dense: Tensor, positions: Tensor) -> Tensor:
-    """Interpolate a dense map bilinearly, with zeros outside of it.
+def rows_of(dense: Tensor) -> Tensor:
+    """Return the pixels of maps [B, D, h, w] as rows [B h w, D], row by row of each map.
+
+    They share the memory of maps whose channels are stored last.
+    """
+    return dense.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def maps_of(rows: Tensor, *, size: tuple[int, int]) -> Tensor:
+    """Put rows [B h w, D] together to maps [B, D, h, w] of a size (h, w).
+
+    Of a single map, convolutions take the channels for stored first: in that order features of
+    single images have been summed up, and they stay what they were to the bit.
+    """
+    maps = rows.unflatten(0, (-1, *size)).permute(0, 3, 1, 2)
+    return maps if len(maps) > 1 else maps[0][None]
+
+
+def sample_rows(dense: Tensor, positions: Tensor, images: Tensor | None = None) -> Tensor:
+    """Interpolate dense maps bilinearly, with zeros outside of them.
 
     Fastest for maps whose channels are stored last, of which it reads whole pixels.
 
     Args:
-        dense: [D, h, w].
-        positions: [M, 2], (x, y) in pixels of the map, as in :func:`sample_map`.
+        dense: [B, D, h, w].
+        positions: [M, 2], (x, y) in pixels of a map, as in :func:`sample_map`.
+        images: [M] int64, in which of the maps each lies; None for the first.
 
     Returns:
         [M, D].
     """
-    height, width = dense.shape[1:]
+    height, width = dense.shape[2:]
     x, y = positions.T.contiguous()  # apart, since steps over pairs take twice as long
     left, right, of_left, of_right = _neighbours(x, width)
     top, bottom, of_top, of_bottom = _neighbours(y, height)
+    if images is not None:
+        first = images.int() * height
+        top, bottom = top + first, bottom + first
     top, bottom = top * width, bottom * width
     pixels = torch.stack([top + left, top + right, bottom + left, bottom + right], dim=1)
     weights = torch.stack(
         [of_top * of_left, of_top * of_right, of_bottom * of_left, of_bottom * of_right], dim=1
     )
-    return weighted_rows(dense.flatten(1).T, pixels, weights)
+    return weighted_rows(rows_of(dense), pixels, weights)
 
 
 def _neighbours(places: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -176,12 +198,42 @@ def find_peaks(
     Returns:
         The maxima; none within ``radius`` of the border, where the window is incomplete.
     """
+    everywhere = None if allowed is None else allowed[None]
+    return find_peaks_of_each(scores[None], radius=radius, threshold=threshold, allowed=everywhere)[
+        0
+    ]
+
+
+def find_peaks_of_each(
+    scores: Tensor, *, radius: int, threshold: float, allowed: Tensor | None = None
+) -> list[Peaks]:
+    """Find the local maxima of the scores of several images.
+
+    Their numbers are read from the device at once, however many images there are.
+
+    Args:
+        scores: [B, H, W].
+        radius: See :func:`find_peaks`.
+        threshold: What a maximum exceeds.
+        allowed: [B, H, W] bool, or None.
+
+    Returns:
+        The maxima of each image.
+    """
     above = torch.zeros_like(scores, dtype=torch.bool)
-    if min(scores.shape) > 2 * radius:
-        inner = (slice(radius, -radius),) * 2
-        largest = _largest_along(_largest_along(scores, 1, radius=radius), 0, radius=radius)
+    if min(scores.shape[1:]) > 2 * radius:
+        inner = (slice(None), *[slice(radius, -radius)] * 2)
+        largest = _largest_along(_largest_along(scores, 2, radius=radius), 1, radius=radius)
         above[inner] = (scores[inner] == largest) & (scores[inner] > threshold)
-    y, x = (above if allowed is None else above & allowed).nonzero(as_tuple=True)
+    if allowed is not None:
+        above &= allowed
+    _, y, x = above.nonzero(as_tuple=True)
+    counts = [len(x)] if len(above) == 1 else to_host(above.flatten(1).sum(dim=1))[0].tolist()
+    parts = zip(scores, x.split(counts), y.split(counts), strict=True)
+    return [_peaks_at(*part, radius=radius) for part in parts]
+
+
+def _peaks_at(scores: Tensor, x: Tensor, y: Tensor, *, radius: int) -> Peaks:
     windows, offsets = windows_around(scores, x, y, radius=radius)
     strict = (windows == scores[y, x, None]).sum(dim=1) == 1
     return Peaks(x=x, y=y, windows=windows, offsets=offsets, strict=strict)

@@ -1,9 +1,13 @@
 """Which candidates become keypoints: masks, non-maximum suppression, the strongest first."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.features.image_batch import one_per_image
+from gluestick.transfers import to_host
 
 BLANK_RANGE = 2.5 / 255
 """An image of which no channel spans more than this shows nothing but rounding: two steps of 8
@@ -63,6 +67,24 @@ def allowed_pixels(image: Tensor, mask: Tensor | None) -> Tensor:
     return mask.to(image.device, torch.bool) & (high - low > BLANK_RANGE).any()
 
 
+def allowed_pixels_of_each(images: Tensor, masks: Sequence[Tensor | None] | None) -> Tensor:
+    """Return where keypoints of several images may lie; see :func:`allowed_pixels`.
+
+    Args:
+        images: [B, 3, H, W] in [0, 1].
+        masks: For each image [H, W] bool or None; or None.
+
+    Returns:
+        [B, H, W] bool.
+
+    Raises:
+        ShapeError: If an image is not [3, H, W] or a mask does not have its size.
+        ValueError: If there is another number of masks.
+    """
+    each = one_per_image(masks, images, name="masks")
+    return torch.stack([allowed_pixels(*one) for one in zip(images, each, strict=True)])
+
+
 def lies_in(keypoints: Tensor, allowed: Tensor) -> Tensor:
     """Return which keypoints lie on a pixel that is allowed.
 
@@ -107,6 +129,43 @@ def strongest(scores: Tensor, *, max_num_keypoints: int | None) -> Tensor:
         [min(N, max_num_keypoints)] int64.
     """
     return scores.argsort(descending=True, stable=True)[:max_num_keypoints]
+
+
+def strongest_of_each(
+    scores: Sequence[Tensor], usable: Sequence[Tensor], *, max_num_keypoints: int | None
+) -> list[Tensor]:
+    """Return for each image the indices of its best usable scores; see :func:`strongest`.
+
+    Their numbers are read from the device at once.
+
+    Args:
+        scores: For each image [N].
+        usable: For each image [N] bool; the others are left out.
+        max_num_keypoints: How many at most in each image, or None for all.
+
+    Returns:
+        For each image int64 indices, best first.
+    """
+    (counts,) = to_host(torch.stack([one.sum() for one in usable]))
+    return [
+        strongest(own.masked_fill(~one, -torch.inf), max_num_keypoints=count)[:max_num_keypoints]
+        for own, one, count in zip(scores, usable, counts.tolist(), strict=True)
+    ]
+
+
+def image_indices(counts: Sequence[int], *, device: torch.device) -> Tensor:
+    """Return for each keypoint of several images the index of its image.
+
+    Args:
+        counts: How many keypoints each image has.
+        device: Where the result is made, without a copy from the host.
+
+    Returns:
+        [sum of counts] int64.
+    """
+    return torch.cat(
+        [torch.full((count,), index, device=device) for index, count in enumerate(counts)]
+    )
 
 
 def suppress_neighbours(keypoints: Tensor, *, radius: float) -> Tensor:

@@ -3,6 +3,7 @@
 Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,13 +12,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.features.points.download import DOWNLOAD
-from gluestick.features.points.sampling import find_peaks, unit_rows, windows_around
+from gluestick.features.points.sampling import find_peaks_of_each, unit_rows, windows_around
 from gluestick.features.points.selection import (
-    allowed_pixels,
+    allowed_pixels_of_each,
     check_detector_options,
     chosen_limit,
     lies_in,
-    strongest,
+    strongest_of_each,
 )
 from gluestick.features.points.xfeat_network import CELL, DESCRIPTOR_DIM, XFeatNetwork
 from gluestick.geometry.pixels import from_resized, to_resized
@@ -148,39 +149,82 @@ class XFeat(nn.Module):
         Raises:
             ShapeError: If the image or the mask has another shape.
         """
-        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
-        allowed = allowed_pixels(image, mask)
-        height, width = allowed.shape
-        size = tuple(max(STRIDE, side // STRIDE * STRIDE) for side in (width, height))
-        scale = small_tensor([size[0] / width, size[1] / height], like=image)
-        resized = image[None]
-        if size != (width, height):
-            resized = F.interpolate(resized, size[::-1], mode="bilinear", align_corners=False)
-        maps = self.network(resized)
-        dense = F.normalize(maps.descriptors, dim=1)[0]
-        heatmap = F.pixel_shuffle(maps.keypoint_logits.softmax(dim=1)[:, :-1], CELL)[0, 0]
+        return self.detect_each(image[None], masks=[mask], max_num_keypoints=max_num_keypoints)[0]
 
-        peaks = find_peaks(
-            heatmap, radius=self.config.nms_radius, threshold=self.config.detection_threshold
+    @torch.no_grad()
+    @never_autocast
+    def detect_each(
+        self,
+        images: Tensor,
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        max_num_keypoints: int | None = None,
+    ) -> list[Points]:
+        """Find and describe keypoints of several images of one size at once.
+
+        Arguments, results and errors are those of
+        :class:`gluestick.features.protocols.BatchedPointDetector`.
+        """
+        limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
+        allowed = allowed_pixels_of_each(images, masks)
+        height, width = allowed.shape[1:]
+        size = tuple(max(STRIDE, side // STRIDE * STRIDE) for side in (width, height))
+        scale = small_tensor([size[0] / width, size[1] / height], like=images)
+        resized = images
+        if size != (width, height):
+            resized = F.interpolate(images, size[::-1], mode="bilinear", align_corners=False)
+        maps = self.network(resized)
+        heatmaps = F.pixel_shuffle(maps.keypoint_logits.softmax(dim=1)[:, :-1], CELL)[:, 0]
+        samplers = [
+            XFeatSampler(dense=dense, scale=scale) for dense in F.normalize(maps.descriptors, dim=1)
+        ]
+        found = self._keypoints(
+            heatmaps, maps.reliability, allowed, scale=scale, max_num_keypoints=limit
         )
-        whole = torch.stack([peaks.x, peaks.y], dim=1).to(heatmap.dtype)
-        placed = whole
-        if self.config.variant == "subpixel":
-            windows, offsets = windows_around(heatmap, peaks.x, peaks.y, radius=1)
-            placed = whole + windows @ offsets.to(windows) / windows.sum(dim=1, keepdim=True)
-        keypoints = from_resized(placed, scale=scale)
-        kept = (peaks.strict & lies_in(keypoints, allowed)).nonzero()[:, 0]
-        reliable = _sample(maps.reliability[0], whole[kept], mode="bilinear")[:, 0]
-        scores = heatmap[peaks.y[kept], peaks.x[kept]] * reliable
-        order = strongest(scores, max_num_keypoints=limit)
-        keypoints = keypoints[kept[order]]
-        describe = XFeatSampler(dense=dense, scale=scale)
-        return Points(
-            keypoints=keypoints,
-            scores=scores[order],
-            descriptors=describe(keypoints),
-            describe=describe,
+        return [
+            Points(
+                keypoints=keypoints,
+                scores=scores,
+                descriptors=describe(keypoints),
+                describe=describe,
+            )
+            for (keypoints, scores), describe in zip(found, samplers, strict=True)
+        ]
+
+    def _keypoints(
+        self,
+        heatmaps: Tensor,
+        reliability: Tensor,
+        allowed: Tensor,
+        *,
+        scale: Tensor,
+        max_num_keypoints: int | None,
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return the best local maxima of probabilities [B, H, W] of the resized images.
+
+        For each image these are positions [N, 2] px of the image itself and scores [N], best
+        first.
+        """
+        peaks = find_peaks_of_each(
+            heatmaps, radius=self.config.nms_radius, threshold=self.config.detection_threshold
         )
+        keypoints, scores, usable = [], [], []
+        for own, heatmap, reliable, inside in zip(
+            peaks, heatmaps, reliability, allowed, strict=True
+        ):
+            whole = torch.stack([own.x, own.y], dim=1).to(heatmap.dtype)
+            placed = whole
+            if self.config.variant == "subpixel":
+                windows, offsets = windows_around(heatmap, own.x, own.y, radius=1)
+                placed = whole + windows @ offsets.to(windows) / windows.sum(dim=1, keepdim=True)
+            keypoints.append(from_resized(placed, scale=scale))
+            scores.append(heatmap[own.y, own.x] * _sample(reliable, whole, mode="bilinear")[:, 0])
+            usable.append(own.strict & lies_in(keypoints[-1], inside))
+        best = strongest_of_each(scores, usable, max_num_keypoints=max_num_keypoints)
+        return [
+            (positions[order], own[order])
+            for positions, own, order in zip(keypoints, scores, best, strict=True)
+        ]
 
 
 def _sample(dense: Tensor, positions: Tensor, *, mode: str) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.images.resize import ResizeConfig
-from gluestick.images.view import View
+from gluestick.viewpoint.described_views import describe_views
 from gluestick.viewpoint.turns.affine_turn import FEWEST_FOR_AFFINE, affine_turn, mutual_nearest
 from gluestick.viewpoint.turns.relative_turn import NO_TURN, RelativeTurn
 
@@ -85,16 +85,19 @@ def search_turn(
     reduced = ResizeConfig(size=config.size)
     view0 = extractor.view(image0, mask0, resize=reduced)
     view1 = extractor.view(image1, mask1, resize=reduced)
-    keypoints0, descriptors0 = _keypoints(extractor, view0, config)
-    if len(keypoints0) == 0:
+    (upright,) = describe_views(extractor, [view0], max_num_keypoints=config.max_num_keypoints)
+    if len(upright.positions) == 0:
         return NO_TURN
     max_error = config.max_error * max(image1.shape[1:])
+    views = [view1.turned(360.0 * step / config.num_turns) for step in range(config.num_turns)]
     found = []
-    for step in range(config.num_turns):
-        turned = view1.turned(360.0 * step / config.num_turns)
-        keypoints1, descriptors1 = _keypoints(extractor, turned, config)
-        matched0, matched1, _ = mutual_nearest(descriptors0, descriptors1)
-        found.append(affine_turn(keypoints0[matched0], keypoints1[matched1], max_error=max_error))
+    for turned in describe_views(extractor, views, max_num_keypoints=config.max_num_keypoints):
+        matched0, matched1, _ = mutual_nearest(upright.descriptors, turned.descriptors)
+        found.append(
+            affine_turn(
+                upright.positions[matched0], turned.positions[matched1], max_error=max_error
+            )
+        )
     angles, counts = (np.array(values) for values in zip(*found, strict=True))
     best = int(counts.argmax())
     if counts[best] == 0:
@@ -108,11 +111,3 @@ def search_turn(
         num_inliers=int(counts[best]),
         confident=bool(counts[best] >= config.min_inliers and stands_out),
     )
-
-
-def _keypoints(
-    extractor: FeatureExtractor, view: View, config: TurnSearchConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions [N, 2] px and the descriptors [N, D] of the keypoints of a view."""
-    points = extractor.points_in(view, max_num_keypoints=config.max_num_keypoints)
-    return points.keypoints.cpu().numpy(), points.descriptors.cpu().numpy()

@@ -64,19 +64,21 @@ def test_peaks_of_the_score_map_become_keypoints_at_pixel_centres():
     centres = torch.tensor([[41.0, 12.0], [20.4, 30.25]])
     for centre in centres:
         scores += 0.9 * torch.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / 4)
-    keypoints, keypoint_scores = detector._keypoints(scores, torch.ones(40, 60, dtype=torch.bool))
+    everywhere = torch.ones(1, 40, 60, dtype=torch.bool)
+    found = detector._keypoints(scores[None], everywhere, max_num_keypoints=None)
+    keypoints, keypoint_scores = found[0]
     torch.testing.assert_close(keypoints, centres, atol=0.1, rtol=0)
     assert (keypoint_scores > 0.8).all()
 
 
 def test_a_keypoint_that_refinement_moves_out_of_the_mask_is_dropped():
     detector = Aliked(AlikedConfig(detection_threshold=0.2))
-    scores = torch.zeros(20, 20)
-    scores[10, 9:14] = torch.tensor([0.5, 0.9, 0.89, 0.89, 0.1])
-    allowed = torch.ones(20, 20, dtype=torch.bool)
-    assert len(detector._keypoints(scores, allowed)[0]) == 1
-    allowed[:, 11:] = False
-    assert len(detector._keypoints(scores, allowed)[0]) == 0
+    scores = torch.zeros(2, 20, 20)
+    scores[:, 10, 9:14] = torch.tensor([0.5, 0.9, 0.89, 0.89, 0.1])
+    allowed = torch.ones(2, 20, 20, dtype=torch.bool)
+    allowed[1, :, 11:] = False
+    found = detector._keypoints(scores, allowed, max_num_keypoints=None)
+    assert [len(keypoints) for keypoints, _ in found] == [1, 0]
 
 
 def test_shift_of_a_photograph_shifts_its_keypoints(pretrained):
