@@ -81,7 +81,7 @@ def allowed_pixels_of_each(images: Tensor, masks: Sequence[Tensor | None] | None
         ShapeError: If an image is not [3, H, W] or a mask does not have its size.
         ValueError: If there is another number of masks.
     """
-    each = one_per_image(masks, images, name="masks")
+    each = one_per_image(masks, list(images), name="masks")
     return torch.stack([allowed_pixels(*one) for one in zip(images, each, strict=True)])
 
 
