@@ -27,8 +27,7 @@ def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def read(path: str) -> np.ndarray:
     """Read an image, made smaller if it is larger than the model wants it."""
-    image = cv2.imread(path)
-    factor = min(SIDE / max(image.shape), 1)
+    factor = min(SIDE / max((image := cv2.imread(path)).shape), 1)
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 
@@ -47,17 +46,14 @@ for side, image in enumerate(map(read, sys.argv[2:4])):
     values |= {f"{name}{side}": value for name, value in own.items()}
 values |= run("matcher", values)
 values |= run("line_head", values)
-
-height = max(len(image) for image in images)
-canvas = np.hstack([np.pad(v, ((0, height - len(v)), (0, 0), (0, 0))) for v in images])
-for kind, color in (("matches", (0, 200, 0)), ("line_matches", (0, 120, 255))):
+rows, shift = max(map(len, images)), [images[0].shape[1], 0]
+canvas = np.hstack([np.pad(v, ((0, rows - len(v)), (0, 0), (0, 0))) for v in images])
+kinds = ("matches", "keypoints", (0, 200, 0)), ("line_matches", "lines", (0, 120, 255))
+for kind, name, color in kinds:
     pairs = [(i, j) for i, j in enumerate(values[kind][0]) if j > -1]
     print(f"{len(pairs)} {kind}")
-    name = {"matches": "keypoints", "line_matches": "lines"}[kind]
     for i, j in pairs:
-        place0, place1 = values[f"{name}0"][0, i], values[f"{name}1"][0, j]
-        place1 = np.add(place1, [images[0].shape[1], 0])
-        parts = [(place0, place1)] if kind == "matches" else [place0, place1]
-        for start, end in parts:
+        place0, place1 = values[f"{name}0"][0, i], values[f"{name}1"][0, j] + shift
+        for start, end in [(place0, place1)] if kind == "matches" else (place0, place1):
             cv2.line(canvas, np.intp(start).tolist(), np.intp(end).tolist(), color, 1)
 cv2.imwrite(sys.argv[4], canvas)
