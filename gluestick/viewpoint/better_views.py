@@ -17,6 +17,7 @@ from gluestick.geometry.affine import stretch
 from gluestick.images.rotation import turned_frame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
 from gluestick.viewpoint.attempts import Frames, PairAttempt, Steps, TryViews
+from gluestick.viewpoint.projective_view import planar_evidence, projective_frames
 from gluestick.viewpoint.shared_view import seen_affine, shared_frames
 from gluestick.viewpoint.turns.pair_turns import turns_to_try
 from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
@@ -46,6 +47,7 @@ class MatchedViewConfig:
             to its scores and the new matches say so again, from ``min_change`` on.
         min_change: The factor of size, and the tilt, that count then.
         max_rounds: How often a pair is matched again at most.
+        max_projective_rounds: The same for views under a homography.
     """
 
     min_scale: float = 1.6
@@ -57,6 +59,7 @@ class MatchedViewConfig:
     min_gain: float = 0.1
     min_change: float = 1.25
     max_rounds: int = 3
+    max_projective_rounds: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +93,9 @@ def better_attempt(
 ) -> PairAttempt:
     """Look for views in which a pair matches better.
 
+    Pairs that were matched in other views than the first are also matched in the views that the
+    homography of their matches calls for.
+
     Args:
         first: The pair matched in the view for which it voted.
         try_views: Matches it in others.
@@ -102,6 +108,24 @@ def better_attempt(
     Returns:
         The best attempt, ``first`` itself where none is better.
     """
+    best = _better_affine_attempt(
+        first, try_views, batch0, batch1, vote=vote, steps=steps, options=options
+    )
+    if best is first or not warps(options.view):
+        return best
+    return follow_homography(best, try_views, config=options.matched_view)
+
+
+def _better_affine_attempt(
+    first: PairAttempt,
+    try_views: TryViews,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    vote: float | None,
+    steps: Steps,
+    options: ViewOptions,
+) -> PairAttempt:
     best = first
     if warps(options.view):
         best = follow_matches(best, try_views, config=options.matched_view)
@@ -151,6 +175,40 @@ def follow_matches(
         if found.confidence <= max(called.min_growth, 1 + config.min_gain) * before:
             return best
         scale = tilt = config.min_change
+    return best
+
+
+def follow_homography(
+    best: PairAttempt, try_views: TryViews, *, config: MatchedViewConfig
+) -> PairAttempt:
+    """Match a pair again in the views that the homography of its matches calls for.
+
+    Args:
+        best: The pair as it was matched.
+        try_views: Matches it in other views.
+        config: The options.
+
+    Returns:
+        The attempt with the highest scores.
+    """
+    for _ in range(config.max_projective_rounds):
+        evidence = planar_evidence(best, max_error=config.max_error)
+        if evidence is None:
+            return best
+        H, log10_false_alarms, share = evidence
+        if log10_false_alarms >= config.max_false_alarms:
+            return best
+        frames = projective_frames(
+            H, size0=best.size0, size1=best.size1, min_change=config.min_change
+        )
+        if frames is None:
+            return best
+        found, before = try_views(frames), best.confidence
+        min_growth = 1.0 if share >= config.min_share else config.min_growth
+        if found.confidence > min_growth * before:
+            best = found
+        if found.confidence <= max(min_growth, 1 + config.min_gain) * before:
+            return best
     return best
 
 
