@@ -47,7 +47,8 @@ class MatchedViewConfig:
             to its scores and the new matches say so again, from ``min_change`` on.
         min_change: The factor of size, and the tilt, that count then.
         max_rounds: How often a pair is matched again at most.
-        max_projective_rounds: The same for views under a homography.
+        min_foreshortening: By which factor the homography of the matches must change lengths
+            differently within what both images show for a view under that; infinite for none.
     """
 
     min_scale: float = 1.6
@@ -59,7 +60,7 @@ class MatchedViewConfig:
     min_gain: float = 0.1
     min_change: float = 1.25
     max_rounds: int = 3
-    max_projective_rounds: int = 2
+    min_foreshortening: float = 1.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,27 +190,23 @@ def follow_homography(
         config: The options.
 
     Returns:
-        The attempt with the highest scores.
+        The attempt in those views if its scores are higher by ``min_gain``, else ``best``.
     """
-    for _ in range(config.max_projective_rounds):
-        evidence = planar_evidence(best, max_error=config.max_error)
-        if evidence is None:
-            return best
-        H, log10_false_alarms, share = evidence
-        if log10_false_alarms >= config.max_false_alarms:
-            return best
-        frames = projective_frames(
-            H, size0=best.size0, size1=best.size1, min_change=config.min_change
-        )
-        if frames is None:
-            return best
-        found, before = try_views(frames), best.confidence
-        min_growth = 1.0 if share >= config.min_share else config.min_growth
-        if found.confidence > min_growth * before:
-            best = found
-        if found.confidence <= max(min_growth, 1 + config.min_gain) * before:
-            return best
-    return best
+    evidence = planar_evidence(best, max_error=config.max_error)
+    if evidence is None or evidence.log10_false_alarms >= config.max_false_alarms:
+        return best
+    frames = projective_frames(
+        evidence.H_0to1,
+        size0=best.size0,
+        size1=best.size1,
+        min_foreshortening=config.min_foreshortening,
+    )
+    if frames is None:
+        return best
+    found = try_views(frames)
+    one_plane = evidence.share >= config.min_share
+    min_growth = max(1 + config.min_gain, 1.0 if one_plane else config.min_growth)
+    return found if found.confidence > min_growth * best.confidence else best
 
 
 class _Called(NamedTuple):

@@ -5,6 +5,8 @@ once the matches say by which homography the images are related, the image that 
 is warped by it into the frame of the other one, enlarged, and both are matched there again.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gluestick.estimation import estimate_homography
@@ -23,9 +25,21 @@ _MAX_ERROR = 3.0
 """How far matches may be from the homography, px of what the detectors saw."""
 
 
-def planar_evidence(
-    attempt: PairAttempt, *, max_error: float
-) -> tuple[np.ndarray, float, float] | None:
+class PlanarEvidence(NamedTuple):
+    """A homography between two images and what speaks for it.
+
+    Attributes:
+        H_0to1: [3, 3] float64 px, of positive determinant.
+        log10_false_alarms: See :class:`gluestick.estimation.homography.HomographyEstimate`.
+        share: The share of the matches that are of the plane at all.
+    """
+
+    H_0to1: np.ndarray
+    log10_false_alarms: float
+    share: float
+
+
+def planar_evidence(attempt: PairAttempt, *, max_error: float) -> PlanarEvidence | None:
     """Estimate the homography that the matched keypoints of a pair follow.
 
     Args:
@@ -34,8 +48,7 @@ def planar_evidence(
             share of the longer side, in both images.
 
     Returns:
-        The homography [3, 3] from image 0 to image 1; the log10 of its number of false alarms;
-        and the share of the matches that are of the plane. None where there is no homography.
+        The homography, or None where there is none.
     """
     points0, points1 = attempt.points0, attempt.points1
     limit = original_max_error(attempt.wireframe0, attempt.wireframe1, _MAX_ERROR)
@@ -46,11 +59,11 @@ def planar_evidence(
     errors0 = np.linalg.norm(transform_points(np.linalg.inv(H), points1) - points0, axis=1)
     errors1 = np.linalg.norm(transform_points(H, points0) - points1, axis=1)
     near = (errors0 <= max_error * max(attempt.size0)) & (errors1 <= max_error * max(attempt.size1))
-    return H, estimate.log10_false_alarms, float(near.mean())
+    return PlanarEvidence(H, estimate.log10_false_alarms, float(near.mean()))
 
 
 def projective_frames(
-    H_0to1: np.ndarray, *, size0: tuple[int, int], size1: tuple[int, int], min_change: float
+    H_0to1: np.ndarray, *, size0: tuple[int, int], size1: tuple[int, int], min_foreshortening: float
 ) -> Frames | None:
     """Return the views in which both images show alike what they have in common of a plane.
 
@@ -58,8 +71,8 @@ def projective_frames(
         H_0to1: [3, 3], from px of image 0 to px of image 1, of positive determinant.
         size0: (width, height) px of image 0.
         size1: (width, height) px of image 1.
-        min_change: By which factor lengths must be changed differently within what both images
-            show; where they are not, an affine view will do.
+        min_foreshortening: By which factor lengths must be changed differently within what both
+            images show; where they are not, an affine view will do.
 
     Returns:
         The views, of which one only enlarges; None where an affine view will do, or where the
@@ -69,7 +82,7 @@ def projective_frames(
     if len(shared0) < _FEWEST_SHARED:
         return None
     scales = _scales(H_0to1, shared0)
-    if scales.max() < min_change * scales.min():
+    if scales.max() < min_foreshortening * scales.min():
         return None
     if np.median(scales) > 1:
         return _frames(H_0to1, shared0, float(np.median(scales)), coarse=size0)
