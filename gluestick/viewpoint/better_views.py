@@ -94,8 +94,8 @@ def better_attempt(
 ) -> PairAttempt:
     """Look for views in which a pair matches better.
 
-    Pairs that were matched in other views than the first are also matched in the views that the
-    homography of their matches calls for.
+    Pairs whose first matches call for other views, or that were matched in others, are also matched
+    in the views that the homography of their matches calls for.
 
     Args:
         first: The pair matched in the view for which it voted.
@@ -112,9 +112,10 @@ def better_attempt(
     best = _better_affine_attempt(
         first, try_views, batch0, batch1, vote=vote, steps=steps, options=options
     )
-    if best is first or not warps(options.view):
+    config = options.matched_view
+    if not warps(options.view) or (best is first and _views_called_for(first, config) is None):
         return best
-    return follow_homography(best, try_views, config=options.matched_view)
+    return follow_homography(best, try_views, config=config)
 
 
 def _better_affine_attempt(
@@ -207,6 +208,10 @@ def follow_homography(
     one_plane = evidence.share >= config.min_share
     min_growth = max(1 + config.min_gain, 1.0 if one_plane else config.min_growth)
     return found if found.confidence > min_growth * best.confidence else best
+
+
+def _views_called_for(first: PairAttempt, config: MatchedViewConfig) -> "_Called | None":
+    return _called_for(first, min_scale=config.min_scale, min_tilt=config.min_tilt, config=config)
 
 
 class _Called(NamedTuple):
