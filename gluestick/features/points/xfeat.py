@@ -29,7 +29,9 @@ from gluestick.weights import shipped_path
 
 Variant = Literal["subpixel", "published"]
 
-_STRIDE = 32
+STRIDE = 32
+"""px; both sides of what the network sees are multiples of it."""
+
 _UNUSED = "fine_matcher."
 """The part of the published network that refines semi-dense matches."""
 
@@ -149,7 +151,7 @@ class XFeat(nn.Module):
         limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels(image, mask)
         height, width = allowed.shape
-        size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))
+        size = tuple(max(STRIDE, side // STRIDE * STRIDE) for side in (width, height))
         scale = small_tensor([size[0] / width, size[1] / height], like=image)
         resized = image[None]
         if size != (width, height):
