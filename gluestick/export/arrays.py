@@ -38,8 +38,10 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
         ``line_scores`` [L], float32; ``line_junctions`` [L, 2] int64, the nodes at both ends;
         ``side_colors`` [L, 2, C] float32, where the wireframe has them.
         Of an image that was seen in a view also ``view`` [2, 3] float64, the map from px of the
-        image to px of the view, and ``view_size`` [2] int64, (width, height) px. Of an image
-        that was resized before features were found also ``resize_scale`` [] float64.
+        image to px of the view, and ``view_size`` [2] int64, (width, height) px; where the map
+        is a homography, ``view`` holds its first two rows and ``view_perspective`` [3] float64
+        the last. Of an image that was resized before features were found also ``resize_scale`` []
+        float64.
 
     Raises:
         ValueError: If the batch has several images and ``index`` is left out, or it is out of
@@ -63,6 +65,8 @@ def wireframe_arrays(wireframe: Wireframe, *, index: int | None = None) -> Array
     view = wireframe.views[row]
     if view is not None:
         arrays |= {"view": np.array(view.affine), "view_size": np.array(view.size)}
+        if not view.is_affine:
+            arrays["view_perspective"] = np.array(view.perspective)
     if wireframe.scales[row] != 1:
         arrays["resize_scale"] = np.array(wireframe.scales[row])
     return arrays
@@ -127,7 +131,10 @@ def _view(arrays: Mapping[str, np.ndarray]) -> ViewFrame | None:
         return None
     first, second = np.asarray(arrays["view"], np.float64).tolist()
     width, height = np.asarray(arrays["view_size"], np.int64).tolist()
-    return ViewFrame(affine=(tuple(first), tuple(second)), size=(width, height))
+    last = np.asarray(arrays.get("view_perspective", (0, 0, 1)), np.float64).tolist()
+    return ViewFrame(
+        affine=(tuple(first), tuple(second)), size=(width, height), perspective=tuple(last)
+    )
 
 
 def matches_arrays(

@@ -21,7 +21,8 @@ The group's attribute ``num_junctions`` says how many of the first nodes are jun
 ``num_view_keypoints`` and ``num_view_lines``, where they are there, how many of the last nodes and
 of the last lines were found in further views (see :mod:`gluestick.export.views.folder`). Where the
 image was seen in a view, turned for instance, the attributes ``view`` [2, 3] float64, the map from
-px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which.
+px of the image to px of the view, and ``view_size`` [2] int64, (width, height) px, say in which;
+of a homography ``view`` holds the first two rows and ``view_perspective`` [3] float64 the last.
 Where an image was resized before features were found, ``resize_scale`` [] float64 is the factor.
 Where the writer was told, the attribute ``origin`` says what the features come from, as JSON.
 The lines' datasets and these attributes are additions, which programs made for hloc pass over.
@@ -59,9 +60,10 @@ _ATTRIBUTES = {
     "num_view_lines": np.int64,
     "view": np.float64,
     "view_size": np.int64,
+    "view_perspective": np.float64,
     "resize_scale": np.float64,
 }
-_VIEW = {"view": "2 3", "view_size": "2"}
+_VIEW = {"view": "2 3", "view_size": "2", "view_perspective": "3"}
 
 
 class _FeaturesFile(EntryFile):

@@ -50,6 +50,8 @@ _OPTIONAL_SPECS = {
     "line_pair_overlaps": "R",
     "view0": "2 3",
     "view1": "2 3",
+    "view_homography0": "3 3",
+    "view_homography1": "3 3",
     "view_size0": "2",
     "view_size1": "2",
 }
@@ -79,7 +81,9 @@ def write_matches_npz(
     ``junction_matching_scores0`` [P0]; and, where it judges pairs of lines by themselves,
     ``line_pairs`` [R, 2] int64, ``line_pair_probabilities`` [R] and ``line_pair_overlaps`` [R].
     ``view0`` and ``view1`` [2, 3] float64 are the affine maps from px of the images to px of the
-    views in which they were seen, of ``view_size0`` and ``view_size1`` [2] (width, height).
+    views in which they were seen, of ``view_size0`` and ``view_size1`` [2] (width, height); where
+    these are homographies, the affine maps that come nearest to them at the views' centres.
+    ``view_homography0`` and ``view_homography1`` [3, 3] float64 are the maps themselves.
 
     Args:
         path: The file, which gets exactly this name.
@@ -100,7 +104,8 @@ def write_matches_npz(
         for key in ("keypoints", "lines", "image_size", "num_junctions"):
             arrays[f"{key}{side}"] = features[key]
         view = wireframe.views[index or 0]
-        arrays[f"view{side}"] = np.eye(2, 3) if view is None else np.array(view.affine)
+        arrays[f"view{side}"] = np.eye(2, 3) if view is None else view.central_affine
+        arrays[f"view_homography{side}"] = np.eye(3) if view is None else view.matrix
         arrays[f"view_size{side}"] = features["image_size"] if view is None else np.array(view.size)
     arrays |= _geometry_arrays(
         estimate or PairGeometry(), num_matches=int(np.count_nonzero(arrays["matches0"] > -1))

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from gluestick.images.decode import upright
 from gluestick.types import ViewFrame, Wireframe
-from gluestick.types.views import AffineMap
 
 _SWAPPED = (5, 6, 7, 8)
 _LEFT_RIGHT = (2, 3, 6, 7)
@@ -92,15 +91,11 @@ def _after(first: ViewFrame, second: ViewFrame | None) -> ViewFrame:
     """Return the view that one view of another view is."""
     if second is None:
         return first
-    (a, b, x), (c, d, y) = first.affine
-
-    def row(values: tuple[float, float, float]) -> tuple[float, float, float]:
-        across, down, offset = values
-        return (
-            across * a + down * c,
-            across * b + down * d,
-            across * x + down * y + offset,
-        )
-
-    affine: AffineMap = (row(second.affine[0]), row(second.affine[1]))
-    return ViewFrame(affine=affine, size=second.size)
+    first_row, second_row, last_row = (
+        tuple(row) for row in (second.matrix @ first.matrix).tolist()
+    )
+    return ViewFrame(
+        affine=(first_row, second_row),
+        size=second.size,
+        perspective=second.perspective if second.is_affine else last_row,
+    )

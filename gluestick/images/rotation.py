@@ -101,6 +101,8 @@ def turn_of_frame(frame: ViewFrame, image_size: Sequence[int]) -> float | None:
     Returns:
         The angle for which :func:`turned_frame` gives the frame up to rounding, else None.
     """
+    if not frame.is_affine:
+        return None
     (cosine, _, _), (sine, _, _) = frame.affine
     angle = math.degrees(math.atan2(sine, cosine))
     nearest = 90.0 * round(angle / 90)

@@ -1,4 +1,4 @@
-"""How a detector sees an image: resized and turned, or under an affine map; and masked."""
+"""How a detector sees an image: resized and turned, or warped by a map; and masked."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from gluestick.checks import check_shapes
 from gluestick.geometry.affine import as_rows, compose, inverse, resizing, stretch
 from gluestick.geometry.pixels import from_resized, to_resized
 from gluestick.images.contrast import ContrastConfig, stretch_contrast
+from gluestick.images.perspective_warp import warp_in_perspective, warp_mask_in_perspective
 from gluestick.images.resize import ResizeConfig, resize_image, resize_mask, resized_size
 from gluestick.images.rotation import turn_image, turn_mask, turn_points, turn_points_back
 from gluestick.images.warp import warp_image, warp_mask
@@ -68,6 +69,27 @@ class WarpMap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerspectiveMap:
+    """Where positions of an image lie in a copy under a homography.
+
+    Attributes:
+        canvas: The map to px of the copy, and its size.
+        length_scale: The geometric mean by which the map changes lengths at the copy's centre.
+    """
+
+    canvas: ViewFrame
+    length_scale: float
+
+    def to_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the view to the original image."""
+        return self.canvas.to_original(points)
+
+    def from_original(self, points: Tensor) -> Tensor:
+        """Map positions [..., 2] px in the original image to the view."""
+        return self.canvas.from_original(points)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ViewSampler:
     """Describes positions in an image by what a detector knows about a view of it.
 
@@ -76,7 +98,7 @@ class ViewSampler:
         describe: Describes positions in the view.
     """
 
-    place: TurnMap | WarpMap
+    place: TurnMap | WarpMap | PerspectiveMap
     describe: DescriptorSampler
 
     def __call__(self, positions: Tensor) -> Tensor:
@@ -96,7 +118,7 @@ class View:
 
     image: Tensor
     mask: Tensor | None
-    place: TurnMap | WarpMap
+    place: TurnMap | WarpMap | PerspectiveMap
 
     def turned(self, turn: float) -> "View":
         """Return a copy of an upright view that is turned.
@@ -105,7 +127,7 @@ class View:
             turn: Degrees from the x towards the y axis.
 
         Raises:
-            ValueError: If the turn is not finite, or the view is under an affine map.
+            ValueError: If the turn is not finite, or the view is warped.
         """
         if turn % 360 == 0:
             return self
@@ -201,6 +223,8 @@ def warped_view(
         image = stretch_contrast(image, config=contrast)
     size = resized_size(frame.size, config=resize)
     smaller = resizing([new / old for new, old in zip(size, frame.size, strict=True)])
+    if not frame.is_affine:
+        return _view_in_perspective(image, mask, frame=frame, smaller=smaller, size=size)
     affine = compose(smaller, np.array(frame.affine))
     height, width = image.shape[1:]
     return View(
@@ -211,6 +235,29 @@ def warped_view(
             original=ViewFrame(affine=as_rows(inverse(affine)), size=(width, height)),
             length_scale=stretch(affine).scale,
         ),
+    )
+
+
+def _view_in_perspective(
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    frame: ViewFrame,
+    smaller: np.ndarray,
+    size: tuple[int, int],
+) -> View:
+    """Warp an image and its mask by the homography of a frame, reduced by ``smaller`` [2, 3]."""
+    rows = np.array(frame.affine)
+    last = np.array(frame.perspective)
+    canvas = ViewFrame(
+        affine=as_rows(smaller[:, :2] @ rows + np.outer(smaller[:, 2], last)),
+        size=size,
+        perspective=frame.perspective,
+    )
+    return View(
+        image=warp_in_perspective(image, canvas),
+        mask=warp_mask_in_perspective(mask, canvas, like=image),
+        place=PerspectiveMap(canvas=canvas, length_scale=stretch(canvas.central_affine).scale),
     )
 
 

@@ -22,8 +22,10 @@ BORDER = 4.0
 """How far, px of the view, what is found keeps from what is masked and from the image's border:
 as far as detectors look to place a keypoint or the end of a line."""
 
-_SMOOTHING = 0.8
-_REACH = 2.5
+SMOOTHING = 0.8
+"""The standard deviation of the Gaussian over sqrt(t^2 - 1), px of the image."""
+
+REACH = 2.5
 """Where the Gaussian is cut off, in standard deviations."""
 
 _NEXT_TO_NO_TILT = 1.05
@@ -53,7 +55,7 @@ def warp_image(image: Tensor, affine: np.ndarray, *, size: Sequence[int]) -> Ten
     back = inverse(affine)
     warped = image.new_empty(image.shape[0], size[1], size[0])
     step = directions[1] * 2 / np.array(source.shape[:0:-1])
-    for rows in _strips(size):
+    for rows in strips(size):
         strip = torch.zeros_like(warped[:, rows])
         centre = _sampling_grid(back, size[0], rows, source)[None]
         for offset, weight in zip(offsets, weights, strict=True):
@@ -96,7 +98,7 @@ def warp_mask(
         kx, ky = (math.ceil(length) for length in reach)
         mask = F.max_pool2d(forbidden, (2 * ky + 1, 2 * kx + 1), stride=1, padding=(ky, kx))[0] == 0
     warped = torch.empty(size[1], size[0], dtype=torch.bool, device=like.device)
-    for rows in _strips(size):
+    for rows in strips(size):
         x, y = _origins(back, size[0], rows, device=like.device).unbind(-1)
         inside = (x >= reach[0] - 0.5) & (x <= width - 0.5 - reach[0])
         inside &= (y >= reach[1] - 0.5) & (y <= height - 0.5 - reach[1])
@@ -105,6 +107,13 @@ def warp_mask(
             inside &= mask[y.round().long().clamp(0, height - 1), column]
         warped[rows] = inside
     return warped
+
+
+def keep_away(forbidden: Tensor) -> Tensor:
+    """Return where a mask [H, W] bool is False for :data:`BORDER` px around, [H, W] bool."""
+    reach = math.ceil(BORDER)
+    grown = F.max_pool2d(forbidden.float()[None], 2 * reach + 1, stride=1, padding=reach)
+    return grown[0] == 0
 
 
 def _reduced(image: Tensor, affine: np.ndarray) -> tuple[Tensor, np.ndarray]:
@@ -129,14 +138,14 @@ def _taps(squeeze: float) -> tuple[np.ndarray, np.ndarray]:
     """
     if squeeze < _NEXT_TO_NO_TILT:
         return np.zeros(1), np.ones(1)
-    deviation = _SMOOTHING * math.sqrt(squeeze**2 - 1)
-    count = math.ceil(_REACH * deviation)
+    deviation = SMOOTHING * math.sqrt(squeeze**2 - 1)
+    count = math.ceil(REACH * deviation)
     offsets = np.arange(-count, count + 1)
     weights = np.exp(-0.5 * (offsets / deviation) ** 2)
     return offsets, weights / weights.sum()
 
 
-def _strips(size: Sequence[int]) -> Iterator[slice]:
+def strips(size: Sequence[int]) -> Iterator[slice]:
     """Divide a view into strips of rows, so that what is computed of each fits in memory."""
     rows = max(1, _PIXELS_AT_ONCE // size[0])
     return (slice(start, min(start + rows, size[1])) for start in range(0, size[1], rows))

@@ -165,16 +165,19 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def _listed_view(view: ViewFrame | None) -> dict[str, Any] | None:
-    return None if view is None else {"affine": view.affine, "size": view.size}
+    if view is None:
+        return None
+    listed = {"affine": _listed(view.central_affine), "size": view.size}
+    return listed if view.is_affine else listed | {"homography": _listed(view.matrix)}
 
 
 def _change_of_view(view0: ViewFrame | None, view1: ViewFrame | None) -> dict[str, float]:
     """Return how image 1 was seen against image 0.
 
     Its turn, degrees from the x towards the y axis; how many times larger; and how many times
-    longer along one direction than across it.
+    longer along one direction than across it; where views are homographies, at their centres.
     """
-    maps = [np.eye(2, 3) if view is None else np.array(view.affine) for view in (view0, view1)]
+    maps = [np.eye(2, 3) if view is None else view.central_affine for view in (view0, view1)]
     change = compose(maps[1], inverse(maps[0]))
     (a, b, _), (c, d, _) = change
     zoom, tilt = stretch(change)

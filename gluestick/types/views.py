@@ -19,38 +19,77 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 AffineMap = tuple[tuple[float, float, float], tuple[float, float, float]]
 """The rows of a 2x3 matrix [A | t], which maps x to A x + t."""
 
+Row = tuple[float, float, float]
+
+_LAST_ROW: Row = (0.0, 0.0, 1.0)
+
+_NEAREST_TO_HORIZON = 0.01
+"""The least depth, relative to that at the centre of a view: positions nearer to the horizon, and
+beyond it, are mapped as if they had this one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ViewFrame:
-    """The frame of a view of one image: any affine map, of which turns are the only ones so far.
+    """The frame of a view of one image: an affine map, or a homography.
 
     It is made of numbers, not of tensors: asking for it waits for no device, and its map has
     double precision on devices that have none.
 
     Attributes:
-        affine: The map from px of the original image to px of the view.
+        affine: The map from px of the original image to px of the view; of a homography [3, 3]
+            the first two rows.
         size: (width, height) px of the view.
+        perspective: The last row of the homography, positive where the centre of the view comes
+            from; (0, 0, 1) for an affine map.
 
     Raises:
-        ValueError: If the map is not finite or cannot be inverted, or a side is below 1 px.
+        ValueError: If the map is not finite or cannot be inverted, the centre of the view comes
+            from beyond the horizon, or a side is below 1 px.
     """
 
     affine: AffineMap
     size: tuple[int, int]
+    perspective: Row = _LAST_ROW
 
     def __post_init__(self) -> None:
         (a, b, x), (c, d, y) = self.affine
-        if not all(map(math.isfinite, (a, b, x, c, d, y))) or a * d == b * c:
-            raise ValueError(f"a view needs a finite map with an inverse, found {self.affine}")
+        finite = all(map(math.isfinite, (a, b, x, c, d, y, *self.perspective)))
+        if not finite or (a * d == b * c if self.is_affine else np.linalg.det(self.matrix) == 0):
+            raise ValueError(
+                f"a view needs a finite map with an inverse, found {self.affine}"
+                + ("" if self.is_affine else f" and {self.perspective}")
+            )
         if min(self.size) < 1:
             raise ValueError(f"a view needs a size of at least 1 px, found {self.size}")
+        if not self.is_affine and not self.matrix[2] @ (*self._centre_in_original(), 1) > 0:
+            raise ValueError("a view needs a centre before the horizon, found one beyond it")
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the map is affine."""
+        return self.perspective == _LAST_ROW
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The map as a homography [3, 3] float64."""
+        return np.array([*self.affine, self.perspective])
+
+    @property
+    def central_affine(self) -> np.ndarray:
+        """The affine map [2, 3] float64 that comes nearest to the map at the view's centre."""
+        if self.is_affine:
+            return np.array(self.affine)
+        origin = np.array(self._centre_in_original())
+        image_of_origin, linear, _ = _expand(self.matrix, origin)
+        return np.column_stack([linear, image_of_origin - linear @ origin])
 
     def from_original(self, points: Array) -> Array:
         """Map positions in the image to the view.
 
         Multiples of 90 degrees are exact: their map only exchanges and negates coordinates. Any
         other map is taken relative to what the centre of the view shows, to half a pixel, where
-        single precision rounds least.
+        single precision rounds least. Positions beyond the horizon of a homography are mapped as
+        if they lay just before it, so that all are finite.
 
         Args:
             points: [..., 2] px of the original image.
@@ -58,6 +97,8 @@ class ViewFrame:
         Returns:
             [..., 2] px of the view.
         """
+        if not self.is_affine:
+            return _map_about(np.array(self._centre_in_original()), self.matrix, points)
         (a, b, x0), (c, d, y0) = self.affine
         linear = a, b, c, d
         if all(abs(entry) in (0, 1) for entry in linear):
@@ -70,17 +111,56 @@ class ViewFrame:
             )
         x, y = points[..., 0] - origin[0], points[..., 1] - origin[1]
         mapped = a * x + b * y + image_of_origin[0], c * x + d * y + image_of_origin[1]
-        if isinstance(points, Tensor):
-            return torch.stack(mapped, dim=-1)
-        return np.stack(mapped, axis=-1)
+        return _stacked(*mapped)
+
+    def to_original(self, points: Array) -> Array:
+        """Map positions in the view back to the image.
+
+        Args:
+            points: [..., 2] px of the view, none on the image of the horizon.
+
+        Returns:
+            [..., 2] px of the original image.
+        """
+        centre = (self.size[0] - 1) / 2, (self.size[1] - 1) / 2
+        return _map_about(np.array(centre), np.linalg.inv(self.matrix), points)
 
     def _centre_in_original(self) -> tuple[float, float]:
         """Return where the image shows what the view shows at its centre, to half a pixel."""
+        if not self.is_affine:
+            centre = (self.size[0] - 1) / 2, (self.size[1] - 1) / 2, 1.0
+            x, y, scale = np.linalg.solve(self.matrix, centre).tolist()
+            return round(2 * x / scale) / 2, round(2 * y / scale) / 2
         (a, b, x0), (c, d, y0) = self.affine
         x, y = (self.size[0] - 1) / 2 - x0, (self.size[1] - 1) / 2 - y0
         half_determinant = (a * d - b * c) / 2
         across, down = (d * x - b * y) / half_determinant, (a * y - c * x) / half_determinant
         return round(across) / 2, round(down) / 2
+
+
+def _expand(H: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where H [3, 3] maps an origin [2], its derivative [2, 2] there, and its last row.
+
+    The latter is divided by the depth of the origin, which must not be 0.
+    """
+    depth = H[2, :2] @ origin + H[2, 2]
+    mapped = (H[:2, :2] @ origin + H[:2, 2]) / depth
+    return mapped, (H[:2, :2] - np.outer(mapped, H[2, :2])) / depth, H[2, :2] / depth
+
+
+def _map_about(origin: np.ndarray, H: np.ndarray, points: Array) -> Array:
+    """Map points [..., 2] by H [3, 3], computed relative to an origin [2] and its image."""
+    mapped, linear, slope = (values.tolist() for values in _expand(H, origin))
+    (a, b), (c, d) = linear
+    x, y = points[..., 0] - float(origin[0]), points[..., 1] - float(origin[1])
+    depth = (1 + (slope[0] * x + slope[1] * y)).clip(min=_NEAREST_TO_HORIZON)
+    return _stacked((a * x + b * y) / depth + mapped[0], (c * x + d * y) / depth + mapped[1])
+
+
+def _stacked(x: Array, y: Array) -> Array:
+    if isinstance(x, Tensor):
+        return torch.stack((x, y), dim=-1)
+    return np.stack((x, y), axis=-1)
 
 
 Views = tuple[ViewFrame | None, ...]

@@ -17,6 +17,7 @@ from gluestick.geometry.affine import stretch
 from gluestick.images.rotation import turned_frame
 from gluestick.viewpoint.affine_evidence import AffineEvidence, fit_affine
 from gluestick.viewpoint.attempts import Frames, PairAttempt, Steps, TryViews
+from gluestick.viewpoint.projective_view import planar_evidence, projective_frames
 from gluestick.viewpoint.shared_view import seen_affine, shared_frames
 from gluestick.viewpoint.turns.pair_turns import turns_to_try
 from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
@@ -46,6 +47,8 @@ class MatchedViewConfig:
             to its scores and the new matches say so again, from ``min_change`` on.
         min_change: The factor of size, and the tilt, that count then.
         max_rounds: How often a pair is matched again at most.
+        min_foreshortening: By which factor the homography of the matches must change lengths
+            differently within what both images show for a view under that; infinite for none.
     """
 
     min_scale: float = 1.6
@@ -57,6 +60,7 @@ class MatchedViewConfig:
     min_gain: float = 0.1
     min_change: float = 1.25
     max_rounds: int = 3
+    min_foreshortening: float = 1.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,9 @@ def better_attempt(
 ) -> PairAttempt:
     """Look for views in which a pair matches better.
 
+    Pairs whose first matches call for other views, or that were matched in others, are also matched
+    in the views that the homography of their matches calls for.
+
     Args:
         first: The pair matched in the view for which it voted.
         try_views: Matches it in others.
@@ -102,6 +109,25 @@ def better_attempt(
     Returns:
         The best attempt, ``first`` itself where none is better.
     """
+    best = _better_affine_attempt(
+        first, try_views, batch0, batch1, vote=vote, steps=steps, options=options
+    )
+    config = options.matched_view
+    if not warps(options.view) or (best is first and _views_called_for(first, config) is None):
+        return best
+    return follow_homography(best, try_views, config=config)
+
+
+def _better_affine_attempt(
+    first: PairAttempt,
+    try_views: TryViews,
+    batch0: ImageBatch,
+    batch1: ImageBatch,
+    *,
+    vote: float | None,
+    steps: Steps,
+    options: ViewOptions,
+) -> PairAttempt:
     best = first
     if warps(options.view):
         best = follow_matches(best, try_views, config=options.matched_view)
@@ -152,6 +178,40 @@ def follow_matches(
             return best
         scale = tilt = config.min_change
     return best
+
+
+def follow_homography(
+    best: PairAttempt, try_views: TryViews, *, config: MatchedViewConfig
+) -> PairAttempt:
+    """Match a pair again in the views that the homography of its matches calls for.
+
+    Args:
+        best: The pair as it was matched.
+        try_views: Matches it in other views.
+        config: The options.
+
+    Returns:
+        The attempt in those views if its scores are higher by ``min_gain``, else ``best``.
+    """
+    evidence = planar_evidence(best, max_error=config.max_error)
+    if evidence is None or evidence.log10_false_alarms >= config.max_false_alarms:
+        return best
+    frames = projective_frames(
+        evidence.H_0to1,
+        size0=best.size0,
+        size1=best.size1,
+        min_foreshortening=config.min_foreshortening,
+    )
+    if frames is None:
+        return best
+    found = try_views(frames)
+    one_plane = evidence.share >= config.min_share
+    min_growth = max(1 + config.min_gain, 1.0 if one_plane else config.min_growth)
+    return found if found.confidence > min_growth * best.confidence else best
+
+
+def _views_called_for(first: PairAttempt, config: MatchedViewConfig) -> "_Called | None":
+    return _called_for(first, min_scale=config.min_scale, min_tilt=config.min_tilt, config=config)
 
 
 class _Called(NamedTuple):

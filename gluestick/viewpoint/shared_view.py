@@ -18,10 +18,10 @@ _UPRIGHT_TILT = 1.5
 _LEAST_COVERED = 0.5
 """The same, if both images have at least this share of it in common."""
 
-_MARGIN = 0.1
+MARGIN = 0.1
 """How much of its size is shown around what both have in common, on each side."""
 
-_LEAST_SIDE = 32
+LEAST_SIDE = 32
 """Views with a shorter side, px, show too little."""
 
 
@@ -55,10 +55,10 @@ def _frames(
         if area >= _LEAST_COVERED * fine[0] * fine[1]:
             return ViewFrame(affine=as_rows(to_fine), size=fine), None
     low, high, _ = _overlap(_corners(coarse), apply(to_coarse, _corners(fine)))
-    margin = _MARGIN * (high - low)
+    margin = MARGIN * (high - low)
     low, high = np.maximum(low - margin, -0.5), np.minimum(high + margin, np.array(coarse) - 0.5)
     width, height = (max(1, round(length)) for length in scale * (high - low))
-    if min(width, height) < _LEAST_SIDE:
+    if min(width, height) < LEAST_SIDE:
         return None
     enlarging = np.array([[scale, 0, -scale * low[0] - 0.5], [0, scale, -scale * low[1] - 0.5]])
     return (
@@ -88,7 +88,7 @@ def _seen(view: ViewFrame | None, scale: float) -> np.ndarray:
     """Return the linear part [2, 2] of the map from an image to what a detector saw of it."""
     if view is None:
         return scale * np.eye(2)
-    linear = np.array(view.affine)[:, :2]
+    linear = view.central_affine[:, :2]
     return linear * (scale / stretch(linear).scale)
 
 

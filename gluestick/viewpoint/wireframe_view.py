@@ -58,7 +58,7 @@ def _is_oblique_turn(view: ViewFrame) -> bool:
     """Return whether a view is a turn by no multiple of 90 degrees, and nothing more."""
     (a, b, _), (c, d, _) = view.affine
     lengths_kept = math.isclose(a * a + c * c, 1, rel_tol=1e-9)
-    return lengths_kept and a == d and b == -c and a * b != 0
+    return view.is_affine and lengths_kept and a == d and b == -c and a * b != 0
 
 
 def _in_view(points: Tensor, view: ViewFrame, size: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gluestick.export import read_matches_npz, write_matches_npz
+from gluestick.export.arrays import wireframe_arrays, wireframe_from_arrays
 from gluestick.pair_geometry import PairGeometry
 from gluestick.types import Pose, ViewFrame
 
@@ -19,6 +20,7 @@ KEYS = {
         "image_size",
         "num_junctions",
         "view",
+        "view_homography",
         "view_size",
     )
     for side in (0, 1)
@@ -41,6 +43,21 @@ def test_the_views_are_kept(tmp_path, pair):
     assert found["view_size0"].tolist() == [200, 100]
     assert found["view1"].tolist() == [list(row) for row in zoom.affine]
     assert found["view_size1"].tolist() == [300, 120]
+    assert found["view_homography0"].tolist() == np.eye(3).tolist()
+    assert found["view_homography1"].tolist() == zoom.matrix.tolist()
+
+
+def test_views_in_perspective_are_kept(tmp_path, pair):
+    wireframe0, wireframe1, matches = pair
+    seen = ViewFrame(
+        affine=((2.0, 0.5, -30.0), (0.0, 1.5, 12.0)), size=(300, 120), perspective=(0.01, 0.0, 1.0)
+    )
+    wireframe0 = replace(wireframe0, views=(seen, None))
+    write_matches_npz(tmp_path / "matches.npz", wireframe0, wireframe1, matches, index=0)
+    found = read_matches_npz(tmp_path / "matches.npz")
+    assert found["view_homography0"].tolist() == seen.matrix.tolist()
+    assert found["view0"].tolist() == seen.central_affine.tolist()
+    assert wireframe_from_arrays(wireframe_arrays(wireframe0, index=0)).views == (seen,)
 
 
 def test_round_trip(tmp_path, pair):

@@ -35,6 +35,15 @@ def test_any_affine_map_is_precise_in_single_precision() -> None:
     assert (original @ linear.float().T + offset.float() - exact).abs().max() > 1e-3
 
 
+def test_positions_beyond_the_horizon_stay_finite() -> None:
+    frame = ViewFrame(affine=((1, 0, 0), (0, 1, 0)), size=(100, 80), perspective=(-0.005, 0.0, 1.0))
+    mapped = frame.from_original(np.array([[100.0, 50.0], [200.0, 50.0], [400.0, 50.0]]))
+    np.testing.assert_allclose(mapped[0], [200.0, 100.0])
+    assert np.isfinite(mapped).all()
+    with pytest.raises(ValueError, match="before the horizon"):
+        ViewFrame(affine=((1, 0, 0), (0, 1, 0)), size=(100, 80), perspective=(0.0, 0.0, -1.0))
+
+
 def test_no_positions() -> None:
     assert ZOOM.from_original(torch.zeros(3, 0, 2)).shape == (3, 0, 2)
 

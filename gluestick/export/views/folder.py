@@ -170,7 +170,7 @@ class FolderViews:
             return False
         arrays = self._add(pair, images, best, inliers)
         views = best.wireframe0.views[0], best.wireframe1.views[0]
-        frames = [None if view is None else view.affine for view in views]
+        frames = [None if view is None else view.matrix.tolist() for view in views]
         self._write(pair, arrays, support, frames)
         return True
 
@@ -240,6 +240,8 @@ class FolderViews:
 
     def _entry(self, name: str, frame: ViewFrame | None) -> str:
         """Return the name under which a view of an image is kept."""
-        view = None if frame is None else [frame.affine, frame.size]
+        view: list[object] | None = None if frame is None else [frame.affine, frame.size]
+        if frame is not None and not frame.is_affine:
+            view = [frame.affine, frame.size, frame.perspective]
         made_from = json.dumps([self._images[name], self._feature_settings, view], sort_keys=True)
         return f"{name}/{text_fingerprint(made_from)}"

@@ -44,4 +44,4 @@ def carried_keypoints(
 
 
 def _linear(frame: ViewFrame | None) -> np.ndarray:
-    return np.eye(2) if frame is None else np.array(frame.affine)[:, :2]
+    return np.eye(2) if frame is None else frame.central_affine[:, :2]

@@ -94,7 +94,7 @@ class HomographyBenchmark:
 
     def score(self, pair: Pair, prediction: Prediction) -> Scores:
         """Estimate homographies and compare them and the matches with the truth."""
-        H_0to1 = self._resized_truth(pair, prediction)
+        H_0to1 = self.resized_truth(pair, prediction)
         errors = planar_point_errors(prediction, H_0to1)
         scores: Scores = {
             f"points/precision@{threshold}px": precision_at(errors, threshold)
@@ -105,7 +105,7 @@ class HomographyBenchmark:
         estimates = homography_scores(prediction, H_0to1, max_error=self.config.max_error)
         return scores | planar_line_scores(prediction, H_0to1) | estimates
 
-    def _resized_truth(self, pair: Pair, prediction: Prediction) -> np.ndarray:
+    def resized_truth(self, pair: Pair, prediction: Prediction) -> np.ndarray:
         """Return the homography between the images as they were matched."""
         scales = []
         for side, (image, scale) in enumerate(self._load(pair)):
