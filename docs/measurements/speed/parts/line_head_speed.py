@@ -1,6 +1,6 @@
 """How long the line heads take, and how much memory, by the number of lines.
 
-Usage: ``python docs/measurements/speed/line_head_speed.py [--threads 2] [--repeat 40] [--device
+Usage: ``python docs/measurements/speed/parts/line_head_speed.py [--threads 2] [--repeat 40] [--device
 cuda] [--lines 250 2000] [--heads same_line]``. Made-up pairs, seed 0: 1,024 keypoints of 640 x 480
 px in both images, half of them matched to where an affine map with noise of 1 px takes them, and as
 many lines of 10 to 80 px as asked for, moved by the same map. The heads are given the mutual
