@@ -113,9 +113,8 @@ class FeatureExtractor(nn.Module):
     def accelerated(self) -> bool:
         """Whether the networks run elsewhere than on the CPU, which has time meanwhile.
 
-        Then the detector sees views of one size at once (:mod:`gluestick.features.view_points`),
-        and lines are found ahead (:meth:`see_each`). Otherwise images are looked at side by side
-        where that may be.
+        Then views of one size are detected at once (:mod:`gluestick.features.view_points`) and
+        lines are found ahead; otherwise images are looked at side by side where that may be.
         """
         return self.device.type != "cpu"
 
@@ -228,9 +227,9 @@ class FeatureExtractor(nn.Module):
     ) -> Iterator[Features]:
         """Extract the features of one image after the other.
 
-        See :meth:`see_each`. Who needs them one by one does not keep what describes further
-        positions, a dense map of each image, for the whole batch. Arguments and errors are those
-        of :meth:`forward`.
+        Who needs them one by one does not keep what describes further positions, a dense map of
+        each image, for the whole batch. Arguments and errors are those of :meth:`forward`; see
+        :meth:`see_each`.
 
         Yields:
             The features of each image, without padding.
@@ -392,10 +391,8 @@ class FeatureExtractor(nn.Module):
     @torch.no_grad()
     def _lines(self, view: View, finding: Future[Lines] | None = None) -> Lines:
         """Return the lines of a view, those that a thread is finding if there is one."""
-        if finding is None:
-            lines = self.line_detector.detect(view.image, mask=view.mask)
-        else:
-            lines = moved_lines(finding.result(), like=view.image)
+        detect = partial(self.line_detector.detect, view.image, mask=view.mask)
+        lines = moved_lines(finding.result(), like=view.image) if finding else detect()
         return Lines(lines=view.place.to_original(lines.lines), scores=lines.scores)
 
     def _side_colors(self, view: View, lines: Lines) -> Tensor:

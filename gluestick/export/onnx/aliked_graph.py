@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.features.points.aliked_network import AlikedNetwork
+from gluestick.features.points.aliked_network import AlikedNetwork, corner_weights
 from gluestick.features.points.deformable import DeformableConvolution
 
 _STRIDE = 32
@@ -132,13 +132,7 @@ def _interpolated_features(
 ) -> Tensor:
     """Interpolate the normalised features, zero outside the image, [B, ..., 2] -> [B, ..., D]."""
     corner = positions.floor()
-    right, below = (positions - corner).unbind(-1)
-    weights = (
-        (1 - right) * (1 - below),
-        (1 - right) * below,
-        right * (1 - below),
-        right * below,
-    )
+    weights = corner_weights(positions - corner)
     result = positions.new_zeros(1)
     for step, weight in zip(network.corners.to(positions), weights, strict=True):
         pixel = corner + step
