@@ -1,9 +1,10 @@
 """Match two photographs with exported graphs: neither torch nor gluestick is needed.
 
 Usage: ``python demos/onnx_match.py FOLDER IMAGE0 IMAGE1 PICTURE``, after
-``gluestick export onnx --output FOLDER``.
+``gluestick export onnx --output FOLDER``, of whichever model.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,19 +12,29 @@ import cv2
 import numpy as np
 import onnxruntime
 
-NUM_LINES, NUM_KEYPOINTS = 250, 1024
+FOLDER = Path(sys.argv[1])
+ABOUT = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
+NUM_LINES, SIDE = ABOUT["max_num_lines"], ABOUT["resize"]["size"]
 onnxruntime.set_default_logger_severity(3)  # errors alone
 
 
 def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Run a graph on those of the inputs that it knows; return its outputs by name."""
-    graph = onnxruntime.InferenceSession(Path(sys.argv[1], f"{name}.onnx"))
+    graph = onnxruntime.InferenceSession(FOLDER / ABOUT["graphs"][name]["file"])
     found = graph.run(None, {node.name: inputs[node.name] for node in graph.get_inputs()})
     return {node.name: value for node, value in zip(graph.get_outputs(), found, strict=True)}
 
 
-values, images = {}, [cv2.imread(path) for path in sys.argv[2:4]]
-for side, image in enumerate(images):
+def read(path: str) -> np.ndarray:
+    """Read an image, made smaller if it is larger than the model wants it."""
+    image = cv2.imread(path)
+    factor = min(SIDE / max(image.shape), 1)
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+
+
+values, images = {"max_num_keypoints": np.array(ABOUT["max_num_keypoints"])}, []
+for side, image in enumerate(map(read, sys.argv[2:4])):
+    images.append(image)
     found = cv2.createLineSegmentDetector().detect(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0]
     found = np.zeros((0, 2, 2)) if found is None else found.reshape(-1, 2, 2) + 0.125
     longest = np.argsort(-np.linalg.norm(found[:, 1] - found[:, 0], axis=1))[:NUM_LINES]
@@ -31,7 +42,7 @@ for side, image in enumerate(images):
     lines[0, : len(longest)] = found[longest]
     pixels = image[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255
     own = {"lines": lines, "line_mask": np.arange(NUM_LINES)[None] < len(longest)}
-    own |= run("detector", own | {"images": pixels, "max_num_keypoints": np.array(NUM_KEYPOINTS)})
+    own |= run("detector", values | own | {"images": pixels})
     own["image_size"] = np.array([image.shape[1::-1]], np.float32)
     values |= {f"{name}{side}": value for name, value in own.items()}
 values |= run("matcher", values)

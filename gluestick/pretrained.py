@@ -1,5 +1,6 @@
 """The named models: what they are made of, where they come from, and how they are built."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,8 @@ from gluestick.pipeline_config import PipelineConfig, TrainedModel
 from gluestick.storage.parameters import StateDict, load_strict, read_parameters
 from gluestick.weights import shipped_path
 from gluestick.wireframe.build import WireframeConfig
+
+_logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "aliked-lsd"
 
@@ -277,6 +280,11 @@ def build_model(
         config = with_detector_weights(config, str(detector_weights))
     _check_detector(card, config, own_weights=weights is not None)
     network = build_network(config)
+    if isinstance(network, LightGlueStick) and network.config.stops_uncalibrated:
+        _logger.warning(
+            "pairs stop early (lightgluestick.depth_confidence), which spoils lines without "
+            "lightgluestick.similarity_scales: see docs/training.md, or set depth_confidence=-1"
+        )
     _load_weights(network, weights, card=card, trained=trained)
     incomplete = lacks_weights(config.features.points)
     return Model(

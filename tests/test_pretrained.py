@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,14 @@ def test_the_head_of_another_model_is_refused() -> None:
     other = model_card(DEFAULT_MODEL).config
     with pytest.raises(ValueError, match="line_head"):
         build_model("aliked-lsd-guided", config=other)
+
+
+def test_stopping_early_without_calibration_is_said(caplog):
+    config = model_card(DEFAULT_MODEL).config
+    changed = replace(config.lightgluestick.uncalibrated, depth_confidence=0.95)
+    build_model(config=replace(config, lightgluestick=changed))
+    assert "similarity_scales" in caplog.text
+    caplog.clear()
+    calibrated = replace(config.lightgluestick, depth_confidence=0.95)
+    build_model(config=replace(config, lightgluestick=calibrated))
+    assert not caplog.text

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gluestick.matching.assignment import mutual_matches
 from gluestick.matching.lightgluestick_config import LightGlueStickConfig
 from gluestick.matching.line_heads.endpoints import NodeAssignment
 from gluestick.matching.tokens import Tokens
@@ -60,6 +61,29 @@ def pairs_to_stop(
     """
     share = 1 - (unsure0.sum(1) + unsure1.sum(1)) / num_deciding.clamp(min=1)
     return (share > depth_confidence) & (num_deciding > 0)
+
+
+def share_found(log_assignment: Tensor, *, threshold: float) -> Tensor:
+    """Return how much of the matches to be expected was found.
+
+    A node counts as sure of its match long before it is right where photographs hardly resemble
+    each other: many nodes are then likely to have a match, and the matches found are few, or of
+    low probability.
+
+    Args:
+        log_assignment: [B, M+1, N+1] between the deciding nodes.
+        threshold: The probability that a match must exceed.
+
+    Returns:
+        [B], the sum of the probabilities of the matches, over that of the nodes having a match in
+        the image where it is less; 1 where none is to be expected.
+    """
+    matches = mutual_matches(log_assignment, threshold=threshold)
+    found = matches.scores0.where(matches.matches0 > -1, 0).sum(1)
+    expected = torch.minimum(
+        (1 - log_assignment[:, :-1, -1].exp()).sum(1), (1 - log_assignment[:, -1, :-1].exp()).sum(1)
+    )
+    return torch.where(expected > 0, found / expected, 1.0)
 
 
 def keypoints_to_keep(

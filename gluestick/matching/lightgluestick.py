@@ -23,6 +23,7 @@ from gluestick.matching.early_exit import (
     like_last_layer,
     pairs_to_stop,
     restore_order,
+    share_found,
 )
 from gluestick.matching.frozen_keypoints import layer_with_frozen_keypoints
 from gluestick.matching.inputs import check_pair, normalize_keypoints
@@ -228,7 +229,7 @@ class LightGlueStick(nn.Module):
     ) -> NodeAssignment:
         """Run as many layers as each pair needs and match the nodes with the last one's heads."""
         depth_confidence = self.config.depth_confidence
-        if depth_confidence <= 0 and self.config.width_confidence <= 0:
+        if not self.config.adapts:
             core = self._compiled_core or self.core
             return of_nodes(core(tokens0, tokens1), tokens0, tokens1, shape)
         pairs = torch.arange(len(tokens0.x), device=tokens0.x.device)
@@ -241,8 +242,10 @@ class LightGlueStick(nn.Module):
                 stop = pairs_to_stop(*unsure, num_deciding, depth_confidence=depth_confidence)
                 if stop.any():
                     stopped = tokens0.take_pairs(stop), tokens1.take_pairs(stop)
-                    nodes = self._assign(layer, *stopped, shape)
-                    finished.append((pairs[stop], like_last_layer(nodes, layer, self.config)))
+                    nodes, enough = self._assign_early(layer, *stopped, shape)
+                    stop[stop.clone()] = enough
+                if stop.any():
+                    finished.append((pairs[stop], NodeAssignment(*(x[enough] for x in nodes))))
                     pairs, num_deciding = pairs[~stop], num_deciding[~stop]
                     tokens0, tokens1 = tokens0.take_pairs(~stop), tokens1.take_pairs(~stop)
                 if len(pairs) == 0:
@@ -281,6 +284,20 @@ class LightGlueStick(nn.Module):
         confidence = self.token_confidence[layer](tokens.x[:, slots]).sigmoid()
         threshold = confidence_threshold(layer, self.config.num_layers)
         return (confidence < threshold) & tokens.real[:, slots]
+
+    def _assign_early(
+        self, layer: int, tokens0: Tokens, tokens1: Tokens, shape: tuple[int, int]
+    ) -> tuple[NodeAssignment, Tensor]:
+        """Match the nodes at an inner layer, and say which pairs [B] found enough."""
+        slots = assign_slots(self._head(layer), tokens0, tokens1, one_way=self._one_way)
+        rows, columns = (
+            deciding_slots(tokens, one_way=self._one_way) for tokens in (tokens0, tokens1)
+        )
+        found = share_found(
+            slots.log_assignment[:, rows, columns], threshold=self.config.filter_threshold
+        )
+        nodes = like_last_layer(of_nodes(slots, tokens0, tokens1, shape), layer, self.config)
+        return nodes, found >= self.config.depth_min_found
 
     def _prune(self, layer: int, tokens: Tokens) -> Tokens:
         """Drop the keypoints that are unmatchable."""

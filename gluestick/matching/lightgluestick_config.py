@@ -1,6 +1,6 @@
 """Sizes and options of LightGlueStick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gluestick.matching.line_heads.registry import LINE_HEADS, LineHeadName
@@ -26,6 +26,8 @@ class LightGlueStickConfig:
             looks at the matched points around them, ``same_line`` judges each pair by itself.
         depth_confidence: A pair stops once a larger share of its nodes is confident; -1 runs
             all layers.
+        depth_min_found: A pair stops only if its matches account for this share of those to be
+            expected; see :func:`gluestick.matching.early_exit.share_found`.
         width_confidence: A keypoint that is unmatchable with this confidence is dropped; -1
             keeps all.
         similarity_scales: For each layer but the last by what the similarities of endpoints are
@@ -48,6 +50,7 @@ class LightGlueStickConfig:
     line_layers: tuple[int, ...] | None = None
     line_head: LineHeadName = "endpoints"
     depth_confidence: float = -1
+    depth_min_found: float = 0
     width_confidence: float = -1
     similarity_scales: tuple[float, ...] | None = None
     similarity_shifts: tuple[float, ...] | None = None
@@ -81,6 +84,27 @@ class LightGlueStickConfig:
                 f"line_layers needs layers from 0 to {self.num_layers - 1}, found "
                 f"{self.line_layers}"
             )
+
+    @property
+    def with_all_layers(self) -> "LightGlueStickConfig":
+        """The same without early exit and pruning."""
+        return replace(self, depth_confidence=-1, width_confidence=-1)
+
+    @property
+    def uncalibrated(self) -> "LightGlueStickConfig":
+        """The same for a network that was changed: what was measured of it holds no more."""
+        return replace(self.with_all_layers, similarity_scales=None, similarity_shifts=None)
+
+    @property
+    def stops_uncalibrated(self) -> bool:
+        """Whether pairs may stop where line heads get other similarities than they know."""
+        scaled = self.similarity_scales is not None or self.line_head == "endpoints"
+        return self.depth_confidence > 0 and not scaled
+
+    @property
+    def adapts(self) -> bool:
+        """Whether pairs may stop early, or keypoints be dropped."""
+        return self.depth_confidence > 0 or self.width_confidence > 0
 
     @property
     def leaves_junctions_out(self) -> bool:

@@ -46,7 +46,7 @@ def _assign_precisely(
             None if tokens1.mask is None else tokens1.mask[:, slots1],
         )
 
-    if one_way:
+    if one_way and junctions0 + junctions1 > 0:
         assignment = block_diagonal(
             between(slice(junctions0), slice(junctions1)),
             between(slice(junctions0, None), slice(junctions1, None)),

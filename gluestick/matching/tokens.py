@@ -66,8 +66,8 @@ class Tokens:
         real = keep.gather(1, order)
         return replace(
             self,
-            x=torch.take_along_dim(self.x, order[..., None], 1),
-            rotary=torch.take_along_dim(self.rotary, order[None, ..., None], 2),
+            x=_chosen(self.x, order, dim=1),
+            rotary=_chosen(self.rotary, order, dim=2),
             nodes=self.nodes.gather(1, order),
             real=real,
             mask=None if real.all() else real,
@@ -118,8 +118,7 @@ def tokenize(
     padded = not counts.equal
     ordered = real.shape[1] == x.shape[1] and not padded
     if not ordered:
-        x = torch.take_along_dim(x, nodes[..., None], 1)
-        rotary = torch.take_along_dim(rotary, nodes[None, ..., None], 2)
+        x, rotary = _chosen(x, nodes, dim=1), _chosen(rotary, nodes, dim=2)
     return Tokens(
         x=x,
         rotary=rotary,
@@ -165,5 +164,20 @@ def to_nodes(
     padded[:, -1, -2] = 0
     padded[:, -2, -1] = 0
     rows, columns = tokens0.slot_of_node(shape[0]), tokens1.slot_of_node(shape[1])
-    padded = torch.take_along_dim(padded, rows[:, :, None], 1)
-    return torch.take_along_dim(padded, columns[:, None], 2)
+    return _chosen(_chosen(padded, rows, dim=1), columns, dim=2)
+
+
+def _chosen(values: Tensor, index: Tensor, *, dim: int) -> Tensor:
+    """Return for each image of a batch the entries that are chosen along a dimension.
+
+    Args:
+        values: [B, ...] or, as encoded positions are, [2, B, S, D/2].
+        index: [B, M] int64.
+        dim: The dimension.
+    """
+    if len(index) == 1:  # some ten times as fast
+        return values.index_select(dim, index[0])
+    batch = 1 if values.ndim == 4 else 0
+    shape = [1] * values.ndim
+    shape[batch], shape[dim] = index.shape
+    return torch.take_along_dim(values, index.view(shape), dim)

@@ -7,6 +7,7 @@ from gluestick.matching.early_exit import (
     keypoints_to_keep,
     pairs_to_stop,
     restore_order,
+    share_found,
 )
 
 
@@ -22,6 +23,25 @@ def test_pairs_to_stop():
     unsure1 = torch.tensor([[False, False], [True, False], [False, False]])
     stop = pairs_to_stop(unsure0, unsure1, torch.tensor([10, 10, 0]), depth_confidence=0.8)
     assert stop.tolist() == [True, False, False]
+
+
+def assignment(pairs: list[list[float]], unmatched0: list[float], unmatched1: list[float]):
+    rows = torch.tensor([[*row, rest] for row, rest in zip(pairs, unmatched0, strict=True)])
+    return torch.cat([rows, torch.tensor([[*unmatched1, 1.0]])])[None].log()
+
+
+def test_share_found_compares_matches_with_what_is_to_be_expected():
+    sure = assignment([[0.9, 0.0], [0.0, 0.7]], [0.1, 0.2], [0.05, 0.2])
+    vague = assignment([[0.3, 0.2], [0.2, 0.05]], [0.1, 0.1], [0.1, 0.3])
+    both = share_found(torch.cat([sure, vague]), threshold=0.1)
+    torch.testing.assert_close(both, torch.tensor([1.6 / 1.7, 0.3 / 1.6]))
+
+
+def test_nothing_to_be_found_is_all_found():
+    nothing = torch.zeros(2, 3, 4).fill_(float("-inf"))
+    nothing[:, :, -1] = nothing[:, -1] = 0
+    assert share_found(nothing, threshold=0.1).tolist() == [1, 1]
+    assert share_found(torch.zeros(1, 1, 1), threshold=0.1).tolist() == [1]
 
 
 def test_keypoints_to_keep():

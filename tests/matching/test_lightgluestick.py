@@ -82,7 +82,8 @@ def test_keypoints_and_junctions_are_never_paired():
 @torch.no_grad()
 @pytest.mark.parametrize("attention", ["one_way", "full"])
 @pytest.mark.parametrize(
-    "adaptive", [{}, ADAPTIVE, {"depth_confidence": 0.35}, {"width_confidence": 0.6}]
+    "adaptive",
+    [{}, ADAPTIVE, ADAPTIVE | {"depth_min_found": 0.7}, {"width_confidence": 0.6}],
 )
 @pytest.mark.parametrize("line_head", ["endpoints", "guided"])
 def test_batch_gives_what_pairs_give(attention, adaptive, line_head):
@@ -110,6 +111,30 @@ def test_pairs_stop_at_different_layers(monkeypatch):
     assert sizes[0][0] == len(pairs)
     assert 0 < sizes[3][0] < sizes[1][0] <= len(pairs)
     assert sizes[3][1] < sizes[0][1]
+
+
+@torch.no_grad()
+def test_pairs_that_found_little_run_all_layers():
+    pairs = [matching_pair(*counts, seed=seed) for seed, counts in enumerate(COUNTS * 3)]
+
+    def layers_run(found: float) -> list[int]:
+        network, counts = undecided(small(depth_confidence=0.35, depth_min_found=found)), []
+        for transformer in network.transformers:
+            transformer.register_forward_hook(lambda *_: counts.append(1))
+        depths = []
+        for pair in pairs:
+            counts.clear()
+            network(*pair)
+            depths.append(len(counts))
+        return depths
+
+    anything, more_than_all = layers_run(0.0), layers_run(1e6)
+    assert min(anything) < SMALL.num_layers
+    # Where there is no keypoint, nothing is to be found.
+    assert more_than_all == [
+        early if COUNTS[index % len(COUNTS)][0] == 0 else SMALL.num_layers
+        for index, early in enumerate(anything)
+    ]
 
 
 @torch.no_grad()

@@ -1,12 +1,13 @@
 """What early exit, pruning and leaving junctions out save, and what they cost.
 
 Usage: ``python docs/measurements/speed/early_exit.py BENCHMARK DATA [SETTING=VALUE] [--pairs 40]
-[--ways off,off 0.95,0.99 off,off,left_out] [--model xfeat-lsd | --config fast] [--unscaled]
-[--threads 1]``. The features of each pair are extracted once, 1,024 keypoints and 250 lines or as
-many as a preset says; then the network matches them in each way (confidence of depth, of width, and
-whether junctions attend or are left out) in turns. Printed are the benchmark's figures, the
-processor seconds of the network and the layers that it ran. With ``--unscaled`` line heads get
-similarities of endpoints as a layer gives them.
+[--ways off,off 0.95,0.99 0.98,off,attend,0.9 off,off,left_out] [--model xfeat-lsd | --config fast]
+[--unscaled] [--threads 1]``. The features of each pair are extracted once, 1,024 keypoints and 250
+lines or as many as a preset says; then the network matches them in each way (confidence of depth,
+of width, whether junctions attend or are left out, and which share of the expected matches must be
+found) in turns. Printed are the benchmark's figures, the processor seconds of the network and the
+layers that it ran. With ``--unscaled`` line heads get similarities of endpoints as a layer gives
+them.
 """
 
 import argparse
@@ -39,19 +40,21 @@ class Way(NamedTuple):
     depth: float = -1.0
     width: float = -1.0
     junctions: Literal["attend", "left_out"] = "attend"
+    found: float = 0.0
 
     def apply(self, network: LightGlueStick) -> None:
         """Change how a network matches."""
         network.config = replace(
             network.config,
             depth_confidence=self.depth,
+            depth_min_found=self.found,
             width_confidence=self.width,
             junctions=self.junctions,
         )
 
     def __str__(self) -> str:
         confidences = (f"{value:g}" if value > 0 else "off" for value in self[:2])
-        return ", ".join([*confidences, self.junctions.replace("_", " ")])
+        return ", ".join([*confidences, self.junctions.replace("_", " "), f"{self.found:g}"])
 
 
 def measure(
@@ -94,7 +97,12 @@ def measure(
         spent = f"{min(seconds[way]):.2f}, {np.median(seconds[way]):.2f}"
         cells = [format_figure(path, figures.get(path, float("nan"))) for path in paths]
         rows.append([str(way), spent, f"{np.mean(depths[way]):.1f}", *cells])
-    header = ["depth, width, junctions", "s: least, median", "layers", *map(figure_title, paths)]
+    header = [
+        "depth, width, junctions, found",
+        "s: least, median",
+        "layers",
+        *map(figure_title, paths),
+    ]
     print(f"{len(depths[ways[0]])} pairs of {benchmark.name}\n")
     print(markdown_table(header, rows))
 
@@ -110,9 +118,10 @@ def matcher_of(model: str | None, config: str | None) -> PointLineMatcher:
 
 
 def _way(text: str) -> Way:
-    depth, width, *junctions = text.split(",")
+    depth, width, *further = text.split(",")
     values = (-1.0 if value == "off" else float(value) for value in (depth, width))
-    return Way(*values, cast(Literal["attend", "left_out"], *junctions or ["attend"]))
+    junctions, found = [*further, *("attend", "0")[len(further) :]]
+    return Way(*values, cast(Literal["attend", "left_out"], junctions), float(found))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """How similarities of endpoints at each layer become like those of the last layer.
 
 Usage: ``python docs/measurements/speed/exit_calibration.py PHOTOS [--pairs 12]
-[--model xfeat-lsd]``. Takes views of photographs that are not held out. Of a junction the four most
-alike at the last layer count; printed are scale and shift for each layer with which their
-similarities have the mean and the deviation of those at the last layer, and the correlation of
-both; likewise for the products of descriptors that are compared where junctions are left out of the
-network.
+[--model xfeat-lsd] [--weights FILE]``. Takes views of photographs that are not held out. Of a
+junction the four most alike at the last layer count; printed are scale and shift for each layer
+with which their similarities have the mean and the deviation of those at the last layer, and the
+correlation of both; likewise for the products of descriptors that are compared where junctions are
+left out of the network.
 """
 
 import argparse
@@ -29,9 +29,11 @@ MOST_ALIKE = 4
 
 
 @torch.no_grad()
-def measure(root: Path, *, num_pairs: int, model: str) -> None:
+def measure(root: Path, *, num_pairs: int, model: str, weights: Path | None) -> None:
     """Print the table."""
-    matcher = PointLineMatcher.from_pretrained(model, max_num_keypoints=1024, max_num_lines=250)
+    matcher = PointLineMatcher.from_pretrained(
+        model, weights=weights, max_num_keypoints=1024, max_num_lines=250
+    )
     network = cast(LightGlueStick, matcher.network)
     benchmark = SyntheticBenchmark(root, SyntheticPairsConfig(seed=1, pairs_per_photograph=1))
     trained = [pair for pair in benchmark.pairs() if not is_held_out(pair.truth.path)]
@@ -64,6 +66,7 @@ if __name__ == "__main__":
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--weights", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    measure(given.photographs, num_pairs=given.pairs, model=given.model)
+    measure(given.photographs, num_pairs=given.pairs, model=given.model, weights=given.weights)

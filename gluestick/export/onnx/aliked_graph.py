@@ -11,6 +11,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from gluestick.export.onnx.peaks import (
+    Pixels,
+    are_strict,
+    find_peaks,
+    sample_pixels,
+    size_vector,
+    strongest,
+    windows_around,
+)
+from gluestick.features.points.aliked import TEMPERATURE, Aliked
 from gluestick.features.points.aliked_network import AlikedNetwork, corner_weights
 from gluestick.features.points.deformable import DeformableConvolution
 
@@ -21,6 +31,7 @@ class BatchMaps(NamedTuple):
     """What the network knows about B images.
 
     Attributes:
+        scores: [B, H, W].
         fine: [B, C, H', W'], the first block's output on the padded images.
         coarse: Three maps [B, D/4, h, w] at strides 2, 8 and 32.
         top: Rows of padding above the images.
@@ -29,6 +40,7 @@ class BatchMaps(NamedTuple):
         width: W of the images.
     """
 
+    scores: Tensor
     fine: Tensor
     coarse: tuple[Tensor, Tensor, Tensor]
     top: int
@@ -37,41 +49,70 @@ class BatchMaps(NamedTuple):
     width: int
 
 
-def maps_and_scores(network: AlikedNetwork, images: Tensor) -> tuple[BatchMaps, Tensor]:
-    """Run the network on images [B, 3, H, W] in [0, 1]: its maps, and the scores [B, H, W]."""
-    height, width = images.shape[2], images.shape[3]
-    top, bottom = _padding(height)
-    left, right = _padding(width)
-    padded = F.pad(images, (left, right, top, bottom), mode="replicate")
-    fine = _block(network.block1, padded)
-    half = _block(network.block2, F.avg_pool2d(fine, 2))
-    eighth = _block(network.block3, F.avg_pool2d(half, 4))
-    last = _block(network.block4, F.avg_pool2d(eighth, 4))
-    coarse = (
-        F.selu(network.conv2(half)),
-        F.selu(network.conv3(eighth)),
-        F.selu(network.conv4(last)),
-    )
-    maps = BatchMaps(fine, coarse, top, left, height, width)
-    scores = _scores(network, maps)[:, top : top + height, left : left + width]
-    return maps, scores
+class AlikedGraph(nn.Module):
+    """Finds what :class:`gluestick.features.points.aliked.Aliked` finds, for a batch of images.
 
+    It satisfies :class:`gluestick.export.onnx.detector.PointGraph`.
 
-def describe(network: AlikedNetwork, maps: BatchMaps, positions: Tensor) -> Tensor:
-    """Describe positions [B, M, 2] px, moved into the image: [B, M, D], rows of unit norm."""
-    last = positions.new_tensor([1.0, 0.0]) * (maps.width - 1)
-    last = last + positions.new_tensor([0.0, 1.0]) * (maps.height - 1)
-    positions = positions.clamp(min=0).minimum(last)
-    corner = (positions.floor() - 1).clamp(min=0).minimum((last - 2).clamp(min=0))
-    patch = network.patch.to(positions)
-    pixels = (corner[:, :, None] + patch).minimum(last)  # [B, M, 9, 2]
-    patches = _features_at(network, maps, pixels)  # [B, M, 9, D]
-    head = network.desc_head
-    patches = patches.transpose(2, 3).flatten(0, 1).unflatten(2, (3, 3))
-    offsets = head.offsets(patches, furthest=_longer(maps.height, maps.width) / 4)
-    offsets = offsets.view(*positions.shape[:2], -1, 2)  # [B, M, S, 2]
-    sampled = _interpolated_features(network, maps, positions[:, :, None] + offsets, last)
-    return head(sampled.flatten(0, 1)).view(*positions.shape[:2], -1)
+    Args:
+        detector: The detector.
+    """
+
+    def __init__(self, detector: Aliked) -> None:
+        super().__init__()
+        self.network = detector.network
+        self.radius = detector.config.nms_radius
+        self.threshold = detector.config.detection_threshold
+
+    def look(self, images: Tensor) -> BatchMaps:
+        """Run the network."""
+        height, width = images.shape[2], images.shape[3]
+        top, bottom = _padding(height)
+        left, right = _padding(width)
+        padded = F.pad(images, (left, right, top, bottom), mode="replicate")
+        network = self.network
+        fine = _block(network.block1, padded)
+        half = _block(network.block2, F.avg_pool2d(fine, 2))
+        eighth = _block(network.block3, F.avg_pool2d(half, 4))
+        last = _block(network.block4, F.avg_pool2d(eighth, 4))
+        coarse = (
+            F.selu(network.conv2(half)),
+            F.selu(network.conv3(eighth)),
+            F.selu(network.conv4(last)),
+        )
+        scores = _scores(network, fine, coarse)[:, top : top + height, left : left + width]
+        return BatchMaps(scores, fine, coarse, top, left, height, width)
+
+    def keypoints(self, maps: BatchMaps, visible: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        """Find the strongest keypoints, refined by a soft arg-max."""
+        scores, radius = maps.scores, self.radius
+        peaks = find_peaks(scores, radius=radius, threshold=self.threshold, visible=visible)
+        strict = are_strict(scores, peaks, radius=radius)
+        values = sample_pixels(scores, peaks.image, self._refine(scores, peaks)) * strict
+        values, chosen = strongest(values, peaks, number, like=scores, radius=radius)
+        return values, self._refine(scores, chosen).view(*values.shape, 2)
+
+    def _refine(self, scores: Tensor, pixels: Pixels) -> Tensor:
+        """Move pixels [N] by a soft arg-max: [N, 2] px."""
+        windows, offsets = windows_around(scores, pixels, radius=self.radius)
+        shifts = (windows / TEMPERATURE).softmax(dim=1) @ offsets
+        return torch.stack([pixels.x, pixels.y], dim=1) + shifts
+
+    def describe(self, maps: BatchMaps, positions: Tensor) -> Tensor:
+        """Describe positions, moved into the image."""
+        network = self.network
+        last = size_vector(maps.width - 1, maps.height - 1, like=positions)
+        positions = positions.clamp(min=0).minimum(last)
+        corner = (positions.floor() - 1).clamp(min=0).minimum((last - 2).clamp(min=0))
+        patch = network.patch.to(positions)
+        pixels = (corner[:, :, None] + patch).minimum(last)  # [B, M, 9, 2]
+        patches = _features_at(network, maps, pixels)  # [B, M, 9, D]
+        head = network.desc_head
+        patches = patches.transpose(2, 3).flatten(0, 1).unflatten(2, (3, 3))
+        offsets = head.offsets(patches, furthest=_longer(maps.height, maps.width) / 4)
+        offsets = offsets.view(*positions.shape[:2], -1, 2)  # [B, M, S, 2]
+        sampled = _interpolated_features(network, maps, positions[:, :, None] + offsets, last)
+        return head(sampled.flatten(0, 1)).view(*positions.shape[:2], -1)
 
 
 def _longer(height: int, width: int) -> int:
@@ -111,16 +152,13 @@ def _convolve(convolution: nn.Module, dense: Tensor) -> Tensor:
     return (weight @ taps.flatten(1, 2)).view(dense.shape[0], len(weight), height, width)
 
 
-def _scores(network: AlikedNetwork, maps: BatchMaps) -> Tensor:
+def _scores(network: AlikedNetwork, fine: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
     """Return the score head's output [B, H', W'] on the padded images."""
     weights = network.score_head.get_parameter("0.weight").chunk(4, dim=1)
-    mixed = F.conv2d(F.selu(network.conv1(maps.fine)), weights[0])
-    for weight, coarse in zip(weights[1:], maps.coarse, strict=True):
+    mixed = F.conv2d(F.selu(network.conv1(fine)), weights[0])
+    for weight, coarse in zip(weights[1:], maps, strict=True):
         mixed = mixed + F.interpolate(
-            F.conv2d(coarse, weight),
-            size=maps.fine.shape[2:],
-            mode="bilinear",
-            align_corners=True,
+            F.conv2d(coarse, weight), size=fine.shape[2:], mode="bilinear", align_corners=True
         )
     for layer in list(network.score_head)[1:]:
         mixed = F.selu(mixed) if isinstance(layer, nn.SELU) else layer(mixed)

@@ -1,15 +1,12 @@
 """The exported detector: keypoints of images, and junctions of segments that the caller found."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from gluestick.export.onnx.aliked_graph import describe, maps_and_scores
 from gluestick.export.onnx.junctions import merge_ends
 from gluestick.features.lines.side_colors import colors_beside
-from gluestick.features.points.aliked import TEMPERATURE, Aliked
 from gluestick.features.points.selection import BLANK_RANGE
 
 
@@ -39,19 +36,39 @@ class Detections(NamedTuple):
     side_colors: Tensor
 
 
+class PointGraph(Protocol):
+    """A point detector for a batch of images, in operations that ONNX has."""
+
+    def look(self, images: Tensor) -> Any:
+        """Look at images [B, 3, H, W] in [0, 1], RGB: what the other methods take."""
+
+    def keypoints(self, maps: Any, visible: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        """Find the strongest keypoints.
+
+        Args:
+            maps: What was seen.
+            visible: [B] bool, False for images that show nothing and have no keypoints.
+            number: [] int64, K.
+
+        Returns:
+            The scores [B, K], 0 for padding, and the positions [B, K, 2] px.
+        """
+
+    def describe(self, maps: Any, positions: Tensor) -> Tensor:
+        """Describe positions [B, M, 2] px, [B, M, D], rows of unit norm."""
+
+
 class DetectorGraph(nn.Module):
-    """Finds what :class:`gluestick.features.points.aliked.Aliked` finds, for a batch of images.
+    """Finds what a point detector finds, for a batch of images, and joins segments.
 
     Args:
-        detector: The detector.
+        points: The point detector.
         junction_radius: The distance up to which two ends of segments are merged, px.
     """
 
-    def __init__(self, detector: Aliked, *, junction_radius: float) -> None:
+    def __init__(self, points: PointGraph, *, junction_radius: float) -> None:
         super().__init__()
-        self.network = detector.network
-        self.radius = detector.config.nms_radius
-        self.threshold = detector.config.detection_threshold
+        self.points = points
         self.junction_radius = junction_radius
 
     def forward(
@@ -65,16 +82,15 @@ class DetectorGraph(nn.Module):
             line_mask: [B, L] bool, False for padding.
             max_num_keypoints: [] int64, K.
         """
-        maps, scores = maps_and_scores(self.network, images)
+        maps = self.points.look(images)
         low, high = images.flatten(2).aminmax(dim=2)
-        shows_something = (high - low > BLANK_RANGE).any(1)  # [B]
-        peaks = self._peaks(scores) & shows_something[:, None, None]
-        values, keypoints = self._strongest(scores, peaks, max_num_keypoints)
+        visible = (high - low > BLANK_RANGE).any(1)
+        values, keypoints = self.points.keypoints(maps, visible, max_num_keypoints)
         keypoint_mask = values > 0
         junctions, junction_mask, line_junctions = merge_ends(
             lines, line_mask, radius=self.junction_radius
         )
-        described = describe(self.network, maps, torch.cat([keypoints, junctions], dim=1))
+        described = self.points.describe(maps, torch.cat([keypoints, junctions], dim=1))
         return Detections(
             keypoints=keypoints,
             scores=values,
@@ -86,55 +102,6 @@ class DetectorGraph(nn.Module):
             line_junctions=line_junctions,
             side_colors=_side_colors(images, lines),
         )
-
-    def _peaks(self, scores: Tensor) -> Tensor:
-        """Return which pixels [B, H, W] have the largest score of the window around them."""
-        radius = self.radius
-        height, width = scores.shape[1:]
-        largest = F.max_pool2d(scores[:, None], 2 * radius + 1, stride=1, padding=radius)[:, 0]
-        row = torch.arange(height, device=scores.device)[:, None]
-        column = torch.arange(width, device=scores.device)
-        inner = (row >= radius) & (row < height - radius)
-        inner = inner & (column >= radius) & (column < width - radius)
-        return (scores == largest) & (scores > self.threshold) & inner
-
-    def _strongest(self, scores: Tensor, peaks: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the scores [B, K] and positions [B, K, 2] px of the best keypoints."""
-        height, width = scores.shape[1:]
-        image, y, x = peaks.nonzero(as_tuple=True)
-        positions, strict = self._refine(scores, image, y, x)
-        values = sample_pixels(scores, image, positions) * strict
-        ranked = torch.zeros_like(scores).index_put((image, y, x), values).flatten(1)
-        values, index = ranked.topk(number, dim=1)  # type: ignore[arg-type]
-        row = index // width
-        column = (index - row * width).clamp(min=self.radius).clamp(max=width - 1 - self.radius)
-        row = row.clamp(min=self.radius).clamp(max=height - 1 - self.radius)
-        image = torch.arange(scores.shape[0], device=scores.device)[:, None].expand_as(index)
-        positions, _ = self._refine(scores, image.flatten(), row.flatten(), column.flatten())
-        return values, positions.view(*index.shape, 2)
-
-    def _refine(self, scores: Tensor, image: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Move peaks [N] by a soft arg-max: [N, 2] px, and which are larger than all around."""
-        step = torch.arange(-self.radius, self.radius + 1, device=scores.device)
-        dx, dy = step.repeat(len(step)), step.repeat_interleave(len(step))
-        windows = scores[image[:, None], y[:, None] + dy, x[:, None] + dx]  # [N, K]
-        weights = (windows / TEMPERATURE).softmax(dim=1)
-        shifts = weights @ torch.stack([dx, dy], dim=1).to(scores)
-        strict = (windows == scores[image, y, x][:, None]).sum(1) == 1
-        return torch.stack([x, y], dim=1) + shifts, strict
-
-
-def sample_pixels(dense: Tensor, image: Tensor, positions: Tensor) -> Tensor:
-    """Interpolate maps [B, H, W] of the images [N] at positions [N, 2] px inside: [N]."""
-    height, width = dense.shape[1:]
-    x, y = positions.unbind(1)
-    left = x.floor().clamp(min=0).clamp(max=width - 2)
-    above = y.floor().clamp(min=0).clamp(max=height - 2)
-    right, below = x - left, y - above
-    column, row = left.long(), above.long()
-    upper = dense[image, row, column] * (1 - right) + dense[image, row, column + 1] * right
-    lower = dense[image, row + 1, column] * (1 - right) + dense[image, row + 1, column + 1] * right
-    return upper * (1 - below) + lower * below
 
 
 def _side_colors(images: Tensor, lines: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from gluestick.matching.assignment import mutual_matches
@@ -72,8 +73,7 @@ class MatcherGraph(nn.Module):
 
     def forward(self, nodes0: Nodes, nodes1: Nodes) -> NodeMatches:
         """Match the nodes of the images 0 with those of the images 1."""
-        found = self.network.core(self._tokens(nodes0), self._tokens(nodes1))
-        assignment = found.log_assignment
+        assignment, similarity = self._assign(nodes0, nodes1)
         split0, split1 = nodes0.junctions.shape[1], nodes1.junctions.shape[1]
         both = mutual_matches(assignment, threshold=self.network.config.filter_threshold)
         matched = both.matches0 > -1
@@ -85,16 +85,30 @@ class MatcherGraph(nn.Module):
             junction_matches=both.matches0[:, :split0],
             junction_scores=both.scores0[:, :split0],
             log_assignment=assignment[:, split0:, split1:],
-            similarity=found.endpoint_similarity,
+            similarity=similarity,
             guides0=torch.cat([nodes0.junctions, nodes0.keypoints], dim=1),
             guides1=torch.cat([nodes1.junctions, nodes1.keypoints], dim=1).gather(1, partners),
             guide_scores=both.scores0 * matched,
         )
 
+    def _assign(self, nodes0: Nodes, nodes1: Nodes) -> tuple[Tensor, Tensor]:
+        """Return the assignment of all nodes, and the similarities [B, J0, J1] of junctions."""
+        found = self.network.core(self._tokens(nodes0), self._tokens(nodes1))
+        if not self.network.config.leaves_junctions_out:
+            return found.log_assignment, found.endpoint_similarity
+        scale, shift = self.network.config.descriptor_similarity
+        products = nodes0.junction_descriptors @ nodes1.junction_descriptors.mT
+        before = (nodes1.junctions.shape[1], 0, nodes0.junctions.shape[1], 0)
+        return F.pad(found.log_assignment, before, value=float("-inf")), scale * products + shift
+
     def _tokens(self, nodes: Nodes) -> Tokens:
-        positions = torch.cat([nodes.junctions, nodes.keypoints], dim=1)
-        real = torch.cat([nodes.junction_mask, nodes.keypoint_mask], dim=1)
-        descriptors = torch.cat([nodes.junction_descriptors, nodes.descriptors], dim=1)
+        positions, real, descriptors = nodes.keypoints, nodes.keypoint_mask, nodes.descriptors
+        junctions = 0
+        if not self.network.config.leaves_junctions_out:
+            junctions = nodes.junctions.shape[1]
+            positions = torch.cat([nodes.junctions, positions], dim=1)
+            real = torch.cat([nodes.junction_mask, real], dim=1)
+            descriptors = torch.cat([nodes.junction_descriptors, descriptors], dim=1)
         slots = torch.arange(positions.shape[1], device=positions.device)
         normalized = normalize_keypoints(positions, nodes.image_size, scale=POSITION_SCALE)
         return Tokens(
@@ -103,7 +117,7 @@ class MatcherGraph(nn.Module):
             nodes=slots.expand(positions.shape[0], -1),
             real=real,
             mask=real,
-            num_junctions=nodes.junctions.shape[1],
+            num_junctions=junctions,
             edge_index=slots.new_zeros(2, 0),
             ordered=True,
         )

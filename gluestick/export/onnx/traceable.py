@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gluestick.export.onnx.detector import Detections, DetectorGraph
+from gluestick.export.onnx.aliked_graph import AlikedGraph
+from gluestick.export.onnx.detector import Detections, DetectorGraph, PointGraph
 from gluestick.export.onnx.line_head import LineHeadGraph, LineMatches, Segments
 from gluestick.export.onnx.matcher import MatcherGraph, NodeMatches, Nodes
+from gluestick.export.onnx.xfeat_graph import XFeatGraph
 from gluestick.features.points.aliked import Aliked
+from gluestick.features.points.xfeat import XFeat
 from gluestick.matching.lightgluestick import LightGlueStick
 from gluestick.matching.line_heads.same_line import SameLineHead
 from gluestick.pipeline import PointLineMatcher
@@ -84,8 +87,9 @@ def traceable_graphs(matcher: PointLineMatcher) -> dict[str, TraceableGraph]:
     """
     network = matcher.network
     detector = None if matcher.extractor is None else matcher.extractor.point_detector
+    points = point_graph(detector)
     needed = {
-        "the detector ALIKED": isinstance(detector, Aliked),
+        "the detector ALIKED or XFeat": points is not None,
         "the network LightGlueStick": isinstance(network, LightGlueStick),
     }
     if isinstance(network, LightGlueStick):
@@ -93,7 +97,6 @@ def traceable_graphs(matcher: PointLineMatcher) -> dict[str, TraceableGraph]:
         needed |= {
             "one-way attention": config.attention == "one_way",
             "no line layers": config.line_layers == (),
-            "junctions in the network": not config.leaves_junctions_out,
             "the line head same_line": isinstance(network.line_head, SameLineHead),
             "every keypoint kept": matcher.wireframe.keypoint_radius is None,
             "merged junctions": matcher.wireframe.merge,
@@ -101,18 +104,26 @@ def traceable_graphs(matcher: PointLineMatcher) -> dict[str, TraceableGraph]:
     missing = [name for name, present in needed.items() if not present]
     if missing:
         raise ValueError(
-            f"export onnx needs a model with {', '.join(missing)}: choose one such as aliked-lsd"
+            f"export onnx needs a model with {', '.join(missing)}: choose one such as aliked-lsd "
+            "or xfeat-lsd"
         )
-    assert isinstance(detector, Aliked)
+    assert points is not None
     assert isinstance(network, LightGlueStick)
     assert isinstance(network.line_head, SameLineHead)
     radius = matcher.wireframe.junction_radius
     threshold = network.config.line_filter_threshold
     return {
-        "detector": _detector(DetectorGraph(detector, junction_radius=radius)),
-        "matcher": matcher_graph(network, descriptor_dim=detector.descriptor_dim),
+        "detector": _detector(DetectorGraph(points, junction_radius=radius)),
+        "matcher": matcher_graph(network, descriptor_dim=network.config.input_dim),
         "line_head": _line_head(LineHeadGraph(network.line_head, threshold=threshold)),
     }
+
+
+def point_graph(detector: object) -> PointGraph | None:
+    """Return the graph of a point detector, or None where there is none."""
+    if isinstance(detector, Aliked):
+        return AlikedGraph(detector)
+    return XFeatGraph(detector) if isinstance(detector, XFeat) else None
 
 
 def _detector(graph: DetectorGraph) -> TraceableGraph:

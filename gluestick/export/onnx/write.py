@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
     """Write the detector, the matcher and the line head of a model as ONNX graphs.
 
     Args:
-        matcher: The model: ALIKED, LightGlueStick with one-way attention and without line
-            layers, and the line head ``same_line``.
+        matcher: The model: ALIKED or XFeat, LightGlueStick with one-way attention and without
+            line layers, and the line head ``same_line``. Early exit and pruning are left out.
         output: The folder.
         model: The name of the model, for the manifest.
 
@@ -47,15 +48,17 @@ def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
     graphs = {}
     for name, export in traceable_graphs(matcher).items():
         graphs[name] = write_graph(export, output / f"{name}.onnx")
-    features = matcher.extractor.config if matcher.extractor is not None else None
+    assert matcher.extractor is not None  # or there were no graph of it
+    features = matcher.extractor.config
     manifest = {
         "model": model,
         "licence": model_card(model).licence,
         "origin": model_card(model).origin,
         "opset": OPSET,
         "versions": {name: version(name) for name in _PACKAGES},
-        "max_num_keypoints": features.points.max_num_keypoints if features else None,
-        "max_num_lines": features.lines.max_num_lines if features else None,
+        "resize": asdict(features.resize),
+        "max_num_keypoints": features.points.max_num_keypoints,
+        "max_num_lines": features.lines.max_num_lines,
         "graphs": graphs,
     }
     path = output / MANIFEST
@@ -90,7 +93,7 @@ def write_graph(export: TraceableGraph, path: Path) -> dict[str, Any]:
     add_missing_operators(OPSET)
     with atomic_path(path) as partial, _quiet(), torch.no_grad():
         torch.onnx.export(
-            FlatGraph(export.graph.eval(), export.arguments),
+            FlatGraph(export.graph, export.arguments).eval(),
             flat_values(export.arguments),
             str(partial),
             **_BY_TRACING,

@@ -81,9 +81,8 @@ def allowed_pixels_of_each(images: Tensor, masks: Sequence[Tensor | None] | None
         ShapeError: If an image is not [3, H, W] or a mask does not have its size.
         ValueError: If there is another number of masks.
     """
-    every = list(images)
-    each = one_per_image(masks, every, name="masks")
-    return torch.stack([allowed_pixels(*one) for one in zip(every, each, strict=True)])
+    each = one_per_image(masks, list(images), name="masks")
+    return torch.stack([allowed_pixels(*one) for one in zip(images, each, strict=True)])
 
 
 def lies_in(keypoints: Tensor, allowed: Tensor) -> Tensor:

@@ -30,7 +30,9 @@ from gluestick.weights import shipped_path
 
 Variant = Literal["subpixel", "published"]
 
-_STRIDE = 32
+STRIDE = 32
+"""px; both sides of what the network sees are multiples of it."""
+
 _UNUSED = "fine_matcher."
 """The part of the published network that refines semi-dense matches."""
 
@@ -166,7 +168,7 @@ class XFeat(nn.Module):
         limit = chosen_limit(max_num_keypoints, self.config.max_num_keypoints)
         allowed = allowed_pixels_of_each(images, masks)
         height, width = allowed.shape[1:]
-        size = tuple(max(_STRIDE, side // _STRIDE * _STRIDE) for side in (width, height))
+        size = tuple(max(STRIDE, side // STRIDE * STRIDE) for side in (width, height))
         scale = small_tensor([size[0] / width, size[1] / height], like=images)
         resized = images
         if size != (width, height):

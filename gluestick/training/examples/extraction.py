@@ -74,6 +74,7 @@ class Extraction:
         assert isinstance(matcher.network, LightGlueStick)
         assert matcher.extractor is not None
         self.network = matcher.network.requires_grad_(False).eval()
+        self.network.config = self.network.config.with_all_layers
         self.extractor, self.wireframe = matcher.extractor.eval(), matcher.wireframe
         self.data, self.config, self.stores = data, config, stores
         if stores is not None:

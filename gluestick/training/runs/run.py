@@ -125,14 +125,17 @@ def _prepare(config: TrainConfig, fabric: Any, say: Say) -> _Training:
     if config.task == "points":
         _initialize(extraction.network, config.init)
         points = points_task(extraction, config.points)
-        return _Training(task=points, pipeline=own)
+        pipeline = replace(own, lightgluestick=own.lightgluestick.uncalibrated)
+        return _Training(task=points, pipeline=pipeline)
     rows = None
     if config.cache and (config.task == "same_line" or extraction.stores is None):
         rows = open_stores(Path(config.cache), rows_origin(config))
     if config.task == "line_layers":
         layers = LineLayersTask(extraction, config.line_layers, cache=rows and rows[0])
         _initialize(layers.network, config.init)
-        pipeline = replace(_with_side_colors(own), lightgluestick=layers.network.config)
+        pipeline = replace(
+            _with_side_colors(own), lightgluestick=layers.network.config.uncalibrated
+        )
         others = _differing(layers.network, base)
         return _Training(task=layers, pipeline=pipeline, base=base, others=others)
     assert rows is not None

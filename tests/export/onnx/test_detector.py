@@ -1,18 +1,33 @@
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gluestick.export.onnx.detector import DetectorGraph
+from gluestick.export.onnx.traceable import point_graph
 from gluestick.pipeline import PointLineMatcher
+
+MODELS = "aliked-lsd", "xfeat-lsd"
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def matcher(request: pytest.FixtureRequest) -> PointLineMatcher:
+    return PointLineMatcher.from_pretrained(request.param, max_num_keypoints=128, max_num_lines=40)
+
+
+@pytest.fixture(scope="module")
+def graph(matcher: PointLineMatcher) -> DetectorGraph:
+    assert matcher.extractor is not None
+    points = point_graph(matcher.extractor.point_detector)
+    assert points is not None
+    return DetectorGraph(points, junction_radius=3.0)
 
 
 def test_a_batch_is_detected_as_single_images_are(
-    small_matcher: PointLineMatcher, leuven: tuple[Tensor, Tensor]
+    matcher: PointLineMatcher, graph: DetectorGraph, leuven: tuple[Tensor, Tensor]
 ) -> None:
     images = [image[:, :231, :310].contiguous() for image in leuven]
-    wireframes = [small_matcher.extract(image) for image in images]
-    assert small_matcher.extractor is not None
-    graph = DetectorGraph(small_matcher.extractor.point_detector, junction_radius=3.0)
+    wireframes = [matcher.extract(image) for image in images]
     most = max(wireframe.detected_lines.shape[1] for wireframe in wireframes) + 3
     lines = [
         F.pad(wireframe.detected_lines[0], (0, 0, 0, 0, 0, most - len(wireframe.line_mask[0])))
@@ -36,9 +51,7 @@ def test_a_batch_is_detected_as_single_images_are(
         torch.testing.assert_close(colors, wireframe.side_colors[0], atol=1e-4, rtol=0)
 
 
-def test_a_blank_image_has_no_keypoints(small_matcher: PointLineMatcher) -> None:
-    assert small_matcher.extractor is not None
-    graph = DetectorGraph(small_matcher.extractor.point_detector, junction_radius=3.0)
+def test_a_blank_image_has_no_keypoints(graph: DetectorGraph) -> None:
     none = torch.zeros(1, 2, dtype=torch.bool)
     with torch.no_grad():
         found = graph(

@@ -26,26 +26,35 @@ app = typer.Typer(
 @app.command("onnx")
 @one_line_errors
 def export_onnx(
+    overrides: options.Overrides = None,
     output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("output/onnx"),
     model: options.Model = None,
     weights: options.Weights = None,
+    config: options.Config = None,
 ) -> None:
     """Write detector, matcher and line head of a model as ONNX graphs, with a manifest.
 
     They run with ONNX Runtime on images of any size and in batches, without torch and without
-    this package; demos/onnx_match.py shows how. Needs the extra onnx.
+    this package; demos/onnx_match.py shows how. They run all layers, so what a preset says of
+    early exit and pruning is left out. Needs the extra onnx.
 
-    Example: gluestick export onnx --output output/onnx
+    Example: gluestick export onnx --config fast --output output/onnx
     """
     from gluestick.cli.outputs import check_output
     from gluestick.export.onnx.write import MANIFEST, export_onnx
     from gluestick.pipeline import PointLineMatcher
-    from gluestick.pretrained import DEFAULT_MODEL
 
     check_output(output, [MANIFEST])
-    name = model or DEFAULT_MODEL
-    matcher = PointLineMatcher.from_pretrained(name, weights=weights)
-    typer.echo(f"Written: {export_onnx(matcher, output, model=name)}")
+    settings = options.match_config(
+        config, overrides, model=model, weights=weights, detector_weights=None
+    )
+    matcher = PointLineMatcher.from_pretrained(
+        settings.model,
+        weights=settings.weights,
+        detector_weights=settings.detector_weights,
+        config=settings.pipeline,
+    )
+    typer.echo(f"Written: {export_onnx(matcher, output, model=settings.model)}")
 
 
 @app.command("hloc")
