@@ -1,7 +1,8 @@
 """Calls that run side by side on several processors."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,7 +14,12 @@ from gluestick.timing import NO_TIMES, StageTimer
 Result = TypeVar("Result")
 Call = Callable[[StageTimer], Result]
 
+Item = TypeVar("Item")
+
 _AT_ONCE = 2
+
+_MOST_AHEAD = 8
+"""More items are not begun ahead, however many threads there are: each holds memory."""
 
 
 def run_side_by_side(
@@ -55,6 +61,48 @@ def run_side_by_side(
             return [each.result() for each in running]
         finally:
             workers.shutdown(cancel_futures=True)
+
+
+def ahead(items: Iterable[Item], number: int) -> Iterator[Item]:
+    """Draw items before they are asked for, so that what drawing them began goes on meanwhile.
+
+    Args:
+        items: Where they are drawn from, in the calling thread.
+        number: How many are drawn beyond the one that was asked for.
+
+    Yields:
+        The items in their order.
+    """
+    drawn: deque[Item] = deque()
+    for item in items:
+        drawn.append(item)
+        if len(drawn) > number:
+            yield drawn.popleft()
+    while drawn:
+        yield drawn.popleft()
+
+
+def begin_ahead(
+    items: Iterable[Item], begin: Callable[[Item, Executor], Result]
+) -> Iterator[Result]:
+    """Begin items while those before them are worked on.
+
+    There are as many threads as torch may use, at most 8, and as many items are begun ahead.
+
+    Args:
+        items: What is to be begun.
+        begin: Called in the calling thread for one item after the other; hands threads what they
+            can do of it and returns what ends it.
+
+    Yields:
+        What ``begin`` returns, in the order of the items.
+    """
+    number = min(_MOST_AHEAD, torch.get_num_threads())
+    with ThreadPoolExecutor(number) as threads:
+        try:
+            yield from ahead((begin(item, threads) for item in items), number)
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 @contextmanager

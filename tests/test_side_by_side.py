@@ -1,11 +1,12 @@
 import threading
 import time
+from concurrent.futures import Executor, Future
 
 import cv2
 import pytest
 import torch
 
-from gluestick.side_by_side import run_side_by_side
+from gluestick.side_by_side import ahead, begin_ahead, run_side_by_side
 from gluestick.timing import NO_TIMES, StageTimer
 
 
@@ -94,3 +95,23 @@ def test_stages_add_up_to_what_passes(two_threads: None) -> None:
     assert list(timer.seconds) == ["long", "short"]
     assert sum(timer.seconds.values()) == pytest.approx(passed, abs=0.02)
     assert timer.seconds["long"] > 2 * timer.seconds["short"]
+
+
+def test_only_so_many_are_drawn_ahead() -> None:
+    drawn = []
+    items = (drawn.append(item) or item for item in range(5))
+    seen = [(item, len(drawn)) for item in ahead(items, 2)]
+    assert seen == [(0, 3), (1, 4), (2, 5), (3, 5), (4, 5)]
+    assert list(ahead([], 2)) == []
+
+
+def test_items_are_begun_while_others_are_worked_on(two_threads: None) -> None:
+    def begin(item: int, threads: Executor) -> Future[int]:
+        return threads.submit(lambda: item**2)
+
+    before = threading.active_count()
+    results = begin_ahead(range(4), begin)
+    assert next(results).result() == 0
+    results.close()
+    assert threading.active_count() == before
+    assert [each.result() for each in begin_ahead(range(4), begin)] == [0, 1, 4, 9]

@@ -1,6 +1,7 @@
 """From images to features."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from gluestick.features.collate import stack_features
 from gluestick.features.image_batch import one_per_image
 from gluestick.features.lines.given import lie_inside
+from gluestick.features.lines.on_host import HostLineDetector, host_values, moved_lines
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
 from gluestick.features.lines.side_colors import side_colors
+from gluestick.features.look import Look, PreparedImage, features_of
 from gluestick.features.points.registry import (
     PointDetectorConfig,
     build_point_detector,
@@ -25,8 +28,8 @@ from gluestick.images.resize import resized_size
 from gluestick.images.rotation import turn_of_frame, turned_frame
 from gluestick.images.view import View, nearest_quarter_turn, upright_view, warped_view
 from gluestick.precision import keeping_type, without_autocast
+from gluestick.side_by_side import begin_ahead
 from gluestick.timing import NO_TIMES, StageTimer
-from gluestick.transfers import small_tensor
 from gluestick.types import Features, Lines, Points, ViewFrame
 
 
@@ -110,8 +113,8 @@ class FeatureExtractor(nn.Module):
     def accelerated(self) -> bool:
         """Whether the networks run elsewhere than on the CPU, which has time meanwhile.
 
-        Then the detector sees views of one size at once (:mod:`gluestick.features.view_points`).
-        Otherwise images are looked at side by side where that may be.
+        Then views of one size are detected at once (:mod:`gluestick.features.view_points`) and
+        lines are found ahead; otherwise images are looked at side by side where that may be.
         """
         return self.device.type != "cpu"
 
@@ -225,14 +228,37 @@ class FeatureExtractor(nn.Module):
         """Extract the features of one image after the other.
 
         Who needs them one by one does not keep what describes further positions, a dense map of
-        each image, for the whole batch. Arguments and errors are those of :meth:`forward`.
+        each image, for the whole batch. Arguments and errors are those of :meth:`forward`; see
+        :meth:`see_each`.
 
         Yields:
             The features of each image, without padding.
         """
-        timer = timer or NO_TIMES
-        for look in self.looks(images, masks=masks, lines=lines, turns=turns, views=views):
-            yield look(timer)
+        looks = self.looks(images, masks=masks, lines=lines, turns=turns, views=views)
+        yield from self.see_each(looks, timer=timer or NO_TIMES)
+
+    def see_each(
+        self, looks: Iterable[Look], *, timer: StageTimer = NO_TIMES
+    ) -> Iterator[Features]:
+        """Extract the features of one image after the other.
+
+        On an accelerator the next images are shown to the line detector meanwhile, whose threads
+        run on the CPU. Results are the same to the bit.
+
+        Args:
+            looks: What extracts each; drawn one by one, a few of them ahead on an accelerator.
+            timer: Where the seconds of the stages are added up; those of lines that were found
+                meanwhile do not count.
+
+        Yields:
+            The features of each image, without padding.
+        """
+        if not self.accelerated:
+            for look in looks:
+                yield look(timer)
+            return
+        for finish in begin_ahead(looks, lambda look, threads: look.begin(timer, threads)):
+            yield finish()
 
     def looks(
         self,
@@ -242,12 +268,12 @@ class FeatureExtractor(nn.Module):
         lines: Sequence[Lines | None] | None = None,
         turns: Sequence[float] | None = None,
         views: Sequence[ViewFrame | None] | None = None,
-    ) -> list[Callable[[StageTimer], Features]]:
-        """Return for each image what extracts its features when it is called with a timer.
+    ) -> list[Look]:
+        """Return for each image what extracts its features.
 
         Arguments and errors are those of :meth:`forward`.
         """
-        found: list[Callable[[StageTimer], Features]] = []
+        found = []
         for image, mask, own_lines, turn, frame in zip(
             images,
             one_per_image(masks, images, name="masks"),
@@ -263,32 +289,45 @@ class FeatureExtractor(nn.Module):
                 )
             if frame is None:
                 frame = turned_frame((image.shape[-1], image.shape[-2]), angle=turn or 0.0)
-            found.append(partial(self._features, image, mask, own_lines, frame))
+            prepare = partial(self._prepare, image, mask, own_lines, frame)
+            found.append(Look(prepare=prepare, finish=self._features))
         return found
 
-    def _features(
+    def _prepare(
         self,
         image: Tensor,
         mask: Tensor | None,
         own_lines: Lines | None,
         frame: ViewFrame | None,
-        timer: StageTimer,
-    ) -> Features:
+        threads: Executor | None,
+    ) -> PreparedImage:
+        """Show an image to the detectors, and begin to find its lines where threads are given."""
         size = image.shape[-1], image.shape[-2]
         turn = 0.0 if frame is None else turn_of_frame(frame, size)
+        if turn is None:
+            shown = seen = untouched = self.view(image, mask, frame=frame)
+        else:
+            untouched = self.view(image, mask)
+            shown = untouched.turned(nearest_quarter_turn(turn))
+            seen = untouched.turned(turn)
+        if own_lines is not None:
+            find_lines = partial(lie_inside, own_lines, image)
+        elif threads is None or not isinstance(self.line_detector, HostLineDetector):
+            find_lines = partial(self._lines, shown)
+        else:
+            gray, allowed = host_values(shown.image, shown.mask)
+            finding = threads.submit(self.line_detector.detect_gray, gray, mask=allowed)
+            find_lines = partial(self._lines, shown, finding)
+        return PreparedImage(size, frame, seen, untouched, find_lines)
+
+    def _features(self, prepared: PreparedImage, timer: StageTimer) -> Features:
         with timer.stage("keypoints"):
-            if turn is None:
-                shown = seen = untouched = self.view(image, mask, frame=frame)
-            else:
-                untouched = self.view(image, mask)
-                shown = untouched.turned(nearest_quarter_turn(turn))
-                seen = untouched.turned(turn)
-            points = self.points_in(seen)
+            points = self.points_in(prepared.seen)
         with timer.stage("lines"):
-            found = self._lines(shown) if own_lines is None else lie_inside(own_lines, image)
-            colors = self._side_colors(untouched, found) if self.config.side_colors else None
-        scale = seen.place.length_scale
-        return _single(image, points, found, frame=frame, scale=scale, colors=colors)
+            found, colors = prepared.find_lines(), None
+            if self.config.side_colors:
+                colors = self._side_colors(prepared.untouched, found)
+        return features_of(prepared, points, found, colors)
 
     def view(
         self,
@@ -350,43 +389,13 @@ class FeatureExtractor(nn.Module):
         return view.in_original(points)
 
     @torch.no_grad()
-    def _lines(self, view: View) -> Lines:
-        lines = self.line_detector.detect(view.image, mask=view.mask)
+    def _lines(self, view: View, finding: Future[Lines] | None = None) -> Lines:
+        """Return the lines of a view, those that a thread is finding if there is one."""
+        detect = partial(self.line_detector.detect, view.image, mask=view.mask)
+        lines = moved_lines(finding.result(), like=view.image) if finding else detect()
         return Lines(lines=view.place.to_original(lines.lines), scores=lines.scores)
 
     def _side_colors(self, view: View, lines: Lines) -> Tensor:
         places = view.place.from_original(lines.lines.to(view.image.device))
         with without_autocast(view.image.device):
             return side_colors(view.image, places)
-
-
-def _single(
-    image: Tensor,
-    points: Points,
-    lines: Lines,
-    *,
-    frame: ViewFrame | None,
-    scale: float,
-    colors: Tensor | None,
-) -> Features:
-    device = points.keypoints.device
-    whole = torch.zeros(0, dtype=torch.int64, device=device)
-    height, width = image.shape[1:]
-
-    def all_true(values: Tensor) -> Tensor:
-        return torch.ones(1, len(values), dtype=torch.bool, device=device)
-
-    return Features(
-        image_size=small_tensor([width, height], like=whole)[None],
-        keypoints=points.keypoints[None],
-        keypoint_scores=points.scores[None],
-        descriptors=points.descriptors[None],
-        keypoint_mask=all_true(points.keypoints),
-        lines=lines.lines[None].to(device),
-        line_scores=lines.scores[None].to(device),
-        line_mask=all_true(lines.lines),
-        describe=(points.describe,),
-        side_colors=None if colors is None else colors[None].to(device),
-        views=(frame,),
-        scales=(scale,),
-    )

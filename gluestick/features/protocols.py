@@ -61,7 +61,11 @@ class BatchedPointDetector(PointDetector, Protocol):
 
 @runtime_checkable
 class LineDetector(Protocol):
-    """Finds line segments."""
+    """Finds line segments.
+
+    Those of a :class:`gluestick.features.lines.on_host.HostLineDetector` are found while the
+    networks run on an accelerator.
+    """
 
     def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Lines:
         """Find the line segments of one image.

@@ -1,12 +1,13 @@
 """From images to wireframes, two images at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 
 from gluestick.features.extractor import FeatureExtractor
 from gluestick.features.image_batch import ImageBatch
+from gluestick.features.look import Look
 from gluestick.side_by_side import run_side_by_side
 from gluestick.timing import StageTimer
 from gluestick.types import Features, ViewFrame, Wireframe
@@ -27,8 +28,9 @@ def extract_wireframes(
     """Extract images and connect what is found to graphs.
 
     On the CPU two images are looked at side by side where torch has two threads
-    (:mod:`gluestick.side_by_side`). The dense maps of an image are freed as soon as its wireframe
-    is there.
+    (:mod:`gluestick.side_by_side`); on an accelerator lines of the next images are found meanwhile
+    (:meth:`gluestick.features.extractor.FeatureExtractor.see_each`). The dense maps of an image
+    are freed as soon as its wireframe is there.
 
     Args:
         extractor: Detects and describes.
@@ -48,6 +50,9 @@ def extract_wireframes(
     looks = extractor.looks(
         batch.images, masks=batch.masks, lines=batch.lines, turns=turns, views=views
     )
+    if extractor.accelerated:
+        seen = extractor.see_each(looks, timer=timer)
+        return [*map(partial(_graph_of, config=config, timer=timer), seen)]
     return run_side_by_side(
         [partial(_wireframe_of, look, config) for look in looks],
         timer=timer,
@@ -93,9 +98,10 @@ def extract_sides(
     return wireframes0, wireframes1
 
 
-def _wireframe_of(
-    look: Callable[[StageTimer], Features], config: WireframeConfig, timer: StageTimer
-) -> Wireframe:
-    features = look(timer)
+def _wireframe_of(look: Look, config: WireframeConfig, timer: StageTimer) -> Wireframe:
+    return _graph_of(look(timer), config=config, timer=timer)
+
+
+def _graph_of(features: Features, *, config: WireframeConfig, timer: StageTimer) -> Wireframe:
     with timer.stage("wireframe"):
         return build_wireframe(features, config=config)

@@ -21,7 +21,7 @@ from gluestick.export.onnx.peaks import (
     windows_around,
 )
 from gluestick.features.points.aliked import TEMPERATURE, Aliked
-from gluestick.features.points.aliked_network import AlikedNetwork
+from gluestick.features.points.aliked_network import AlikedNetwork, corner_weights
 from gluestick.features.points.deformable import DeformableConvolution
 
 _STRIDE = 32
@@ -170,13 +170,7 @@ def _interpolated_features(
 ) -> Tensor:
     """Interpolate the normalised features, zero outside the image, [B, ..., 2] -> [B, ..., D]."""
     corner = positions.floor()
-    right, below = (positions - corner).unbind(-1)
-    weights = (
-        (1 - right) * (1 - below),
-        (1 - right) * below,
-        right * (1 - below),
-        right * below,
-    )
+    weights = corner_weights(positions - corner)
     result = positions.new_zeros(1)
     for step, weight in zip(network.corners.to(positions), weights, strict=True):
         pixel = corner + step

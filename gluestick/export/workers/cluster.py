@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from gluestick.export.arrays import Arrays, wireframe_from_arrays
 from gluestick.export.folder_images import NamePair
 from gluestick.export.workers.protocol import ReadFeatures
-from gluestick.export.workers.steps import PAIRS_ON_GPU, Failure, FolderSteps
+from gluestick.export.workers.steps import Failure, FolderSteps, usual_pairs_at_once
 
 IMAGES_IN_STORE = 400
 _TASKS_PER_PLACE = 3
@@ -79,7 +79,7 @@ class RayWorkers:
 
         tasks = (
             tuple(reference(name) for pair in batch for name in pair)
-            for batch in _batches(pairs, PAIRS_ON_GPU if steps.matcher.device.type == "cuda" else 1)
+            for batch in _batches(pairs, usual_pairs_at_once(steps.matcher.device))
         )
         for found in self._run(_match, steps, tasks):
             yield from found

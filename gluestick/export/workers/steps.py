@@ -1,7 +1,9 @@
 """What is done to an image and to a pair, wherever it is done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,11 +16,18 @@ from gluestick.features.image_batch import ImageBatch
 from gluestick.images.decode import upright
 from gluestick.images.load import load_mask, load_oriented_image
 from gluestick.pipeline import PointLineMatcher
-from gluestick.types import Wireframe
+from gluestick.timing import NO_TIMES
+from gluestick.types import Features, Wireframe
+from gluestick.wireframe.build import build_wireframe
 from gluestick.wireframe.collate import stack_wireframes
 
 PAIRS_ON_GPU = 16
 """How many pairs a GPU matches at once."""
+
+
+def usual_pairs_at_once(device: torch.device) -> int:
+    """Return how many pairs are matched at once on a device."""
+    return PAIRS_ON_GPU if device.type == "cuda" else 1
 
 
 @dataclass(frozen=True)
@@ -55,10 +64,29 @@ class FolderSteps:
         wireframe = self.matcher.extract(read.image, masks=read.mask, turns=[turn])
         return wireframe_arrays(in_stored_frame(wireframe, orientation=read.orientation))
 
-    def match(self, pairs: Sequence[tuple[Wireframe, Wireframe]]) -> list[Arrays]:
-        """Return the matches of pairs of single images, in batches on a GPU."""
+    @torch.no_grad()
+    def begin(self, read: "ReadImage", turn: float, threads: Executor) -> Callable[[], Arrays]:
+        """Begin to find the lines of an image on threads.
+
+        Returns:
+            What ends it and returns what :meth:`extract` does, to the bit.
+        """
+        extractor = self.matcher.extractor
+        assert extractor is not None
+        (look,) = extractor.looks([read.image], masks=[read.mask], turns=[turn])
+        return partial(self._end, look.begin(NO_TIMES, threads), read.orientation)
+
+    @torch.no_grad()
+    def _end(self, finish: Callable[[], Features], orientation: int) -> Arrays:
+        wireframe = build_wireframe(finish(), config=self.matcher.wireframe)
+        return wireframe_arrays(in_stored_frame(wireframe, orientation=orientation))
+
+    def match(
+        self, pairs: Sequence[tuple[Wireframe, Wireframe]], *, at_once: int | None = None
+    ) -> list[Arrays]:
+        """Return the matches of pairs of single images, as many at once as is said or usual."""
         device = self.matcher.device
-        size = PAIRS_ON_GPU if device.type == "cuda" else 1
+        size = at_once or usual_pairs_at_once(device)
         found = []
         for first in range(0, len(pairs), size):
             batch = pairs[first : first + size]

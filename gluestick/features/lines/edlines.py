@@ -2,14 +2,15 @@
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
-from gluestick.features.lines.edge_profiles import gray_values
+from gluestick.features.lines.on_host import HostLineDetector
 from gluestick.features.lines.scores import LineSelectionConfig, select_lines
 from gluestick.types import Lines
 
 
-class EDLines:
+class EDLines(HostLineDetector):
     """The line segment detector of Akinlar and Topal (Pattern Recognition Letters 2011).
 
     It links pixels to edge chains and fits segments to them, several times as fast as LSD. The
@@ -27,21 +28,11 @@ class EDLines:
             )
         self.config = config or LineSelectionConfig()
 
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Lines:
-        """Find the line segments of one image.
-
-        Args:
-            image: [3, H, W] float32 in [0, 1], RGB.
-            mask: [H, W] bool; segments lie entirely where it is True.
-
-        Returns:
-            The segments in px of ``image``, best first, on its device; none for a blank image.
-
-        Raises:
-            ShapeError: If the image or the mask has another shape.
-        """
-        gray = gray_values(image)
-        return select_lines(_segments(gray), self.config, gray=gray, mask=mask, device=image.device)
+    def detect_gray(self, gray: np.ndarray, *, mask: Tensor | None = None) -> Lines:
+        """Find line segments; see :class:`HostLineDetector`."""
+        return select_lines(
+            _segments(gray), self.config, gray=gray, mask=mask, device=torch.device("cpu")
+        )
 
 
 def _segments(gray: np.ndarray) -> np.ndarray:

@@ -5,10 +5,11 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
-from gluestick.features.lines.edge_profiles import gray_values
 from gluestick.features.lines.local_contrast import even_contrast
+from gluestick.features.lines.on_host import HostLineDetector
 from gluestick.features.lines.scores import LineSelectionConfig, select_lines
 from gluestick.types import Lines
 
@@ -49,7 +50,7 @@ class LSDConfig(LineSelectionConfig):
             )
 
 
-class LSD:
+class LSD(HostLineDetector):
     """The line segment detector of Grompone von Gioi et al. (IPOL 2012).
 
     The endpoints are ordered by the polarity of the edge. It runs on the CPU, and one object
@@ -59,20 +60,8 @@ class LSD:
     def __init__(self, config: LSDConfig | None = None) -> None:
         self.config = config or LSDConfig()
 
-    def detect(self, image: Tensor, *, mask: Tensor | None = None) -> Lines:
-        """Find the line segments of one image.
-
-        Args:
-            image: [3, H, W] float32 in [0, 1], RGB.
-            mask: [H, W] bool; segments lie entirely where it is True.
-
-        Returns:
-            The segments in px of ``image``, best first, on its device; none for a blank image.
-
-        Raises:
-            ShapeError: If the image or the mask has another shape.
-        """
-        gray = gray_values(image)
+    def detect_gray(self, gray: np.ndarray, *, mask: Tensor | None = None) -> Lines:
+        """Find line segments; see :class:`HostLineDetector`."""
         stretched = even_contrast(gray) if self.config.local_contrast else gray
         lines, significance = self._segments(stretched)
         return select_lines(
@@ -80,7 +69,7 @@ class LSD:
             self.config,
             gray=gray,
             mask=mask,
-            device=image.device,
+            device=torch.device("cpu"),
             saliency=significance.clip(min=0) if self.config.saliency == "nfa" else None,
         )
 

@@ -210,7 +210,7 @@ class AlikedNetwork(nn.Module):
         parts = self._parts_at(maps, clamped.flatten(0, 1), _repeated(images, len(_CORNERS)))
         squared = torch.stack([part.square().sum(dim=1) for part in parts]).sum(dim=0)
         lengths = squared.sqrt().clamp_min(_TINY).view_as(inside)
-        weights = torch.stack(_weights(positions - corner), dim=1) * inside / lengths
+        weights = torch.stack(corner_weights(positions - corner), dim=1) * inside / lengths
         rows = torch.arange(inside.numel(), device=inside.device).view_as(inside)
         return torch.cat([weighted_rows(part, rows, weights) for part in parts], dim=1)
 
@@ -320,8 +320,15 @@ def _split(amount: int) -> tuple[int, int]:
     return amount // 2, amount - amount // 2
 
 
-def _weights(fraction: Tensor) -> tuple[Tensor, ...]:
-    """Return the bilinear weights of the four pixels around positions, as :data:`_CORNERS`."""
+def corner_weights(fraction: Tensor) -> tuple[Tensor, ...]:
+    """Return the bilinear weights of the four pixels around positions, as ``corners`` has them.
+
+    Args:
+        fraction: [..., 2], how far positions are from the pixel at the top left, in [0, 1).
+
+    Returns:
+        Four times [...].
+    """
     right, below = fraction.unbind(-1)
     return (
         (1 - right) * (1 - below),

@@ -1,8 +1,8 @@
 """What smaller numbers cost the exported matcher: matches kept, size and processor seconds.
 
-Usage: ``python docs/measurements/speed/onnx_precision.py FOLDER [ASSETS]``, where FOLDER is what
-``gluestick export onnx`` wrote. It writes ``matcher_int8.onnx`` and ``matcher_half.onnx`` there.
-Needs onnxruntime and onnx; one thread.
+Usage: ``python docs/measurements/speed/parts/onnx_precision.py FOLDER [ASSETS]``, where FOLDER is
+what ``gluestick export onnx`` wrote. It writes ``matcher_int8.onnx`` and ``matcher_half.onnx``
+there. Needs onnxruntime and onnx; one thread.
 """
 
 import argparse

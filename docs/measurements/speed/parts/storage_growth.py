@@ -1,6 +1,6 @@
 """What it costs to store images and pairs: bytes written per byte kept, and time as files grow.
 
-    python docs/measurements/speed/storage_growth.py FOLDER [--images 2000] [--pairs 20000]
+    python docs/measurements/speed/parts/storage_growth.py FOLDER [--images 2000] [--pairs 20000]
 
 Writes the files of ``gluestick export`` and ``gluestick benchmark`` with invented content of the
 usual size, entry by entry, as these commands do, and removes them again (at most 1.5 GB at a

@@ -1,12 +1,12 @@
 """What the network takes by the number of nodes, in processor seconds and memory.
 
-Usage: ``python docs/measurements/speed/node_scale.py [--nodes 512 ... 16384] [--model aliked-lsd]
-[--threads 1]``. Made-up images of 2000 x 1500 px, seed 0: a quarter of the nodes are junctions of
-as many lines as half of them, up to 250 lines; the others are keypoints; descriptors are random
-and alike in both images. Each number is a process of its own. Printed are the processor seconds of
-the network without its line head, how they grow from one row to the next, as a power of the number
-of nodes, and the most memory that is held beyond what is there before (Linux
-with glibc).
+Usage: ``python docs/measurements/speed/parts/node_scale.py [--nodes 512 ... 16384] [--model
+aliked-lsd] [--threads 1]``. Made-up images of 2000 x 1500 px, seed 0: a quarter of the nodes are
+junctions of as many lines as half of them, up to 250 lines; the others are keypoints; descriptors
+are random and alike in both images. Each number is a process of its own. Printed are the processor
+seconds of the network without its line head, how they grow from one row to the next, as a power of
+the number of nodes, and the most memory that is held beyond what is there before (Linux with
+glibc).
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Fetching and unpacking a data set: our own code against pooch, from a server on loopback.
 
-Usage: ``pip install pooch`` and ``python docs/measurements/speed/downloads.py [--megabytes 64]``.
+Usage: ``pip install pooch`` and ``python docs/measurements/speed/parts/downloads.py [--megabytes
+64]``.
 """
 
 import argparse

@@ -1,11 +1,11 @@
 """How long the line heads take, and how much memory, by the number of lines.
 
-Usage: ``python docs/measurements/speed/line_head_speed.py [--threads 2] [--repeat 40] [--device
-cuda] [--lines 250 2000] [--heads same_line]``. Made-up pairs, seed 0: 1,024 keypoints of 640 x 480
-px in both images, half of them matched to where an affine map with noise of 1 px takes them, and as
-many lines of 10 to 80 px as asked for, moved by the same map. The heads are given the mutual
-matches of the nodes, which the network finds for itself. They take turns; the shortest
-and the median time of each is printed (of the CPU with one thread, of the clock with more), and the
+Usage: ``python docs/measurements/speed/parts/line_head_speed.py [--threads 2] [--repeat 40]
+[--device cuda] [--lines 250 2000] [--heads same_line]``. Made-up pairs, seed 0: 1,024 keypoints of
+640 x 480 px in both images, half of them matched to where an affine map with noise of 1 px takes
+them, and as many lines of 10 to 80 px as asked for, moved by the same map. The heads are given the
+mutual matches of the nodes, which the network finds for itself. They take turns; the shortest and
+the median time of each is printed (of the CPU with one thread, of the clock with more), and the
 memory that a call needs at most beyond what is there before (Linux with glibc).
 """
 

@@ -1,8 +1,8 @@
 """How fast line messages are in torch-geometric, and how fast the same written in plain torch.
 
-Usage: ``python docs/measurements/speed/line_messages.py [--device cuda] [--repeat 60]``. One image,
-256 channels, one thread, both in turns; the median of each is printed, of CPU time on the CPU, for
-matching (forward) and for training (forward and backward).
+Usage: ``python docs/measurements/speed/parts/line_messages.py [--device cuda] [--repeat 60]``. One
+image, 256 channels, one thread, both in turns; the median of each is printed, of CPU time on the
+CPU, for matching (forward) and for training (forward and backward).
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """How fast and how equal our ALIKED is, against kornia's in the same run.
 
-Usage: ``python docs/measurements/speed/aliked_speed.py IMAGE [--repeat 5]`` (kornia 0.9 or newer).
-Both take turns, on one thread; the least and the median of the processor seconds are printed.
+Usage: ``python docs/measurements/speed/parts/aliked_speed.py IMAGE [--repeat 5]`` (kornia 0.9 or
+newer). Both take turns, on one thread; the least and the median of the processor seconds are
+printed.
 """
 
 import argparse
