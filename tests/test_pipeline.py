@@ -267,7 +267,9 @@ def test_points_guide_more_lines_than_endpoints_find(assets: Path) -> None:
     )
     right, precision = [], []
     for config in (guided, dataclasses.replace(guided, lightgluestick=network)):
-        matcher = PointLineMatcher.from_pretrained(config=config, max_num_keypoints=512)
+        matcher = PointLineMatcher.from_pretrained(
+            config=config, max_num_keypoints=512, view="none"
+        )
         wireframe0, wireframe1, matches = matcher(*images)
         lines = [lines.double().numpy() for lines in matches.matched_lines(wireframe0, wireframe1)]
         on_wall = lines[0][:, :, 1].max(axis=1) < WALL_HEIGHT
