@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from accelerators import Accelerator, open_accelerator
 from torch import Tensor
 
@@ -21,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(1)  # two images side by side get one each, to the bit as one gets it
     if config.getoption("--device") == "fake":  # no test uses a GPU unless it is asked to
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

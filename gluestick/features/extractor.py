@@ -14,7 +14,7 @@ from gluestick.features.image_batch import one_per_image
 from gluestick.features.lines.given import lie_inside
 from gluestick.features.lines.on_host import HostLineDetector, host_values, moved_lines
 from gluestick.features.lines.registry import LineDetectorConfig, build_line_detector
-from gluestick.features.lines.side_colors import side_colors
+from gluestick.features.lines.side_colors import side_colors_of
 from gluestick.features.look import Look, PreparedImage, features_of
 from gluestick.features.points.registry import (
     PointDetectorConfig,
@@ -324,9 +324,9 @@ class FeatureExtractor(nn.Module):
         with timer.stage("keypoints"):
             points = self.points_in(prepared.seen)
         with timer.stage("lines"):
-            found, colors = prepared.find_lines(), None
-            if self.config.side_colors:
-                colors = self._side_colors(prepared.untouched, found)
+            found = prepared.find_lines()
+            untouched = prepared.untouched
+            colors = side_colors_of(untouched, found) if self.config.side_colors else None
         return features_of(prepared, points, found, colors)
 
     def view(
@@ -394,8 +394,3 @@ class FeatureExtractor(nn.Module):
         detect = partial(self.line_detector.detect, view.image, mask=view.mask)
         lines = moved_lines(finding.result(), like=view.image) if finding else detect()
         return Lines(lines=view.place.to_original(lines.lines), scores=lines.scores)
-
-    def _side_colors(self, view: View, lines: Lines) -> Tensor:
-        places = view.place.from_original(lines.lines.to(view.image.device))
-        with without_autocast(view.image.device):
-            return side_colors(view.image, places)

@@ -290,13 +290,15 @@ class LightGlueStick(nn.Module):
     ) -> tuple[NodeAssignment, Tensor]:
         """Match the nodes at an inner layer, and say which pairs [B] found enough."""
         slots = assign_slots(self._head(layer), tokens0, tokens1, one_way=self._one_way)
+        nodes = like_last_layer(of_nodes(slots, tokens0, tokens1, shape), layer, self.config)
+        if self.config.depth_min_found <= 0:
+            return nodes, tokens0.real.new_ones(len(tokens0.real))
         rows, columns = (
             deciding_slots(tokens, one_way=self._one_way) for tokens in (tokens0, tokens1)
         )
         found = share_found(
             slots.log_assignment[:, rows, columns], threshold=self.config.filter_threshold
         )
-        nodes = like_last_layer(of_nodes(slots, tokens0, tokens1, shape), layer, self.config)
         return nodes, found >= self.config.depth_min_found
 
     def _prune(self, layer: int, tokens: Tokens) -> Tokens:

@@ -109,17 +109,19 @@ def better_attempt(
     Returns:
         The best attempt, ``first`` itself where none is better.
     """
-    best = _better_affine_attempt(
-        first, try_views, batch0, batch1, vote=vote, steps=steps, options=options
-    )
     config = options.matched_view
-    if not warps(options.view) or (best is first and _views_called_for(first, config) is None):
+    called = views_called_for(first, config) if warps(options.view) else None
+    followed = follow_matches(first, called, try_views, config=config)
+    best = _searched_attempt(
+        followed, try_views, batch0, batch1, vote=vote, steps=steps, options=options
+    )
+    if not warps(options.view) or (best is first and called is None):
         return best
     return follow_homography(best, try_views, config=config)
 
 
-def _better_affine_attempt(
-    first: PairAttempt,
+def _searched_attempt(
+    best: PairAttempt,
     try_views: TryViews,
     batch0: ImageBatch,
     batch1: ImageBatch,
@@ -128,9 +130,7 @@ def _better_affine_attempt(
     steps: Steps,
     options: ViewOptions,
 ) -> PairAttempt:
-    best = first
-    if warps(options.view):
-        best = follow_matches(best, try_views, config=options.matched_view)
+    """Search turns and then other views of a pair that is in doubt."""
     if steps.extractor is None or not _in_doubt(best, vote, options):
         return best
     with steps.timer.stage("rotation"):
@@ -143,32 +143,78 @@ def _better_affine_attempt(
             relative_turn=options.relative_turn,
             turn_search=options.turn_search,
         )
-    turned: list[Frames] = [(None, turned_frame(first.size1, angle=turn)) for turn in turns]
+    turned: list[Frames] = [(None, turned_frame(best.size1, angle=turn)) for turn in turns]
     best = _best_of(best, try_views, turned, options)
     if not warps(options.view) or not _in_doubt(best, vote, options):
         return best
     with steps.timer.stage("rotation"):
         found = search_views(steps.extractor, batch0, batch1, config=options.view_search)
     enough = _ENOUGH * options.turn_search.min_support
-    return _best_of(best, try_views, _frames_of(found, first), options, enough=enough)
+    return _best_of(best, try_views, _frames_of(found, best), options, enough=enough)
+
+
+class CalledViews(NamedTuple):
+    """Views that matches call for, and by what scores must grow in them."""
+
+    frames: Frames
+    min_growth: float
+
+
+def views_called_for(
+    attempt: PairAttempt, config: MatchedViewConfig, *, again: bool = False
+) -> CalledViews | None:
+    """Return the views that the matches of a pair call for.
+
+    Args:
+        attempt: The pair as it was matched.
+        config: The options.
+        again: Whether it was matched in views that matches called for, so that smaller changes
+            count.
+
+    Returns:
+        The views; None where those in which the pair was matched will do.
+    """
+    evidence = fit_affine(
+        attempt.points0,
+        attempt.points1,
+        size0=attempt.size0,
+        size1=attempt.size1,
+        max_error=config.max_error,
+    )
+    if evidence is None or evidence.log10_false_alarms >= config.max_false_alarms:
+        return None
+    scale, tilt = stretch(seen_affine(evidence.affine, attempt.wireframe0, attempt.wireframe1))
+    min_scale, min_tilt = config.min_scale, config.min_tilt
+    if again:
+        min_scale = min_tilt = config.min_change
+    if 1 / min_scale <= scale <= min_scale and tilt <= min_tilt:
+        return None
+    frames = shared_frames(evidence.affine, size0=attempt.size0, size1=attempt.size1)
+    if frames is None:
+        return None
+    one_plane = evidence.inliers.mean() >= config.min_share
+    return CalledViews(frames, 1.0 if one_plane else config.min_growth)
 
 
 def follow_matches(
-    best: PairAttempt, try_views: TryViews, *, config: MatchedViewConfig
+    best: PairAttempt,
+    called: CalledViews | None,
+    try_views: TryViews,
+    *,
+    config: MatchedViewConfig,
 ) -> PairAttempt:
     """Match a pair again in the views that its matches call for, as long as that gains.
 
     Args:
         best: The pair as it was matched.
+        called: The views that its matches call for, as :func:`views_called_for` says.
         try_views: Matches it in other views.
         config: The options.
 
     Returns:
         The attempt with the highest scores.
     """
-    scale, tilt = config.min_scale, config.min_tilt
     for _ in range(config.max_rounds):
-        called = _called_for(best, min_scale=scale, min_tilt=tilt, config=config)
         if called is None:
             return best
         found, before = try_views(called.frames), best.confidence
@@ -176,7 +222,7 @@ def follow_matches(
             best = found
         if found.confidence <= max(called.min_growth, 1 + config.min_gain) * before:
             return best
-        scale = tilt = config.min_change
+        called = views_called_for(best, config, again=True)
     return best
 
 
@@ -210,40 +256,6 @@ def follow_homography(
     return found if found.confidence > min_growth * best.confidence else best
 
 
-def _views_called_for(first: PairAttempt, config: MatchedViewConfig) -> "_Called | None":
-    return _called_for(first, min_scale=config.min_scale, min_tilt=config.min_tilt, config=config)
-
-
-class _Called(NamedTuple):
-    """Views that matches call for, and by what scores must grow in them."""
-
-    frames: Frames
-    min_growth: float
-
-
-def _called_for(
-    attempt: PairAttempt, *, min_scale: float, min_tilt: float, config: MatchedViewConfig
-) -> _Called | None:
-    """Return the views that matches call for; None where those they were found in will do."""
-    evidence = fit_affine(
-        attempt.points0,
-        attempt.points1,
-        size0=attempt.size0,
-        size1=attempt.size1,
-        max_error=config.max_error,
-    )
-    if evidence is None or evidence.log10_false_alarms >= config.max_false_alarms:
-        return None
-    scale, tilt = stretch(seen_affine(evidence.affine, attempt.wireframe0, attempt.wireframe1))
-    if 1 / min_scale <= scale <= min_scale and tilt <= min_tilt:
-        return None
-    frames = shared_frames(evidence.affine, size0=attempt.size0, size1=attempt.size1)
-    if frames is None:
-        return None
-    one_plane = evidence.inliers.mean() >= config.min_share
-    return _Called(frames, 1.0 if one_plane else config.min_growth)
-
-
 def _best_of(
     best: PairAttempt,
     try_views: TryViews,
@@ -260,7 +272,8 @@ def _best_of(
             break
     if best is before or not warps(options.view):
         return best
-    return follow_matches(best, try_views, config=options.matched_view)
+    config = options.matched_view
+    return follow_matches(best, views_called_for(best, config), try_views, config=config)
 
 
 def _frames_of(found: Iterable[AffineEvidence], pair: PairAttempt) -> Iterable[Frames]:

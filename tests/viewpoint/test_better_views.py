@@ -6,7 +6,12 @@ import pytest
 
 from gluestick.viewpoint import better_views
 from gluestick.viewpoint.attempts import Frames, PairAttempt
-from gluestick.viewpoint.better_views import MatchedViewConfig, ViewOptions, follow_matches
+from gluestick.viewpoint.better_views import (
+    MatchedViewConfig,
+    ViewOptions,
+    follow_matches,
+    views_called_for,
+)
 from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_search import ViewSearchConfig
@@ -56,7 +61,8 @@ def test_a_scene_of_several_planes_is_left_for_one_only_if_scores_double(
         tried.append(frames)
         return closer
 
-    best = follow_matches(first, try_views, config=MatchedViewConfig())
+    config = MatchedViewConfig()
+    best = follow_matches(first, views_called_for(first, config), try_views, config=config)
     assert len(tried) == 1
     assert tried[0][0] is not None
     assert best is (closer if followed else first)

@@ -5,11 +5,21 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gluestick.checks import check_shapes
+from gluestick.images.view import View
+from gluestick.precision import without_autocast
+from gluestick.types import Lines
 
 _OFFSETS = (2.0, 4.0, 7.0)  # px
 _NUM_PLACES = 8
 _LEAST_DEVIATION = 0.02
 NUM_SIDE_COLORS = 3 * len(_OFFSETS)
+
+
+def side_colors_of(view: View, lines: Lines) -> Tensor:
+    """Sample a view on both sides of segments, in px of its original; see :func:`side_colors`."""
+    places = view.place.from_original(lines.lines.to(view.image.device))
+    with without_autocast(view.image.device):
+        return side_colors(view.image, places)
 
 
 @torch.no_grad()
