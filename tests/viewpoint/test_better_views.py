@@ -1,8 +1,8 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pair_attempts import random_positions, upright_attempt
 
 from gluestick.viewpoint import better_views
 from gluestick.viewpoint.attempts import Frames, PairAttempt
@@ -16,7 +16,6 @@ from gluestick.viewpoint.turns.relative_turn import RelativeTurnConfig
 from gluestick.viewpoint.turns.turn_search import TurnSearchConfig
 from gluestick.viewpoint.view_search import ViewSearchConfig
 
-SIZE = (640, 480)
 OPTIONS = ViewOptions(
     view="auto",
     relative_turn=RelativeTurnConfig(),
@@ -29,21 +28,11 @@ OPTIONS = ViewOptions(
 def attempt(*, off_plane: float, confidence: float, zoom: float = 2.5) -> PairAttempt:
     """Image 1 is a detail of image 0; a share of the matches is not of its plane."""
     rng = np.random.default_rng(0)
-    points1 = rng.uniform((0, 0), SIZE, (200, 2))
+    points1 = random_positions(rng, 200)
     points0 = points1 / zoom + (150.0, 90.0)
-    points0[: int(200 * off_plane)] = rng.uniform((0, 0), SIZE, (int(200 * off_plane), 2))
-    seen = SimpleNamespace(views=(None,), scales=(1.0,))
-    return PairAttempt(
-        wireframe0=seen,
-        wireframe1=seen,
-        points0=points0,
-        points1=points1,
-        size0=SIZE,
-        size1=SIZE,
-        confidence=confidence,
-        support=0.5,
-        matches=None,
-    )
+    wrong = int(200 * off_plane)
+    points0[:wrong] = random_positions(rng, wrong)
+    return upright_attempt(points0, points1, confidence=confidence)
 
 
 @pytest.mark.parametrize(

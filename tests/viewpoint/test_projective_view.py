@@ -1,7 +1,6 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from pair_attempts import SIZE, random_positions, upright_attempt
 
 from gluestick.geometry.homography import transform_points
 from gluestick.types import ViewFrame
@@ -9,28 +8,16 @@ from gluestick.viewpoint.attempts import Frames, PairAttempt
 from gluestick.viewpoint.better_views import MatchedViewConfig, follow_homography
 from gluestick.viewpoint.projective_view import projective_frames
 
-SIZE = (640, 480)
 FORESHORTENED = np.array([[0.6, 0.0, 20.0], [0.0, 0.5, 30.0], [0.002, 0.0, 1.0]])
 
 
 def attempt(*, confidence: float, off_plane: float = 0.0) -> PairAttempt:
     rng = np.random.default_rng(0)
-    points0 = rng.uniform((0, 0), SIZE, (200, 2))
+    points0 = random_positions(rng, 200)
     points1 = transform_points(FORESHORTENED, points0)
     wrong = int(200 * off_plane)
-    points1[:wrong] = rng.uniform((0, 0), SIZE, (wrong, 2))
-    seen = SimpleNamespace(views=(None,), scales=(1.0,))
-    return PairAttempt(
-        wireframe0=seen,
-        wireframe1=seen,
-        points0=points0,
-        points1=points1,
-        size0=SIZE,
-        size1=SIZE,
-        confidence=confidence,
-        support=0.5,
-        matches=None,
-    )
+    points1[:wrong] = random_positions(rng, wrong)
+    return upright_attempt(points0, points1, confidence=confidence)
 
 
 def seen(frame: ViewFrame | None, points: np.ndarray) -> np.ndarray:
