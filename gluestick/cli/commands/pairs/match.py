@@ -33,7 +33,7 @@ def match(
     tiles: options.Tiles = None,
     memory: options.Memory = None,
     mask0: Annotated[
-        Path | None, typer.Option(help="Match only where it is not 0.", show_default="none")
+        Path | None, typer.Option(help="Detect only where it is not 0.", show_default="none")
     ] = None,
     mask1: Annotated[
         Path | None, typer.Option(help="The same for the second image.", show_default="none")
