@@ -10,6 +10,11 @@ from torch import Tensor, nn
 
 _HALF = (torch.float16, torch.bfloat16)
 
+_WITH_AUTOCAST = frozenset(
+    kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind)
+)
+"""Asked for once: torch.compile cannot ask before torch 2.13."""
+
 Detect = TypeVar("Detect", bound=Callable[..., Any])
 
 
@@ -27,7 +32,7 @@ def without_autocast(device: torch.device) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for kind in {"cpu", device.type}:
-            if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            if kind in _WITH_AUTOCAST and torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
 

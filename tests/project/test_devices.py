@@ -26,7 +26,7 @@ from gluestick.wireframe import split_wireframe, stack_wireframes
 
 Images = list[Tensor]
 
-MOST_WAITS = 24
+MOST_WAITS = 28
 """How often the host waits for the device in one upright pair without early exit; see
 docs/architecture.md."""
 
@@ -35,7 +35,7 @@ ALL_LAYERS = {"depth_confidence": -1, "width_confidence": -1}
 MOST_WAITS_OF_A_SEARCH = 55
 """The same in a small search for views; 102 if each were described by itself."""
 
-MOST_WAITS_OF_PAIRS = 5
+MOST_WAITS_OF_PAIRS = 11
 """The same while features are matched by a head that judges lines pair by pair."""
 
 

@@ -20,6 +20,7 @@ DEVICE = torch.device("cuda", 0)
 
 _WAITING = (
     "_linalg_check_errors",
+    "_linalg_eigh",
     "_local_scalar_dense",
     "_unique2",
     "bincount",

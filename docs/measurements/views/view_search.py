@@ -5,7 +5,8 @@ Takes photographs that are not held out, each against a detail of itself, agains
 against a detail where that or the whole is squeezed, and squeezed against itself squeezed across
 that direction, with changes of light; and against the next photograph. A map is right if it
 differs from the truth by less than a factor of 1.5 in size and of 1.8 in tilt. Seconds are medians,
-of the processor and on the clock. ``--size`` is that of what the search squeezes, px.
+of the processor and on the clock. ``--size`` is that of what the search squeezes, px; with
+``--device cuda`` the detector runs there.
 """
 
 import argparse
@@ -127,12 +128,14 @@ if __name__ == "__main__":
     parser.add_argument("--photographs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--size", type=int, default=ViewSearchConfig().size)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print("| pairs | number | best right | one right | found | log10 false alarms | s | clock |")
     print("|---|---|---|---|---|---|---|---|")
-    detector, search = FeatureExtractor(), ViewSearchConfig(size=arguments.size)
+    detector = FeatureExtractor().to(arguments.device)
+    search = ViewSearchConfig(size=arguments.size)
     for each in CASES:
         if each.name in arguments.cases:
             row = measure_case(

@@ -162,10 +162,14 @@ def _log_total(scores: Tensor, *, dim: int) -> Tensor:
 def _copies(wireframe: Wireframe) -> tuple[Tensor, Tensor]:
     """Return how many equal lines come before each line, and how many there are: [B, L]."""
     ends, mask = wireframe.detected_lines.flatten(2), wireframe.line_mask  # [B, L, 4]
-    near, turned = (
-        torch.cdist(ends, others, p=torch.inf) < _COPY_DISTANCE
-        for others in (ends, ends.roll(2, dims=2))
-    )
-    equal = (near | turned) & mask[:, None] & mask[:, :, None]
+    equal = _within_copy_distance(ends, ends) | _within_copy_distance(ends, ends.roll(2, dims=2))
+    equal = equal & mask[:, None] & mask[:, :, None]
     number = equal.sum(2).clamp(min=1)
     return equal.tril(-1).sum(2), number.to(ends.dtype)
+
+
+def _within_copy_distance(ends: Tensor, others: Tensor) -> Tensor:
+    """Tell [B, L, L] which lines [B, L, 4] have all coordinates near those of others."""
+    pairs = zip(ends.unbind(2), others.unbind(2), strict=True)
+    near = [(one[:, :, None] - other[:, None]).abs() < _COPY_DISTANCE for one, other in pairs]
+    return near[0] & near[1] & near[2] & near[3]
