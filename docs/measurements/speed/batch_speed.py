@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def main(options: argparse.Namespace) -> None:
                 matches = matcher.match(side0, side1)
                 part, whole = (
                     milliseconds(
-                        lambda run=run: run(side0, side1),  # type: ignore[misc]
+                        partial(run, side0, side1),
                         device=device,
                         seconds=options.seconds,
                     )

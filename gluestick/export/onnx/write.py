@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gluestick.export.onnx.operators import add_missing_operators
+from gluestick.export.onnx.precision import Precision, check_precision, reduce_precision
 from gluestick.export.onnx.traceable import FlatGraph, TraceableGraph, flat_values, traceable_graphs
 from gluestick.pipeline import PointLineMatcher
 from gluestick.pretrained import model_card
@@ -28,7 +29,9 @@ _BY_TRACING: dict[str, Any] = (
 _PACKAGES = ("gluestick-matching", "torch", "onnx")
 
 
-def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
+def export_onnx(
+    matcher: PointLineMatcher, output: Path, *, model: str, precision: Precision = "float32"
+) -> Path:
     """Write the detector, the matcher and the line head of a model as ONNX graphs.
 
     Args:
@@ -36,18 +39,21 @@ def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
             line layers, and the line head ``same_line``. Early exit and pruning are left out.
         output: The folder.
         model: The name of the model, for the manifest.
+        precision: That of the matcher; the detector and the line head have single precision.
 
     Returns:
         The manifest, ``manifest.json``, which names the graphs, their inputs and their outputs.
 
     Raises:
-        ValueError: If the model has parts that cannot be exported.
+        ValueError: If the model has parts that cannot be exported, or does not bear the precision.
         ImportError: If onnx is missing.
     """
+    check_precision(precision, model=model)
     _require_onnx()
     graphs = {}
     for name, export in traceable_graphs(matcher).items():
         graphs[name] = write_graph(export, output / f"{name}.onnx")
+    reduce_precision(output / graphs["matcher"]["file"], precision)
     assert matcher.extractor is not None  # or there were no graph of it
     features = matcher.extractor.config
     manifest = {
@@ -55,6 +61,7 @@ def export_onnx(matcher: PointLineMatcher, output: Path, *, model: str) -> Path:
         "licence": model_card(model).licence,
         "origin": model_card(model).origin,
         "opset": OPSET,
+        "matcher_precision": precision,
         "versions": {name: version(name) for name in _PACKAGES},
         "resize": asdict(features.resize),
         "max_num_keypoints": features.points.max_num_keypoints,

@@ -31,6 +31,9 @@ def export_onnx(
     model: options.Model = None,
     weights: options.Weights = None,
     config: options.Config = None,
+    precision: Annotated[
+        str, typer.Option(help="Of the matcher: float32, float16 or int8.")
+    ] = "float32",
 ) -> None:
     """Write detector, matcher and line head of a model as ONNX graphs, with a manifest.
 
@@ -41,6 +44,7 @@ def export_onnx(
     Example: gluestick export onnx --config fast --output output/onnx
     """
     from gluestick.cli.outputs import check_output
+    from gluestick.export.onnx.precision import check_precision
     from gluestick.export.onnx.write import MANIFEST, export_onnx
     from gluestick.pipeline import PointLineMatcher
 
@@ -48,13 +52,15 @@ def export_onnx(
     settings = options.match_config(
         config, overrides, model=model, weights=weights, detector_weights=None
     )
+    chosen = check_precision(precision, model=settings.model)
     matcher = PointLineMatcher.from_pretrained(
         settings.model,
         weights=settings.weights,
         detector_weights=settings.detector_weights,
         config=settings.pipeline,
     )
-    typer.echo(f"Written: {export_onnx(matcher, output, model=settings.model)}")
+    written = export_onnx(matcher, output, model=settings.model, precision=chosen)
+    typer.echo(f"Written: {written}")
 
 
 @app.command("hloc")
