@@ -1,4 +1,4 @@
-"""How much memory images need, how much there is, and the tiles that follow."""
+"""How much memory images and their matching need, how much there is, and the tiles that follow."""
 
 import re
 from collections.abc import Iterable
@@ -10,9 +10,12 @@ import torch
 import typer
 
 from gluestick.features.extractor import FeatureExtractorConfig
-from gluestick.features.points.registry import bytes_per_pixel
+from gluestick.features.lines.registry import most_lines
+from gluestick.features.points.registry import bytes_per_pixel, most_keypoints
 from gluestick.images.header import read_header
 from gluestick.images.resize import resized_size
+from gluestick.matching.memory import PairCounts, matching_bytes
+from gluestick.pipeline_config import PipelineConfig
 
 _BASE = 0.7e9
 _PER_PIXEL_KEPT = 40
@@ -20,12 +23,18 @@ _PER_PIXEL_SEEN = 25
 """Bytes: for the program, for each pixel of the images that are kept at a time, and for each that
 the line detector sees of one (``docs/measurements/speed/large_images.py``)."""
 
+_MATCHING_BASE = 0.5e9
+"""Bytes for the program while it matches, without what is matched."""
+
 _GPU_BASE = 0.3e9
 _SHARE = 0.9
 """How much of the free memory is taken."""
 
 _TURNED = 2.0
 """A view that is turned has up to so many times the pixels of the image."""
+
+_KEPT_ATTEMPTS = 4
+"""How many attempts in other views are kept at most while one more is made."""
 
 _UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _BUDGET = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([KMGT]?)I?B?", re.IGNORECASE)
@@ -39,11 +48,16 @@ class _Need:
         rest: Bytes, for all but the point detector.
         per_pixel: Bytes that the point detector takes per pixel.
         largest: (width, height) px of the largest image as detectors see it.
+        kept: Bytes of the images that are kept.
+        seen: The numbers of pixels that detectors see of the largest image and of the next one,
+            which may be the same.
     """
 
     rest: float
     per_pixel: int
     largest: tuple[int, int]
+    kept: float
+    seen: tuple[int, int]
 
     def at_once(self, features: FeatureExtractorConfig) -> float:
         """Return what the point detector takes, bytes, without a limit on memory."""
@@ -54,6 +68,30 @@ class _Need:
         return self.per_pixel * pixels
 
 
+@dataclass(frozen=True, kw_only=True)
+class _MatchingNeed:
+    """What matching the largest pair needs.
+
+    Attributes:
+        total: Bytes, with the program and the images.
+        keypoints: The largest number of keypoints in an image.
+        lines: The largest number of lines.
+    """
+
+    total: float
+    keypoints: int
+    lines: int
+
+    def __str__(self) -> str:
+        return (
+            f"matching up to {self.keypoints} keypoints and {self.lines} lines in each image needs "
+            f"up to {self.total / 1e9:.1f} GB"
+        )
+
+
+_FEWER = "use fewer --max-num-keypoints or --max-num-lines"
+
+
 def fit_memory(
     features: FeatureExtractorConfig,
     images: Iterable[Path],
@@ -62,11 +100,12 @@ def fit_memory(
     device: torch.device,
     divisible: bool = True,
     one_by_one: bool = False,
+    matched_by: PipelineConfig | None = None,
 ) -> FeatureExtractorConfig:
     """Return the options of an extractor with which images fit into memory.
 
-    Where that takes tiles, or is not possible, a line on stderr says so. On a GPU the memory is
-    the GPU's.
+    Where that takes tiles, or is not possible, a line on stderr says so. Images are matched once
+    they are seen, so that what is needed is the larger of both. On a GPU the memory is the GPU's.
 
     Args:
         features: The options.
@@ -77,9 +116,13 @@ def fit_memory(
         divisible: Whether the matcher can detect in tiles.
         one_by_one: Whether one image is kept at a time, as of a folder. What a budget leaves to the
             point detector then does not depend on the images, so that later ones are seen alike.
+        matched_by: What matches any two of the images, one pair at a time, by a network of this
+            package; None where they are not matched, or by something else, of which it is not
+            known what it takes.
 
     Raises:
-        ValueError: If ``memory`` is none of these, or too little for the images.
+        ValueError: If ``memory`` is none of these, or too little for the images or for matching
+            as many keypoints and lines as they may have.
     """
     if memory == "none":
         return features
@@ -89,6 +132,7 @@ def fit_memory(
         return features
     on_gpu = device.type == "cuda"
     rest = _GPU_BASE if on_gpu else need.rest
+    matching = None if matched_by is None else _matching_need(features, need, matched_by, on_gpu)
     if budget is not None:
         if not divisible:
             raise ValueError(f"--memory {memory} needs a matcher that can detect in tiles")
@@ -98,9 +142,13 @@ def fit_memory(
                 f"--memory {memory} is too little: besides keypoints these images take about "
                 f"{rest / 1e9:.1f} GB; use a smaller --resize"
             )
+        if matching is not None and matching.total > budget:
+            raise ValueError(f"--memory {memory} is too little: {matching}; {_FEWER}")
         return _divided(features, need, left, rest, f"--memory is {budget / 1e9:.1f} GB")
     available = torch.cuda.mem_get_info(device)[0] if on_gpu else available_memory()
     at_once = need.at_once(features)
+    if available is not None and matching is not None and matching.total > available:
+        _say(f"warning: {matching}, and {available / 1e9:.1f} GB are free: {_FEWER}")
     if available is None or features.tiles.memory is not None:
         return features
     if rest + _TURNED * at_once <= available:
@@ -155,10 +203,39 @@ def _need(
         return None
     pixels = [width * height for width, height in sizes]
     seen = [resized_size(size, config=features.resize) for size in sizes]
-    largest = max(seen, key=lambda size: size[0] * size[1])
-    kept = max(pixels) if one_by_one else sum(pixels)
-    rest = _BASE + _PER_PIXEL_KEPT * kept + _PER_PIXEL_SEEN * largest[0] * largest[1]
-    return _Need(rest=rest, per_pixel=bytes_per_pixel(features.points.name), largest=largest)
+    seen.sort(key=lambda size: size[0] * size[1], reverse=True)
+    first, second = (width * height for width, height in (seen[0], seen[min(1, len(seen) - 1)]))
+    kept = _PER_PIXEL_KEPT * (max(pixels) if one_by_one else sum(pixels))
+    return _Need(
+        rest=_BASE + kept + _PER_PIXEL_SEEN * first,
+        per_pixel=bytes_per_pixel(features.points.name),
+        largest=seen[0],
+        kept=kept,
+        seen=(first, second),
+    )
+
+
+def _matching_need(
+    features: FeatureExtractorConfig, need: _Need, matched_by: PipelineConfig, on_gpu: bool
+) -> _MatchingNeed:
+    """Return what matching the two largest images needs, as many keypoints as they may have."""
+    seen = [_TURNED * pixels for pixels in need.seen]
+    keypoints = [most_keypoints(features.points, pixels) for pixels in seen]
+    lines = [most_lines(features.lines, pixels) for pixels in seen]
+    counts = PairCounts(
+        nodes0=keypoints[0] + 2 * lines[0],
+        nodes1=keypoints[1] + 2 * lines[1],
+        lines0=lines[0],
+        lines1=lines[1],
+    )
+    published = matched_by.network == "gluestick"
+    taken = matching_bytes(
+        counts,
+        network=matched_by.gluestick if published else matched_by.lightgluestick,
+        kept=0 if matched_by.view == "none" else _KEPT_ATTEMPTS,
+    )
+    base = _GPU_BASE if on_gpu else _MATCHING_BASE + need.kept
+    return _MatchingNeed(total=base + taken, keypoints=keypoints[0], lines=lines[0])
 
 
 def _divided(

@@ -224,6 +224,7 @@ def within_memory(
     """
     from gluestick.cli.memory import fit_memory
     from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
+    from gluestick.pretrained import MODELS
 
     features = fit_memory(
         config.pipeline.features,
@@ -232,6 +233,7 @@ def within_memory(
         device=device,
         divisible=not config.model.startswith(VISMATCH_PREFIX),
         one_by_one=one_by_one,
+        matched_by=config.pipeline if config.model in MODELS else None,
     )
     return replace(config, pipeline=replace(config.pipeline, features=features))
 

@@ -28,7 +28,8 @@ class LocalWorkers:
     bit.
 
     Args:
-        pairs_at_once: How many pairs are matched at once; None for 16 on a GPU and 1 elsewhere.
+        pairs_at_once: How many pairs are matched at once; None for 16 on a GPU, or fewer where
+            they might take more than half of its free memory, and 1 elsewhere.
     """
 
     def __init__(self, *, pairs_at_once: int | None = None) -> None:
@@ -63,7 +64,7 @@ class LocalWorkers:
         number = self._pairs_at_once or usual_pairs_at_once(device)
         while batch := list(islice(pairs, number)):
             named = [(wireframe(name0), wireframe(name1)) for name0, name1 in batch]
-            yield from steps.match(named, at_once=number)
+            yield from steps.match(named, at_once=self._pairs_at_once)
 
 
 def _begin(

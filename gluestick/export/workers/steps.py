@@ -15,6 +15,9 @@ from gluestick.export.stored_frame import in_stored_frame, stored_pixels
 from gluestick.features.image_batch import ImageBatch
 from gluestick.images.decode import upright
 from gluestick.images.load import load_mask, load_oriented_image
+from gluestick.matching.gluestick import GlueStickConfig
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
+from gluestick.matching.memory import PairCounts, matching_bytes
 from gluestick.pipeline import PointLineMatcher
 from gluestick.timing import NO_TIMES
 from gluestick.types import Features, Wireframe
@@ -22,12 +25,41 @@ from gluestick.wireframe.build import build_wireframe
 from gluestick.wireframe.collate import stack_wireframes
 
 PAIRS_ON_GPU = 16
-"""How many pairs a GPU matches at once."""
+"""How many pairs a GPU matches at once at most."""
+
+_SHARE_OF_FREE = 0.5
+"""How much of a GPU's free memory a batch may take by the estimate."""
 
 
 def usual_pairs_at_once(device: torch.device) -> int:
-    """Return how many pairs are matched at once on a device."""
+    """Return how many pairs are matched at once on a device, where its memory is enough."""
     return PAIRS_ON_GPU if device.type == "cuda" else 1
+
+
+def pairs_that_fit(pairs: Sequence[tuple[Wireframe, Wireframe]], matcher: PointLineMatcher) -> int:
+    """Return how many of the first pairs of single images are matched at once.
+
+    Args:
+        pairs: At least one.
+        matcher: What matches them.
+
+    Returns:
+        At least 1: the usual number or, on a GPU, fewer where they might take more than half of
+        the memory that is free there or kept by torch for reuse.
+    """
+    device, config = matcher.device, getattr(matcher.network, "config", None)
+    most = min(usual_pairs_at_once(device), len(pairs))
+    if most == 1:
+        return 1
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    limit = _SHARE_OF_FREE * (torch.cuda.mem_get_info(device)[0] + unused)
+    network = config if isinstance(config, LightGlueStickConfig | GlueStickConfig) else None
+    counts = PairCounts.of(*pairs[0])
+    for number, pair in enumerate(pairs[1:most], start=2):
+        counts = counts.or_more(PairCounts.of(*pair))
+        if matching_bytes(counts, network=network, pairs=number, padded=True) > limit:
+            return number - 1
+    return most
 
 
 @dataclass(frozen=True)
@@ -84,12 +116,17 @@ class FolderSteps:
     def match(
         self, pairs: Sequence[tuple[Wireframe, Wireframe]], *, at_once: int | None = None
     ) -> list[Arrays]:
-        """Return the matches of pairs of single images, as many at once as is said or usual."""
-        device = self.matcher.device
-        size = at_once or usual_pairs_at_once(device)
-        found = []
-        for first in range(0, len(pairs), size):
-            batch = pairs[first : first + size]
+        """Return the matches of pairs of single images.
+
+        Args:
+            pairs: The pairs.
+            at_once: How many are matched at once; None for what is usual and fits into memory.
+        """
+        device, pairs = self.matcher.device, list(pairs)
+        found: list[Arrays] = []
+        while len(found) < len(pairs):
+            left = pairs[len(found) :]
+            batch = left[: at_once or pairs_that_fit(left, self.matcher)]
             batch0, batch1 = (
                 stack_wireframes([wireframe.to(device) for wireframe in side], padded=False)
                 for side in zip(*batch, strict=True)

@@ -1,5 +1,6 @@
 """Line detectors by name."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -51,6 +52,19 @@ def build_line_detector(config: LineDetectorConfig) -> LineDetector:
         )
     _check_options(config)
     return LINE_DETECTORS[config.name](config)
+
+
+def most_lines(config: LineDetectorConfig, num_pixels: float) -> int:
+    """Return how many segments an image can have at most, of which no two share a pixel.
+
+    Args:
+        config: The name and the options.
+        num_pixels: The number of pixels that the detector sees.
+    """
+    if config.name == "none":
+        return 0
+    most = math.ceil(num_pixels / max(config.min_length, 1.0))
+    return most if config.max_num_lines is None else min(most, config.max_num_lines)
 
 
 def _check_options(config: LineDetectorConfig) -> None:

@@ -1,5 +1,6 @@
 """Choosing a point detector by name."""
 
+import math
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal
@@ -106,6 +107,25 @@ def bytes_per_pixel(name: str) -> int:
     if entry is None:
         return max(other.bytes_per_pixel for other in POINT_DETECTORS.values())
     return entry.bytes_per_pixel
+
+
+def most_keypoints(config: PointDetectorConfig, num_pixels: float) -> int:
+    """Return how many keypoints an image can have at most.
+
+    Each keeps others out of its neighbourhood: SIFT's within the radius, and at least at its own
+    pixel, those of the other detectors in a square with twice the radius as its side.
+
+    Args:
+        config: The choice and the shared options.
+        num_pixels: The number of pixels that the detector sees.
+    """
+    entry = POINT_DETECTORS.get(config.name)
+    radius = config.nms_radius
+    if radius is None:
+        radius = 0 if entry is None else entry.config.nms_radius
+    side = max(radius / 2**0.5, 1.0) if config.name == "sift" else radius + 1.0
+    most = math.ceil(num_pixels / side**2)
+    return most if config.max_num_keypoints is None else min(most, config.max_num_keypoints)
 
 
 def build_point_detector(config: PointDetectorConfig) -> PointDetector:
