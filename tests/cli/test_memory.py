@@ -14,6 +14,7 @@ from gluestick.features.extractor import FeatureExtractorConfig
 from gluestick.features.points.registry import PointDetectorConfig
 from gluestick.features.tiles import TileConfig
 from gluestick.images import ResizeConfig
+from gluestick.pipeline_config import PipelineConfig
 
 WHOLE = FeatureExtractorConfig(resize=ResizeConfig(size=None))
 CPU = torch.device("cpu")
@@ -119,6 +120,75 @@ def test_a_folder_is_divided_alike_whatever_its_images(large: Path, assets: Path
         fit_memory(WHOLE, [large], memory="3GB", device=CPU, one_by_one=True)
 
 
+def matched_by(max_num_keypoints: int | None, **settings) -> PipelineConfig:
+    points = PointDetectorConfig(max_num_keypoints=max_num_keypoints)
+    return PipelineConfig(features=FeatureExtractorConfig(points=points), **settings)
+
+
+def fit_pair(pipeline: PipelineConfig, image: Path, memory: str | None) -> FeatureExtractorConfig:
+    images = [image, image]
+    return fit_memory(pipeline.features, images, memory=memory, device=CPU, matched_by=pipeline)
+
+
+def test_a_budget_is_refused_that_matching_would_exceed(
+    large: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = matched_by(16384)
+    with pytest.raises(
+        ValueError, match=r"^--memory 4GB is too little: matching up to 16384 "
+    ) as e:
+        fit_pair(many, large, "4GB")
+    assert "250 lines in each image needs up to" in str(e.value)
+    assert str(e.value).endswith(" GB; use fewer --max-num-keypoints or --max-num-lines")
+    assert "\n" not in str(e.value)
+    fit_pair(replace(many, view="none"), large, "7GB")
+    with pytest.raises(ValueError, match="--memory 7GB is too little: matching"):
+        fit_pair(many, large, "7GB")
+    fit_pair(many, large, "12GB")
+    fit_pair(matched_by(1024), large, "4GB")
+    fit_memory(many.features, [large], memory="4GB", device=CPU)
+    assert fit_pair(many, large, "none") is many.features
+    assert capsys.readouterr().err == ""
+
+
+def test_matching_and_seeing_do_not_add_up(large: Path) -> None:
+    """Each of them fits into the budget, and both together would not."""
+    pipeline = matched_by(8192)
+    pipeline = replace(pipeline, features=replace(pipeline.features, resize=WHOLE.resize))
+    seen = fit_pair(pipeline, large, "5.5GB")
+    assert seen.tiles.memory is not None
+    with pytest.raises(ValueError, match=r"--memory 4\.6GB is too little: .* up to 4\.8 GB"):
+        fit_pair(pipeline, large, "4.6GB")
+    assert 4.8e9 + seen.tiles.memory > 5.5e9
+
+
+def test_a_warning_where_less_is_free_than_matching_takes(
+    large: Path, free: Callable[[float | None], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = matched_by(16384)
+    free(5e9)
+    assert fit_pair(many, large, None) is many.features
+    message = capsys.readouterr().err
+    assert message.startswith("gluestick: warning: matching up to 16384 keypoints and 250 lines ")
+    assert message.endswith(
+        ", and 5.0 GB are free: use fewer --max-num-keypoints or --max-num-lines\n"
+    )
+    free(20e9)
+    fit_pair(many, large, "auto")
+    free(None)
+    fit_pair(many, large, "auto")
+    assert capsys.readouterr().err == ""
+
+
+def test_no_more_is_matched_than_the_pixels_allow(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    Image.new("1", (100, 100)).save(path)
+    fit_pair(matched_by(16384), path, "4GB")
+    own = FeatureExtractorConfig(points=PointDetectorConfig(max_num_keypoints=None))
+    with pytest.raises(ValueError, match=r"matching up to 2223 keypoints and 250 lines"):
+        fit_pair(PipelineConfig(features=own), path, "800MB")
+
+
 def test_a_budget_reaches_every_command(
     invoke: Callable[..., Result], tmp_path: Path, assets: Path
 ) -> None:
@@ -139,4 +209,9 @@ def test_a_budget_reaches_every_command(
         result = invoke(*words, *own[:3], "much", "--output", tmp_path / "none")
         assert result.exit_code == 2
         assert "found 'much'" in result.stderr
+    many = ("--max-num-keypoints", "16384", "--memory", "1GB")
+    for words in (("match", path, path), ("stitch", path, path), ("export", "hloc", path.parent)):
+        result = invoke(*words, *many, "--output", tmp_path / "none")
+        assert result.exit_code == 2
+        assert "--memory 1GB is too little: matching up to 16384" in result.stderr
     assert "needs --memory in bytes" in invoke(*words, "--memory", "auto").stderr

@@ -4,19 +4,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from accelerators import Accelerator
+from matching.wireframes import make_wireframe
 from PIL import Image
 from torch import Tensor
 
+from gluestick.export.workers import local as local_module
+from gluestick.export.workers import steps as steps_module
 from gluestick.export.workers.local import LocalWorkers
-from gluestick.export.workers.steps import Failure, FolderSteps
+from gluestick.export.workers.steps import Failure, FolderSteps, pairs_that_fit
 from gluestick.features.extractor import FeatureExtractor, FeatureExtractorConfig
 from gluestick.features.lines.lsd import LSD
 from gluestick.features.points.registry import PointDetectorConfig
 from gluestick.features.points.xfeat import XFeat
+from gluestick.matching.lightgluestick import LightGlueStick
+from gluestick.matching.lightgluestick_config import LightGlueStickConfig
+from gluestick.matching.memory import PairCounts, matching_bytes
 from gluestick.peers.nearest_neighbours import NearestNeighbours, NearestNeighboursConfig
 from gluestick.pipeline import PointLineMatcher
-from gluestick.types import Lines, Points
+from gluestick.types import Lines, Matches, Points, Wireframe
 from gluestick.wireframe.build import WireframeConfig
 
 NAMES = ["a.png", "bad.png", "b.png", "c.png", "d.png"]
@@ -92,3 +99,69 @@ def test_an_error_in_a_thread_is_that_of_the_image(
     with pytest.raises(ValueError, match=r"no lines of c\.png"):
         next(results)
     assert threading.active_count() == before
+
+
+def pairs_of_size(number: int, num_keypoints: int) -> list[tuple[Wireframe, Wireframe]]:
+    wireframe = make_wireframe(num_keypoints, 40, 20)
+    return [(wireframe, wireframe)] * number
+
+
+class OnGPU:
+    """A matcher that says where it is."""
+
+    device = torch.device("cuda")
+    network = LightGlueStick(LightGlueStickConfig(input_dim=32, num_layers=1, line_layers=()))
+
+
+def test_a_batch_takes_no_more_than_half_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[-1], 80e9))
+
+    def number(free_bytes: float, pairs: list[tuple[Wireframe, Wireframe]]) -> int:
+        free.append(free_bytes)
+        return pairs_that_fit(pairs, OnGPU())
+
+    pairs = pairs_of_size(20, 1000)
+    assert number(70e9, pairs) == 16
+    assert number(70e9, pairs[:3]) == 3
+    assert number(1e6, pairs) == 1
+    taken = [
+        matching_bytes(
+            PairCounts.of(*pairs[0]), network=OnGPU.network.config, pairs=count, padded=True
+        )
+        for count in (5, 6)
+    ]
+    assert number(2 * taken[0], pairs) == 5
+    assert number(2 * taken[1] - 1, pairs) == 5
+    assert number(2 * taken[1], pairs) == 6
+    larger = pairs_of_size(1, 4000)
+    assert number(2 * taken[1], pairs[:4] + larger + pairs) == 4
+    assert number(2 * taken[1], larger + pairs) == 1
+
+
+def test_pairs_are_matched_in_batches_that_fit(
+    steps: FolderSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = {name: steps.read(name) for name in ("a.png", "b.png", "c.png", "d.png")}
+    features = {name: steps.extract(image, 0.0) for name, image in read.items()}
+    names = [("a.png", "b.png"), ("a.png", "c.png"), ("a.png", "d.png"), ("b.png", "c.png")]
+    sizes = []
+    match = PointLineMatcher.match
+
+    def watched(matcher: PointLineMatcher, first: Wireframe, *rest, **options) -> Matches:
+        sizes.append(first.batch_size)
+        return match(matcher, first, *rest, **options)
+
+    monkeypatch.setattr(PointLineMatcher, "match", watched)
+    monkeypatch.setattr(steps_module, "usual_pairs_at_once", lambda device: 16)
+    monkeypatch.setattr(local_module, "usual_pairs_at_once", lambda device: 16)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1e6, 80e9))
+    expected = list(LocalWorkers().match(steps, names, features.__getitem__))
+    assert sizes == [1, 1, 1, 1]
+    found = list(LocalWorkers(pairs_at_once=3).match(steps, names, features.__getitem__))
+    assert sizes[4:] == [3, 1]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one["matches0"], other["matches0"])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (80e9, 80e9))
+    list(LocalWorkers().match(steps, names, features.__getitem__))
+    assert sizes[6:] == [4]
