@@ -25,27 +25,27 @@ def run(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {node.name: value for node, value in zip(graph.get_outputs(), found, strict=True)}
 
 
-def read(path: str) -> np.ndarray:
-    """Read an image, made smaller if it is larger than the model wants it."""
-    factor = min(SIDE / max((image := cv2.imread(path)).shape), 1)
-    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-
-
 values, images = {"max_num_keypoints": np.array(ABOUT["max_num_keypoints"])}, []
-for side, image in enumerate(map(read, sys.argv[2:4])):
+for side, path in enumerate(sys.argv[2:4]):
+    if not Path(path).is_file() or (image := cv2.imread(path)) is None:
+        sys.exit(f"{path} is missing, or no image that OpenCV reads")
+    factor = min(SIDE / max(image.shape), 1)  # smaller if it is larger than the model wants it
+    image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    if min(image.shape[:2]) < 32:
+        sys.exit(f"{path} needs sides of at least 32 px, found {image.shape[1::-1]}")
     images.append(image)
     found = cv2.createLineSegmentDetector().detect(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0]
-    found = np.zeros((0, 2, 2)) if found is None else found.reshape(-1, 2, 2) + 0.125
+    found = np.zeros((0, 2, 2), np.float32) if found is None else found.reshape(-1, 2, 2) + 0.125
     longest = np.argsort(-np.linalg.norm(found[:, 1] - found[:, 0], axis=1))[:NUM_LINES]
-    lines = np.zeros((1, NUM_LINES, 2, 2), np.float32)
-    lines[0, : len(longest)] = found[longest]
+    lines = np.pad(found[longest], ((0, NUM_LINES - len(longest)), (0, 0), (0, 0)))[None]
     pixels = image[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255
     own = {"lines": lines, "line_mask": np.arange(NUM_LINES)[None] < len(longest)}
     own |= run("detector", values | own | {"images": pixels})
+    if (number := own["keypoint_mask"].sum() + own["junction_mask"].sum()) < 16:
+        sys.exit(f"{path} needs at least 16 keypoints and ends of lines, found {number}")
     own["image_size"] = np.array([image.shape[1::-1]], np.float32)
     values |= {f"{name}{side}": value for name, value in own.items()}
-values |= run("matcher", values)
-values |= run("line_head", values)
+values |= (found := run("matcher", values)) | run("line_head", values | found)
 rows, shift = max(map(len, images)), [images[0].shape[1], 0]
 canvas = np.hstack([np.pad(v, ((0, rows - len(v)), (0, 0), (0, 0))) for v in images])
 kinds = ("matches", "keypoints", (0, 200, 0)), ("line_matches", "lines", (0, 120, 255))

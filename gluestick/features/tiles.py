@@ -17,6 +17,10 @@ _ALIGNMENT = 32
 _SEAM = 2.0
 """Keypoints of two tiles that are nearer than this, px, are one."""
 
+_BESIDE = 1.4
+"""How many times the memory of a single image each of two takes that are seen at a time, since
+neither thread has what the other gave back."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TileConfig:
@@ -60,7 +64,7 @@ class TileConfig:
     ) -> bool:
         """Return whether the memory is enough for any two images of these sizes at a time."""
         most = max((width * height for width, height in image_sizes), default=0)
-        return self.memory is None or 2 * most * bytes_per_pixel <= self.memory
+        return self.memory is None or 2 * _BESIDE * most * bytes_per_pixel <= self.memory
 
     def within_memory(self, image_size: tuple[int, int], *, bytes_per_pixel: float) -> "TileConfig":
         """Return the options with tiles for an image that need no more than the memory.

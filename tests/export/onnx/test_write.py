@@ -155,15 +155,46 @@ def test_exported_aliked_detects_as_the_model_does(
 def test_the_demo_needs_neither_torch_nor_this_package(
     exported: Path, assets: Path, tmp_path: Path
 ) -> None:
-    blocked = "import sys; sys.modules['torch'] = sys.modules['gluestick'] = None; import runpy; "
-    blocked += f"runpy.run_path({str(DEMO)!r})"
     images = assets / "leuven_a.jpg", assets / "leuven_b.jpg"
-    command = [sys.executable, "-c", blocked, exported, *images, tmp_path / "matched.png"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = run_demo(exported, *images, tmp_path / "matched.png")
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout
     points, lines = (int(line.split()[0]) for line in printed.splitlines())
     assert points > 150
     assert lines > 50
     assert cv2.imread(str(tmp_path / "matched.png")) is not None
+
+
+@needs_onnx
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.png", "is missing, or no image that OpenCV reads"),
+        ("text.png", "is missing, or no image that OpenCV reads"),
+        ("narrow.png", "needs sides of at least 32 px, found (300, 31)"),
+        ("blank.png", "needs at least 16 keypoints and ends of lines, found 0"),
+    ],
+)
+@pytest.mark.parametrize("second", [False, True])
+def test_the_demo_says_in_a_line_what_cannot_be_matched(
+    exported: Path, assets: Path, tmp_path: Path, name: str, words: str, second: bool
+) -> None:
+    (tmp_path / "text.png").write_text("not an image")
+    cv2.imwrite(str(tmp_path / "narrow.png"), np.full((31, 300, 3), 9, np.uint8))
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((120, 160, 3), 128, np.uint8))
+    images = [tmp_path / name, assets / "leuven_a.jpg"]
+    done = run_demo(exported, *(images[::-1] if second else images), tmp_path / "matched.png")
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path / name} {words}\n"
+    assert not (tmp_path / "matched.png").exists()
+
+
+def run_demo(*arguments: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the demo where neither torch nor this package can be imported."""
+    blocked = "import sys; sys.modules['torch'] = sys.modules['gluestick'] = None; import runpy; "
+    blocked += f"runpy.run_path({str(DEMO)!r})"
+    command = [sys.executable, "-c", blocked, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _tensors(values: dict[str, np.ndarray]) -> dict[str, Tensor]:
