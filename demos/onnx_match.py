@@ -1,7 +1,6 @@
 """Match two photographs with exported graphs: neither torch nor gluestick is needed.
 
-Usage: ``python demos/onnx_match.py FOLDER IMAGE0 IMAGE1 PICTURE``, after
-``gluestick export onnx --output FOLDER``, of whichever model.
+Usage: ``gluestick export onnx --output FOLDER``, ``onnx_match.py FOLDER IMAGE0 IMAGE1 PICTURE``.
 """
 
 import json
@@ -45,15 +44,16 @@ for side, path in enumerate(sys.argv[2:4]):
         sys.exit(f"{path} needs at least 16 keypoints and ends of lines, found {number}")
     own["image_size"] = np.array([image.shape[1::-1]], np.float32)
     values |= {f"{name}{side}": value for name, value in own.items()}
-values |= (found := run("matcher", values)) | run("line_head", values | found)
+values |= run("matcher", values)
+both = values["line_mask0"].any() and values["line_mask1"].any()
+values |= run("line_head", values) if both else {"line_matches": [[]]}
 rows, shift = max(map(len, images)), [images[0].shape[1], 0]
 canvas = np.hstack([np.pad(v, ((0, rows - len(v)), (0, 0), (0, 0))) for v in images])
-kinds = ("matches", "keypoints", (0, 200, 0)), ("line_matches", "lines", (0, 120, 255))
-for kind, name, color in kinds:
+for kind, name, *bgr in ("matches", "keypoints", 0, 200, 0), ("line_matches", "lines", 0, 120, 255):
     pairs = [(i, j) for i, j in enumerate(values[kind][0]) if j > -1]
     print(f"{len(pairs)} {kind}")
     for i, j in pairs:
         place0, place1 = values[f"{name}0"][0, i], values[f"{name}1"][0, j] + shift
         for start, end in [(place0, place1)] if kind == "matches" else (place0, place1):
-            cv2.line(canvas, np.intp(start).tolist(), np.intp(end).tolist(), color, 1)
+            cv2.line(canvas, np.intp(start).tolist(), np.intp(end).tolist(), bgr, 1)
 cv2.imwrite(sys.argv[4], canvas)

@@ -27,7 +27,7 @@ from gluestick.export.folder_images import (
 )
 from gluestick.export.matches_h5 import MatchesWriter
 from gluestick.export.origins import feature_settings, matching_settings, view_settings
-from gluestick.export.views.folder import VIEWS, FolderViews, ViewBudget
+from gluestick.export.views.folder import VIEWS, FolderViews, PairsInViews, ViewBudget
 from gluestick.export.workers.local import LocalWorkers
 from gluestick.export.workers.protocol import Workers
 from gluestick.export.workers.steps import Failure, FolderSteps
@@ -50,6 +50,7 @@ class HlocFolder:
         num_pairs: How many of the pairs have matches now.
         num_new_pairs: How many of these were matched this time.
         num_view_pairs: How many matched in further views only.
+        num_new_view_pairs: How many of these were found this time.
         num_skipped_pairs: How many could not be matched.
         skipped: What could not be done.
     """
@@ -60,6 +61,7 @@ class HlocFolder:
     num_pairs: int
     num_new_pairs: int
     num_view_pairs: int
+    num_new_view_pairs: int
     num_skipped_pairs: int
     skipped: Skipped
 
@@ -128,14 +130,15 @@ def export_hloc_folder(
         new = [pair for pair in left if missing & set(pair)]
         check_matches(stored, matched, new, matches, progress=progress)
         num_new = folder.match_missing(stored, matched, left)
-        num_in_views = folder.search_views(stored, matched, left, output / VIEWS, views)
+        in_views = folder.search_views(stored, matched, left, output / VIEWS, views)
     return HlocFolder(
         features=paths[0],
         matches=paths[1],
         num_images=len([name for name in wanted.images if name not in skipped.images]),
         num_pairs=len(left),
         num_new_pairs=num_new,
-        num_view_pairs=num_in_views,
+        num_view_pairs=in_views.num_pairs,
+        num_new_view_pairs=in_views.num_new,
         num_skipped_pairs=wanted.num_pairs - len(left) + len(skipped.pairs),
         skipped=skipped,
     )
@@ -241,11 +244,11 @@ class _Folder:
         pairs: Sequence[NamePair],
         path: Path,
         budget: ViewBudget | None,
-    ) -> int:
+    ) -> PairsInViews:
         """Match pairs that need it in further views, kept in a file; return how many matched."""
         budget = budget or ViewBudget()
         if not warps(self.steps.matcher.view) or budget.max_searches == 0:
-            return 0
+            return PairsInViews(num_pairs=0, num_new=0)
         with FeaturesWriter(path) as views:
             return FolderViews(
                 self.steps,

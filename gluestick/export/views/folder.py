@@ -60,6 +60,19 @@ class ViewBudget:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairsInViews:
+    """What a search for other views came to.
+
+    Attributes:
+        num_pairs: How many pairs matched there.
+        num_new: How many of these were searched this time, and not by an earlier run.
+    """
+
+    num_pairs: int
+    num_new: int
+
+
 class FolderViews:
     """Searches other views of the pairs of a folder.
 
@@ -90,7 +103,9 @@ class FolderViews:
         self._batch = lru_cache(maxsize=_IMAGES_IN_MEMORY)(self._read_batch)
         self._counts = lru_cache(maxsize=None)(self._count_nodes)
 
-    def search(self, pairs: Sequence[NamePair], budget: ViewBudget, progress: Progress) -> int:
+    def search(
+        self, pairs: Sequence[NamePair], budget: ViewBudget, progress: Progress
+    ) -> PairsInViews:
         """Search other views of the pairs that need it, and return how many matched there.
 
         What an earlier run has searched counts as if it was done now, so that a run that was
@@ -115,16 +130,18 @@ class FolderViews:
                 else:
                     doubtful.append(pair)
         searched: Counter[str] = Counter()
-        num_found = 0
+        num_found = num_new = 0
         for pair in progress(doubtful, "Other views"):
             lacking = [name for name in pair if good[name] < budget.enough_pairs]
             if all(searched[name] >= budget.max_searches for name in lacking):
                 continue
             searched.update(lacking)
+            known = self._searched(pair) is not None
             if self._found(pair, supports[pair]):
                 good.update(pair)
                 num_found += 1
-        return num_found
+                num_new += not known
+        return PairsInViews(num_pairs=num_found, num_new=num_new)
 
     def _support(self, pair: NamePair) -> float:
         """Return what a pair matched in the views of all pairs, as a share of the keypoints."""

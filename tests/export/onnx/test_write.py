@@ -189,6 +189,19 @@ def test_the_demo_says_in_a_line_what_cannot_be_matched(
     assert not (tmp_path / "matched.png").exists()
 
 
+@needs_onnx
+def test_the_demo_matches_what_has_no_lines(exported: Path, assets: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(128, 25, (200, 260, 3)).clip(0, 255).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "noise.png"), noise)
+    for images in (("noise.png", "noise.png"), ("noise.png", assets / "leuven_a.jpg")):
+        paths = [tmp_path / image for image in images]
+        done = run_demo(exported, *paths, tmp_path / "matched.png")
+        assert done.returncode == 0, done.stderr
+        points, lines = done.stdout.splitlines()
+        assert points.endswith(" matches")
+        assert lines == "0 line_matches"
+
+
 def run_demo(*arguments: Path) -> "subprocess.CompletedProcess[str]":
     """Run the demo where neither torch nor this package can be imported."""
     blocked = "import sys; sys.modules['torch'] = sys.modules['gluestick'] = None; import runpy; "

@@ -148,6 +148,7 @@ def test_a_detail_matches_in_another_view_only(export: Callable) -> None:
     assert (errors(turned, *pair) < 2).sum() < 3
     written = export(pair)
     assert (written.num_new_pairs, written.num_view_pairs) == (0, 1)
+    assert written.num_new_view_pairs == 1
     found = errors(written, *pair)
     assert len(found) > 40
     assert np.median(found) < 1
@@ -190,6 +191,7 @@ def test_a_view_is_extracted_once_and_a_stopped_run_goes_on(
     assert content(resumed) == content(written)
     again = export(*PAIRS)
     assert (again.num_view_pairs, len(known_view)) == (2, 4)
+    assert (written.num_new_view_pairs, again.num_new_view_pairs) == (2, 0)
     assert content(again) == content(written)
 
 

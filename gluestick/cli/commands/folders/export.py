@@ -175,6 +175,7 @@ def _report(written: HlocFolder) -> None:
     counts = f"{written.num_pairs} pairs, {written.num_new_pairs} of them new"
     if written.num_view_pairs:
         counts += f", {written.num_view_pairs} in further views"
+        counts += f", {written.num_new_view_pairs} of them new"
     if skipped.images or skipped.pairs:
         counts += f"; skipped: {len(skipped.images)} images, {written.num_skipped_pairs} pairs"
     typer.echo(f"Written: {written.features}, {written.matches} ({counts})")

@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 from typer.testing import Result
 
-from gluestick.export import FeaturesWriter, read_features_h5, read_matches_h5
+from gluestick.cli.commands.folders.export import _report
+from gluestick.export import FeaturesWriter, HlocFolder, read_features_h5, read_matches_h5
+from gluestick.export.folder_images import Skipped
 
 QUICK = ("--max-num-keypoints", "128", "--max-num-lines", "40")
 
@@ -145,6 +147,25 @@ def test_bad_files_are_named_skipped_and_counted(
     for options, name in (((), "bad.PNG"), (("--pairs", pairs), "no such.jpg")):
         line = refused(*arguments, *options, "--strict", "--output", tmp_path / "strict")
         assert name in line
+
+
+def test_new_views_are_counted_apart_from_new_pairs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    written = HlocFolder(
+        features=tmp_path / "features.h5",
+        matches=tmp_path / "matches.h5",
+        num_images=4,
+        num_pairs=6,
+        num_new_pairs=0,
+        num_view_pairs=3,
+        num_new_view_pairs=2,
+        num_skipped_pairs=0,
+        skipped=Skipped(strict=False),
+    )
+    _report(written)
+    summary = "(6 pairs, 0 of them new, 3 in further views, 2 of them new)"
+    assert capsys.readouterr().out.strip().endswith(summary)
 
 
 def test_too_few_images_are_one_line(
