@@ -160,3 +160,11 @@ def test_an_extractor_keeps_to_its_memory() -> None:
     by_memory = found(TileConfig(memory=310 * (288 + 2 * 64) ** 2))
     assert torch.equal(by_memory, found(TileConfig(size=288)))
     assert not torch.equal(by_memory, found(TileConfig()))
+
+
+def test_two_images_at_a_time_take_more_than_twice_one() -> None:
+    sizes = [(2000, 1600), (1000, 800)]
+    one = 310 * 2000 * 1600
+    assert TileConfig().has_room_for(sizes, bytes_per_pixel=310)
+    assert not TileConfig(memory=2.5 * one).has_room_for(sizes, bytes_per_pixel=310)
+    assert TileConfig(memory=3.0 * one).has_room_for(sizes, bytes_per_pixel=310)
