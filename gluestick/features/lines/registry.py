@@ -63,7 +63,7 @@ def most_lines(config: LineDetectorConfig, num_pixels: float) -> int:
     """
     if config.name == "none":
         return 0
-    most = math.ceil(num_pixels / max(config.min_length, 1.0))
+    most = math.ceil(num_pixels / max(1.0, config.min_length))
     return most if config.max_num_lines is None else min(most, config.max_num_lines)
 
 

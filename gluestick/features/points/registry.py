@@ -123,7 +123,7 @@ def most_keypoints(config: PointDetectorConfig, num_pixels: float) -> int:
     radius = config.nms_radius
     if radius is None:
         radius = 0 if entry is None else entry.config.nms_radius
-    side = max(radius / 2**0.5, 1.0) if config.name == "sift" else radius + 1.0
+    side = max(1.0, radius / 2**0.5 if config.name == "sift" else radius + 1.0)
     most = math.ceil(num_pixels / side**2)
     return most if config.max_num_keypoints is None else min(most, config.max_num_keypoints)
 
