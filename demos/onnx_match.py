@@ -31,7 +31,7 @@ for side, path in enumerate(sys.argv[2:4]):
     factor = min(SIDE / max(image.shape), 1)  # smaller if it is larger than the model wants it
     image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     if min(image.shape[:2]) < 32:
-        sys.exit(f"{path} needs sides of at least 32 px, found {image.shape[1::-1]}")
+        sys.exit(f"{path} needs sides of 32 px once resized, found {image.shape[1::-1]}")
     images.append(image)
     found = cv2.createLineSegmentDetector().detect(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0]
     found = np.zeros((0, 2, 2), np.float32) if found is None else found.reshape(-1, 2, 2) + 0.125
@@ -56,4 +56,4 @@ for kind, name, *bgr in ("matches", "keypoints", 0, 200, 0), ("line_matches", "l
         place0, place1 = values[f"{name}0"][0, i], values[f"{name}1"][0, j] + shift
         for start, end in [(place0, place1)] if kind == "matches" else (place0, place1):
             cv2.line(canvas, np.intp(start).tolist(), np.intp(end).tolist(), bgr, 1)
-cv2.imwrite(sys.argv[4], canvas)
+sys.exit(None if cv2.imwrite(sys.argv[4], canvas) else f"{sys.argv[4]} cannot be written")

@@ -48,7 +48,7 @@ def one_line_errors(command: Callable[Parameters, None]) -> Callable[Parameters,
         except Exception as error:
             if os.environ.get(TRACEBACK_VARIABLE):
                 raise
-            if isinstance(error, RuntimeError) and _lacks_memory(error):
+            if _lacks_memory(error):
                 raise _ended(_out_of_memory(), _UNEXPECTED) from error
             raise _ended(
                 f"unexpected {type(error).__name__}: {error} (this is a fault of the program; "
@@ -72,9 +72,10 @@ def _ended(message: str, status: int) -> typer.Exit:
     return typer.Exit(status)
 
 
-def _lacks_memory(error: RuntimeError) -> bool:
-    text = str(error).lower()
-    return "out of memory" in text or "not enough memory" in text or "can't allocate" in text
+def _lacks_memory(error: Exception) -> bool:
+    """Tell whether torch or OpenCV could not get memory."""
+    said = "out of memory", "not enough memory", "can't allocate", "insufficient memory"
+    return any(words in str(error).lower() for words in said)
 
 
 def _out_of_memory() -> str:

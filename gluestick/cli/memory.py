@@ -1,5 +1,6 @@
 """How much memory images and their matching need, how much there is, and the tiles that follow."""
 
+import math
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -85,7 +86,7 @@ class _MatchingNeed:
     def __str__(self) -> str:
         return (
             f"matching up to {self.keypoints} keypoints and {self.lines} lines in each image needs "
-            f"up to {self.total / 1e9:.1f} GB"
+            f"up to {gigabytes(self.total)}"
         )
 
 
@@ -137,10 +138,12 @@ def fit_memory(
         if not divisible:
             raise ValueError(f"--memory {memory} needs a matcher that can detect in tiles")
         left = (budget - _BASE) / 2 if one_by_one else budget - rest
-        if left < features.tiles.least_memory(need.per_pixel) or left + rest > budget:
+        least = features.tiles.least_memory(need.per_pixel)
+        if left < least or left + rest > budget:
+            enough = max(_BASE + 2 * least, 2 * rest - _BASE) if one_by_one else rest + least
             raise ValueError(
                 f"--memory {memory} is too little: besides keypoints these images take about "
-                f"{rest / 1e9:.1f} GB; use a smaller --resize"
+                f"{gigabytes(rest)}; give at least {gigabytes(enough)}, or use smaller images"
             )
         if matching is not None and matching.total > budget:
             raise ValueError(f"--memory {memory} is too little: {matching}; {_FEWER}")
@@ -160,6 +163,11 @@ def fit_memory(
     if rest + at_once > available:
         _say(f"warning: {_needs(need, rest + at_once)}, and {said}: use a smaller --resize")
     return features
+
+
+def gigabytes(needed: float) -> str:
+    """Say how many bytes are needed, rounded up."""
+    return f"{math.ceil(needed / 1e8 - 1e-6) / 10:.1f} GB"
 
 
 def parse_memory(text: str) -> float:
@@ -251,7 +259,7 @@ def _divided(
 
 def _needs(need: _Need, total: float) -> str:
     width, height = need.largest
-    return f"detecting in {width} x {height} px needs about {total / 1e9:.1f} GB"
+    return f"detecting in {width} x {height} px needs about {gigabytes(total)}"
 
 
 def _say(message: str) -> None:

@@ -226,6 +226,12 @@ def within_memory(
     from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
     from gluestick.pretrained import MODELS
 
+    if config.model not in MODELS and memory not in (None, "auto", "none"):
+        typer.echo(
+            f"gluestick: --memory does not count what {config.model} takes to match, which is not "
+            "known",
+            err=True,
+        )
     features = fit_memory(
         config.pipeline.features,
         images,

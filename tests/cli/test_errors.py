@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -39,6 +40,11 @@ def fail_with(error: BaseException) -> typer.Typer:
         (RuntimeError("CUDA out of memory."), 1, "gluestick: not enough memory"),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            1,
+            "gluestick: not enough memory",
+        ),
+        (
+            cv2.error("(-4:Insufficient memory) Failed to allocate 30531970756 bytes"),
             1,
             "gluestick: not enough memory",
         ),

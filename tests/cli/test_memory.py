@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_memory_is_known_or_not() -> None:
 def test_tiles_keep_what_a_budget_says(large: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = fit_memory(WHOLE, [large], memory="3GB", device=CPU)
     message = capsys.readouterr().err
-    assert "6000 x 4500 px needs about 10.8 GB, and --memory is 3.0 GB: keypoints" in message
+    assert "6000 x 4500 px needs about 10.9 GB, and --memory is 3.0 GB: keypoints" in message
     assert message.count("\n") == 1
     assert found.tiles.size is None
     assert found.tiles.memory == 3e9 - 0.7e9 - 27e6 * 65
@@ -73,8 +74,12 @@ def test_tiles_keep_what_a_budget_says(large: Path, capsys: pytest.CaptureFixtur
     own = smaller.within_memory((6000, 4500), bytes_per_pixel=1100)
     assert own.size is not None
     assert own.size < (tiles.size or 0)
-    with pytest.raises(ValueError, match=r"--memory 2GB is too little: .* 2\.5 GB; use a"):
-        fit_memory(WHOLE, [large], memory="2GB", device=CPU)
+    for one_by_one in (False, True):
+        with pytest.raises(ValueError, match=r"--memory 2GB is too little: .* 2\.5 GB; give") as e:
+            fit_memory(WHOLE, [large], memory="2GB", device=CPU, one_by_one=one_by_one)
+        found = re.search(r"give at least ([\d.]+ GB)", str(e.value))
+        assert found
+        fit_memory(WHOLE, [large], memory=found[1], device=CPU, one_by_one=one_by_one)
 
 
 def test_nothing_is_divided_that_fits(
@@ -103,10 +108,10 @@ def test_what_does_not_fit_is_divided_or_said(
     free(4e9)
     found = fit_memory(WHOLE, [large] * 2, memory=None, device=CPU)
     assert found.tiles.memory is not None
-    assert "11.9 GB, and 4.0 GB are free: keypoints are found in tiles" in capsys.readouterr().err
+    assert "12.0 GB, and 4.0 GB are free: keypoints are found in tiles" in capsys.readouterr().err
     assert fit_memory(WHOLE, [large] * 2, memory=None, device=CPU, divisible=False) is WHOLE
     message = capsys.readouterr().err
-    assert "warning: detecting in 6000 x 4500 px needs about 11.9 GB, and 4.0 GB" in message
+    assert "warning: detecting in 6000 x 4500 px needs about 12.0 GB, and 4.0 GB" in message
     free(3e9)
     assert fit_memory(WHOLE, [large] * 2, memory=None, device=CPU) is WHOLE
     assert "warning: " in capsys.readouterr().err
@@ -202,7 +207,7 @@ def test_a_budget_reaches_every_command(
     own = ("--resize", "0", "--memory", "1GB", "--max-num-keypoints", "64")
     result = invoke("detect", path, *own, "--output", tmp_path / "detect", "--no-pictures")
     assert result.exit_code == 0, result.output
-    assert "px needs about 1.3 GB, and --memory is 1.0 GB: keypoints are found in" in result.stderr
+    assert "px needs about 1.4 GB, and --memory is 1.0 GB: keypoints are found in" in result.stderr
     with np.load(tmp_path / "detect" / "features.npz") as arrays:
         assert arrays["keypoints"].shape == (64, 2)
     for words in (("match", path, path), ("stitch", path, path), ("export", "hloc", path.parent)):
@@ -214,4 +219,8 @@ def test_a_budget_reaches_every_command(
         result = invoke(*words, *many, "--output", tmp_path / "none")
         assert result.exit_code == 2
         assert "--memory 1GB is too little: matching up to 16384" in result.stderr
+    result = invoke(
+        "match", path, path, *own, "--model", "sift+ratio", "--output", tmp_path / "none"
+    )
+    assert "--memory does not count what sift+ratio takes to match" in result.stderr
     assert "needs --memory in bytes" in invoke(*words, "--memory", "auto").stderr

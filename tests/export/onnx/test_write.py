@@ -171,7 +171,7 @@ def test_the_demo_needs_neither_torch_nor_this_package(
     [
         ("missing.png", "is missing, or no image that OpenCV reads"),
         ("text.png", "is missing, or no image that OpenCV reads"),
-        ("narrow.png", "needs sides of at least 32 px, found (300, 31)"),
+        ("narrow.png", "needs sides of 32 px once resized, found (300, 31)"),
         ("blank.png", "needs at least 16 keypoints and ends of lines, found 0"),
     ],
 )
@@ -200,6 +200,9 @@ def test_the_demo_matches_what_has_no_lines(exported: Path, assets: Path, tmp_pa
         points, lines = done.stdout.splitlines()
         assert points.endswith(" matches")
         assert lines == "0 line_matches"
+    done = run_demo(exported, *paths, tmp_path / "none" / "matched.png")
+    assert done.returncode == 1
+    assert done.stderr.endswith("matched.png cannot be written\n")
 
 
 def run_demo(*arguments: Path) -> "subprocess.CompletedProcess[str]":
