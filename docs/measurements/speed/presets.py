@@ -1,9 +1,9 @@
 """How long a pair takes with the default and with presets, which take turns.
 
-Usage: ``python docs/measurements/speed/presets.py IMAGE0 IMAGE1 [--presets quick fast] [--repeat 5]
-[--threads 1]``. Printed are the processor seconds from two images in memory to their matches, least
-and median, how many times faster than the default the median is, and how many points and lines are
-matched.
+Usage: ``OMP_NUM_THREADS=1 python docs/measurements/speed/presets.py IMAGE0 IMAGE1 [--presets quick
+fast] [--repeat 5] [--threads 1]``; without the variable NumPy's threads count as well. Printed are
+the processor seconds from two images in memory to their matches, least and median, how many times
+faster than the default the median is, and how many points and lines are matched.
 """
 
 import argparse
@@ -55,5 +55,6 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    cv2.setNumThreads(given.threads)
     cv2.setNumThreads(given.threads)
     measure(tuple(given.images), given.presets, repeat=given.repeat)
