@@ -13,7 +13,7 @@ _HALF = (torch.float16, torch.bfloat16)
 _WITH_AUTOCAST = frozenset(
     kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind)
 )
-"""Asked for once: torch.compile cannot ask before torch 2.13."""
+"""Asked for once, since torch.compile cannot ask in every version of torch."""
 
 Detect = TypeVar("Detect", bound=Callable[..., Any])
 

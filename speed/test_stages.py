@@ -23,17 +23,13 @@ Images = tuple[Tensor, Tensor]
 @pytest.mark.parametrize("name", ["aliked", "xfeat", "sift"])
 @torch.no_grad()
 def test_keypoints(benchmark: BenchmarkFixture, images: Images, name: str) -> None:
-    detector = build_point_detector(
-        PointDetectorConfig(name=name, max_num_keypoints=NUM_KEYPOINTS)  # type: ignore[arg-type]
-    )
+    detector = build_point_detector(PointDetectorConfig(name=name, max_num_keypoints=NUM_KEYPOINTS))
     assert len(benchmark(detector.detect, images[0]).keypoints) > 0
 
 
 @pytest.mark.parametrize("name", ["lsd", "edlines"])
 def test_lines(benchmark: BenchmarkFixture, images: Images, name: str) -> None:
-    detector = build_line_detector(
-        LineDetectorConfig(name=name, max_num_lines=NUM_LINES)  # type: ignore[arg-type]
-    )
+    detector = build_line_detector(LineDetectorConfig(name=name, max_num_lines=NUM_LINES))
     assert len(benchmark(detector.detect, images[0]).lines) > 0
 
 

@@ -226,12 +226,6 @@ def within_memory(
     from gluestick.peers.vismatch import PREFIX as VISMATCH_PREFIX
     from gluestick.pretrained import MODELS
 
-    if config.model not in MODELS and memory not in (None, "auto", "none"):
-        typer.echo(
-            f"gluestick: --memory does not count what {config.model} takes to match, which is not "
-            "known",
-            err=True,
-        )
     features = fit_memory(
         config.pipeline.features,
         images,
@@ -241,6 +235,12 @@ def within_memory(
         one_by_one=one_by_one,
         matched_by=config.pipeline if config.model in MODELS else None,
     )
+    if config.model not in MODELS and memory not in (None, "auto", "none"):
+        typer.echo(
+            f"gluestick: --memory does not count what {config.model} takes to match, which is not "
+            "known",
+            err=True,
+        )
     return replace(config, pipeline=replace(config.pipeline, features=features))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gluestick.precision import AtLeastSingle, at_least_single, without_autocast
 from gluestick.types import Matches
 
-_PIECE = 2**22
+PIECE = 2**22
 """Larger assignments are made in pieces of so many values, which bounds the memory."""
 
 
@@ -98,7 +98,7 @@ def sigmoid_log_double_softmax(
         unmatched0 = unmatched0.masked_fill(~mask0, 0)
     if mask1 is not None:
         unmatched1 = unmatched1.masked_fill(~mask1, 0)
-    if scores.numel() > _PIECE and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+    if scores.numel() > PIECE and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
         assignment = scores.new_zeros(len(scores), scores.shape[1] + 1, scores.shape[2] + 1)
         certainty0, certainty1 = F.logsigmoid(matchability0), F.logsigmoid(matchability1)
         _fill_in_pieces(assignment[:, :-1, :-1], scores, (certainty0, certainty1), (mask0, mask1))
@@ -142,8 +142,8 @@ def _fill_in_pieces(
 
 
 def _pieces(length: int, *, size: int) -> list[slice]:
-    """Cut a length into parts of which each has about ``_PIECE`` values, of ``size`` in a unit."""
-    step = max(_PIECE // max(size, 1), 1)
+    """Cut a length into parts of which each has about ``PIECE`` values, of ``size`` in a unit."""
+    step = max(PIECE // max(size, 1), 1)
     return [slice(start, start + step) for start in range(0, length, step)]
 
 

@@ -7,8 +7,10 @@ precision. ``tests/matching/test_memory.py`` compares them with what torch says 
 
 from dataclasses import dataclass
 
+from gluestick.matching.assignment import PIECE
 from gluestick.matching.gluestick import GlueStickConfig
 from gluestick.matching.lightgluestick_config import LightGlueStickConfig
+from gluestick.matching.line_heads.same_line_features import PAIRS_AT_ONCE
 from gluestick.types import Wireframe
 
 NetworkConfig = LightGlueStickConfig | GlueStickConfig
@@ -24,13 +26,11 @@ _PER_NODE_PAIR = 25
 """For each pair of nodes where an assignment is made at once or put in another order."""
 
 _PER_NODE_PAIR_IN_PIECES = 8
-_AT_ONCE = 2**22
-"""The number of pairs of nodes up to which LightGlueStick makes an assignment at once."""
+"""The same beyond what is made at once."""
 
 _PER_LINE_PAIR = {"endpoints": 90, "same_line": 140, "guided": 540}
 _PER_COMPARED = 720
-_MOST_COMPARED = 65_536
-"""The line head ``same_line`` compares so many pairs of lines of a pair of images at a time."""
+"""For each pair of lines that the head ``same_line`` compares at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +107,8 @@ def matching_bytes(
     total = _FIXED + _PER_NODE * pairs * (counts.nodes0 + counts.nodes1)
     at_once = node_pairs
     if isinstance(network, LightGlueStickConfig) and not (padded or network.adapts):
-        at_once = min(node_pairs, _AT_ONCE)
+        at_once = min(node_pairs, PIECE)
     total += _PER_NODE_PAIR * at_once + _PER_NODE_PAIR_IN_PIECES * (node_pairs - at_once)
     total += kept * _PER_ASSIGNED * node_pairs
     total += _PER_LINE_PAIR[head] * line_pairs
-    return total + _PER_COMPARED * pairs * min(counts.line_pairs, _MOST_COMPARED)
+    return total + _PER_COMPARED * pairs * min(counts.line_pairs, PAIRS_AT_ONCE)

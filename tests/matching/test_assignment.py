@@ -154,14 +154,14 @@ def test_large_assignments_are_made_in_pieces(monkeypatch, masked, piece):
     masks = (torch.rand(2, 9) > 0.3, torch.rand(2, 13) > 0.3) if masked else (None, None)
     arguments = scores, matchability0, matchability1, *masks
     expected = sigmoid_log_double_softmax(*arguments)
-    monkeypatch.setattr(assignment, "_PIECE", piece)
+    monkeypatch.setattr(assignment, "PIECE", piece)
     with torch.no_grad():
         found = sigmoid_log_double_softmax(*arguments)
     assert torch.equal(found, expected)
 
 
 def test_pieces_are_not_made_for_training(monkeypatch):
-    monkeypatch.setattr(assignment, "_PIECE", 1)
+    monkeypatch.setattr(assignment, "PIECE", 1)
     scores = torch.randn(1, 4, 5, requires_grad=True)
     sigmoid_log_double_softmax(scores, torch.zeros(1, 4), torch.zeros(1, 5)).sum().backward()
     assert scores.grad is not None

@@ -42,7 +42,7 @@ from gluestick.types import Wireframe
 
 NUM_OWN_FEATURES = 26 + NUM_APPEARANCE_FEATURES
 NUM_SAME_LINE_FEATURES = NUM_FEATURES + NUM_OWN_FEATURES
-_PAIRS_AT_ONCE = 65_536
+PAIRS_AT_ONCE = 65_536
 """Pairs of lines compared in one go, which bounds the memory."""
 
 _SIMILARITY_SCALE, _SIMILARITY_OFFSET = 20.0, 2.0
@@ -102,7 +102,7 @@ def describe_in_parts(
     """
     known = look_at_lines(wireframe0, wireframe1, endpoint_similarity, matches.without_unmatched())
     num_lines0, num_lines1 = known.similarity.shape[1:]
-    at_once = max(_PAIRS_AT_ONCE // max(num_lines1, 1), 1)
+    at_once = max(PAIRS_AT_ONCE // max(num_lines1, 1), 1)
     for first in range(0, max(num_lines0, 1), at_once):
         found = describe_pairs(known, rows=slice(first, first + at_once))
         yield found._replace(pairs=found.pairs._replace(line0=found.pairs.line0 + first))

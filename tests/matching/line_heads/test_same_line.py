@@ -119,7 +119,7 @@ def test_a_batch_gives_what_its_pairs_give() -> None:
 def test_few_lines_at_a_time_give_what_all_give(monkeypatch: pytest.MonkeyPatch) -> None:
     wireframe0, wireframe1, similarity, matches = scene()
     expected = same_line_features(wireframe0, wireframe1, similarity, matches)
-    monkeypatch.setattr(parts, "_PAIRS_AT_ONCE", 30)
+    monkeypatch.setattr(parts, "PAIRS_AT_ONCE", 30)
     found = same_line_features(wireframe0, wireframe1, similarity, matches)
     assert len(found.pairs.line0) > 12
     for ours, theirs in zip(found.pairs, expected.pairs, strict=True):
